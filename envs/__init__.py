@@ -1,0 +1,1 @@
+"""Environments: MuJoCo models, gymnasium environments, tasks, controllers and randomisation."""

@@ -1,0 +1,1 @@
+"""A kitchen with a mobile manipulator (`robo/Kitchen-v1`)."""

@@ -1,0 +1,1 @@
+"""Planners: language models, their scoring, and the choice of the next skill."""

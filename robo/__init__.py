@@ -1,0 +1,3 @@
+"""robo: an embodied robotics agent stack."""
+
+__version__ = "0.1.0"
