@@ -1,0 +1,189 @@
+"""SayCan: what a language model says is useful, times what the robot says is possible.
+
+Ahn et al., "Do As I Can, Not As I Say: Grounding Language in Robotic Affordances",
+arXiv 2204.01691, algorithm 1.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planners.language_models.base import LanguageModel
+from planners.prompts import PromptStyle, Step
+from planners.skills import Skill
+
+NO_INSTRUCTION = "N/A"
+"""Stands for the instruction where only a label's prior is asked for."""
+
+FAILURE_DISCOUNT = 0.5
+"""Each failure of a skill since the last success of any halves how possible it seems."""
+
+
+class Formula(StrEnum):
+    """How a label's token log-likelihoods become its language score."""
+
+    SUM = "sum"
+    """log p(label | prompt), as in the paper."""
+    MEAN = "mean"
+    """The mean over the label's tokens."""
+    HALF_PRIOR = "half-prior"
+    """The sum less half of log p(label | the same prompt without the instruction)."""
+    PRIOR = "prior"
+    """The sum less all of it: pointwise mutual information."""
+
+
+PRIOR_WEIGHT = {Formula.HALF_PRIOR: 0.5, Formula.PRIOR: 1.0}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Why a skill was chosen.
+
+    Attributes:
+        labels: All labels, n of them.
+        language: What the language model says, a distribution over the labels [n].
+        affordance: How possible each skill is, from 0 to 1 [n].
+        product: Their product [n]; its largest entry was chosen.
+        chosen: Index of the chosen label.
+    """
+
+    labels: tuple[str, ...]
+    language: NDArray[np.float64]
+    affordance: NDArray[np.float64]
+    product: NDArray[np.float64]
+    chosen: int
+
+    @property
+    def label(self) -> str:
+        """The chosen label."""
+        return self.labels[self.chosen]
+
+
+class Chooser(Protocol):
+    """Chooses the next skill. `SayCan` and `Generative` do."""
+
+    def choose(
+        self,
+        instruction: str,
+        scene: str,
+        history: Sequence[Step],
+        affordances: NDArray[np.float64],
+    ) -> Decision:
+        """Choose among the skills, given how possible each is now."""
+
+
+class SayCan:
+    """Scores every skill by language and affordance and takes the best."""
+
+    def __init__(
+        self,
+        language_model: LanguageModel,
+        skills: Sequence[Skill],
+        prompt: PromptStyle,
+        formula: Formula = Formula.SUM,
+        *,
+        use_affordances: bool = True,
+    ) -> None:
+        self.language_model = language_model
+        self.skills = tuple(skills)
+        self.labels = tuple(skill.label for skill in skills)
+        self.prompt = prompt
+        self.formula = formula
+        self.use_affordances = use_affordances
+
+    def choose(
+        self,
+        instruction: str,
+        scene: str,
+        history: Sequence[Step],
+        affordances: NDArray[np.float64],
+    ) -> Decision:
+        """See `Chooser`. `affordances` has one value from 0 to 1 a skill [n].
+
+        Raises:
+            LanguageModelError: The model could not score the labels.
+        """
+        language = softmax(self.language_scores(instruction, scene, history))
+        affordance = discounted(affordances, self.labels, history)
+        if not self.use_affordances:
+            affordance = np.ones_like(affordance)
+        product = language * affordance
+        return Decision(self.labels, language, affordance, product, int(np.argmax(product)))
+
+    def language_scores(
+        self, instruction: str, scene: str, history: Sequence[Step]
+    ) -> NDArray[np.float64]:
+        """The formula's score of every label, in nats [n]."""
+        scores = self.language_model.score(
+            self.prompt.write(instruction, scene, history), self.labels
+        )
+        if self.formula is Formula.MEAN:
+            return scores.log_likelihood / scores.tokens
+        if self.formula is Formula.SUM:
+            return scores.log_likelihood
+        prior = self.language_model.score(
+            self.prompt.write(NO_INSTRUCTION, scene, history), self.labels
+        )
+        return scores.log_likelihood - PRIOR_WEIGHT[self.formula] * prior.log_likelihood
+
+
+class Generative:
+    """The paper's baseline: the model writes the next step freely; the nearest label is taken."""
+
+    def __init__(
+        self, language_model: LanguageModel, skills: Sequence[Skill], prompt: PromptStyle
+    ) -> None:
+        self.language_model = language_model
+        self.skills = tuple(skills)
+        self.labels = tuple(skill.label for skill in skills)
+        self.prompt = prompt
+
+    def choose(
+        self,
+        instruction: str,
+        scene: str,
+        history: Sequence[Step],
+        affordances: NDArray[np.float64],
+    ) -> Decision:
+        """See `Chooser`. Affordances are ignored, as the baseline does."""
+        text = self.language_model.generate(
+            self.prompt.write(instruction, scene, history), max_tokens=16, stop=("\n", "(")
+        )
+        likeness = np.array(
+            [difflib.SequenceMatcher(None, text.strip(), label).ratio() for label in self.labels]
+        )
+        chosen = int(np.argmax(likeness))
+        language = np.eye(len(self.labels))[chosen]
+        return Decision(self.labels, language, np.ones_like(language), language, chosen)
+
+
+def discounted(
+    affordances: NDArray[np.float64], labels: Sequence[str], history: Sequence[Step]
+) -> NDArray[np.float64]:
+    """Affordances less what has just been tried in vain or done already [n].
+
+    Every failure since the last success is evidence against trying the same again; and what has
+    just succeeded has nothing left to do.
+    """
+    values = np.array(affordances, dtype=np.float64)
+    index = {label: i for i, label in enumerate(labels)}
+    for step in reversed(history):
+        if step.label not in index:
+            continue
+        if step.feedback.startswith("failed"):
+            values[index[step.label]] *= FAILURE_DISCOUNT
+        else:
+            values[index[step.label]] = 0.0
+            break
+    return values
+
+
+def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores in nats to a distribution."""
+    weights = np.exp(scores - np.max(scores))
+    return np.asarray(weights / weights.sum(), dtype=np.float64)

@@ -1,0 +1,80 @@
+"""What every result file says of how it was made, and how such files are written."""
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from robo import __version__
+from robo.errors import UserError
+
+PACKAGES = ("mujoco", "gymnasium", "mink", "numpy", "torch", "transformers")
+
+
+def provenance(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """The command, configuration, seed, versions and commit behind a result."""
+    return {
+        "command": shlex.join(["robo", *sys.argv[1:]]),
+        "config": dict(config),
+        "seed": seed,
+        "versions": {
+            "robo": __version__,
+            "python": platform.python_version(),
+            **{name: _version(name) for name in PACKAGES},
+        },
+        "git_commit": git_commit(),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of the source tree, "+changed" behind it where files differ from it."""
+    source = Path(__file__).parent.parent
+    try:
+        commit = _git(source, "rev-parse", "HEAD")
+        return commit + ("+changed" if _git(source, "status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder for results.
+
+    Raises:
+        UserError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror}; choose another --out")
+    return path
+
+
+def write_json(path: Path, data: object) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    process = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    return process.stdout.strip()
