@@ -1,0 +1,1 @@
+"""The commands of the `robo` command line, one file each."""

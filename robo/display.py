@@ -1,0 +1,45 @@
+"""A plan as it grows, on a terminal."""
+
+from rich.console import Console
+
+from planners.saycan import Decision
+from robo.agent import AgentStep, Episode
+
+RUNNERS_UP = 2
+"""How many skills are shown beside the chosen one."""
+
+
+class PlanDisplay:
+    """Prints every decision with its scores, then what came of it."""
+
+    def __init__(self, console: Console, instruction: str) -> None:
+        self.console = console
+        self.number = 0
+        console.print(f"[bold]“{instruction}”[/bold]", highlight=False)
+
+    def show_decision(self, decision: Decision) -> None:
+        """Print what was chosen and what came close."""
+        self.number += 1
+        best = decision.product.argsort()[::-1]
+        others = [i for i in best if i != decision.chosen][:RUNNERS_UP]
+        rest = ", ".join(f"{decision.labels[i]} {decision.product[i]:.2f}" for i in others)
+        i = decision.chosen
+        self.console.print(
+            f"[cyan]{self.number:2}. {decision.label:<28}[/cyan] "
+            f"language {decision.language[i]:.2f} × affordance {decision.affordance[i]:.2f} "
+            f"= [bold]{decision.product[i]:.2f}[/bold]   [dim]{rest}[/dim]",
+            highlight=False,
+        )
+
+    def show_step(self, step: AgentStep) -> None:
+        """Print what came of a skill."""
+        colour = "green" if step.outcome.success else "red"
+        self.console.print(f"    [{colour}]{step.outcome.feedback}[/{colour}]", highlight=False)
+
+    def show_end(self, episode: Episode) -> None:
+        """Say so when the agent never chose to stop."""
+        if not episode.done:
+            self.console.print(
+                f"[red]gave up after {len(episode.steps)} steps without `done`[/red]",
+                highlight=False,
+            )

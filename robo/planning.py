@@ -1,0 +1,105 @@
+"""From a configuration to a planner."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from robo.errors import UserError, user_errors
+
+if TYPE_CHECKING:
+    from planners.saycan import Chooser
+    from planners.skills import Skill
+
+PromptName = Literal["auto", "scene", "examples"]
+FormulaName = Literal["auto", "sum", "mean", "half-prior", "prior"]
+
+FINE_TUNED = "robo-135m"
+"""The embedded model with the adapter that was trained for this kitchen."""
+
+
+@dataclass(frozen=True)
+class PlannerConfig:
+    """How the next skill is chosen."""
+
+    llm: str = FINE_TUNED
+    """Language model: "robo-135m" (embedded, trained for this kitchen), "smollm2" (embedded, as
+    published), the folder of a Hugging Face causal model, or a server as
+    "http://127.0.0.1:8080/v1#model"."""
+
+    prompt: PromptName = "auto"
+    """"scene" describes the kitchen, "examples" shows 17 solved requests; "auto" takes "scene"
+    for robo-135m and "examples" for any other model."""
+
+    formula: FormulaName = "auto"
+    """How token log-likelihoods become a score: "sum", "mean", "half-prior" or "prior"; "auto"
+    takes what measured best for the prompt (docs/planner.md)."""
+
+    affordances: bool = True
+    """Weigh language by what is possible now."""
+
+    feedback: bool = True
+    """Tell the planner what came of each skill."""
+
+    generate: bool = False
+    """Let the model write freely and take the nearest label, instead of scoring labels."""
+
+
+PlannerArguments = Annotated[PlannerConfig, tyro.conf.OmitArgPrefixes]
+
+BEST_FORMULA: dict[str, FormulaName] = {"scene": "sum", "examples": "half-prior"}
+"""What measured best for each prompt (docs/planner.md)."""
+
+
+def kitchen_skills() -> tuple["Skill", ...]:
+    """Every skill of the kitchen, `done` last."""
+    from envs.kitchen.vocabulary import DRAWERS, OBJECTS, PLACES
+    from planners.skills import all_skills
+
+    return all_skills(OBJECTS, PLACES, DRAWERS)
+
+
+def make_planner(config: PlannerConfig) -> "Chooser":
+    """Load the language model and build what chooses skills with it.
+
+    Raises:
+        UserError: The model cannot be had.
+    """
+    from envs.kitchen.layout import distance
+    from envs.kitchen.vocabulary import DRAWERS, PLACES
+    from planners.examples import solved_examples
+    from planners.language_models import LanguageModelError, load_language_model
+    from planners.prompts import FewShotPrompt, PromptStyle, ScenePrompt
+    from planners.saycan import Formula, Generative, SayCan
+
+    with user_errors(LanguageModelError):
+        model = load_language_model(config.llm)
+    name = config.prompt
+    if name == "auto":
+        name = "scene" if config.llm == FINE_TUNED else "examples"
+    prompt: PromptStyle
+    if name == "scene":
+        prompt = ScenePrompt(config.feedback)
+    else:
+        prompt = FewShotPrompt(solved_examples(PLACES, DRAWERS, distance), config.feedback)
+    if config.generate:
+        return Generative(model, kitchen_skills(), prompt)
+    formula = BEST_FORMULA[name] if config.formula == "auto" else config.formula
+    return SayCan(
+        model,
+        kitchen_skills(),
+        prompt,
+        Formula(formula),
+        use_affordances=config.affordances,
+    )
+
+
+def checked_instruction(instruction: str) -> str:
+    """The instruction without surrounding space.
+
+    Raises:
+        UserError: It is empty.
+    """
+    if not instruction.strip():
+        raise UserError('the instruction is empty; say what to do, such as "bring me the sponge"')
+    return " ".join(instruction.split())
