@@ -1,0 +1,92 @@
+"""Videos: frames with a caption, written as they come."""
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import cv2
+import numpy as np
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+"""An image (H, W, 3), RGB."""
+
+
+class VideoWriter:
+    """Writes H.264 to an mp4; the file is playable once closed.
+
+    Args:
+        path: The file.
+        fps: Frames a second.
+    """
+
+    def __init__(self, path: Path, fps: int) -> None:
+        self.path = path
+        self.fps = fps
+        self.frames = 0
+        self._container = av.open(str(path), "w")
+        self._stream: VideoStream | None = None
+
+    def add(self, frame: Frame) -> None:
+        """Append a frame (H, W, 3); all frames have the first one's shape, with even sides."""
+        if self._stream is None:
+            self._stream = self._container.add_stream(
+                "libx264", rate=Fraction(self.fps), options={"preset": "veryfast", "crf": "21"}
+            )
+            self._stream.height, self._stream.width = frame.shape[:2]
+            self._stream.pix_fmt = "yuv420p"
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        self.frames += 1
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._stream is not None:
+            self._container.mux(self._stream.encode())
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def with_caption(frame: Frame, title: str, line: str) -> Frame:
+    """A frame with two lines of text on a dark band at its foot."""
+    height, width = frame.shape[:2]
+    band = max(44, height // 9)
+    image = frame.copy()
+    image[-band:] = (image[-band:] * 0.25).astype(np.uint8)
+    scale = band / 44 * 0.5
+    for text, y, colour in ((title, 0.42, (190, 200, 210)), (line, 0.84, (255, 255, 255))):
+        fitted = _fit(text, width - 20, scale)
+        position = (10, height - band + int(band * y))
+        cv2.putText(
+            image, fitted, position, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA
+        )
+    return image
+
+
+def with_inset(frame: Frame, inset: Frame) -> Frame:
+    """A frame with a smaller one in its upper right corner."""
+    image = frame.copy()
+    height, width = inset.shape[:2]
+    image[8 : 10 + height, -width - 10 : -8] = 255
+    image[9 : 9 + height, -width - 9 : -9] = inset
+    return image
+
+
+def _fit(text: str, width: int, scale: float) -> str:
+    """Plain text, cut to a width in pixels."""
+    text = text.encode("ascii", "replace").decode()
+    while text and cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] > width:
+        text = text[:-4] + "..." if len(text) > 4 else ""
+    return text
