@@ -182,7 +182,7 @@ def add_robot(spec: mujoco.MjSpec) -> None:
     base.inertia = (2.0, 2.0, 3.0)
     _add_base_shell(base)
     base.add_camera(
-        name=HEAD_CAMERA, pos=(-0.07, 0.0, 1.6), quat=_looking_down(0.86), fovy=62.0
+        name=HEAD_CAMERA, pos=(-0.09, 0.28, 1.6), quat=_looking_down(0.80, -0.38), fovy=62.0
     )
     _add_arm(base, ARM_MOUNT)
     _add_actuators(spec)
@@ -197,14 +197,20 @@ def arm_model() -> mujoco.MjModel:
     return spec.compile()
 
 
-def _looking_down(pitch: float) -> tuple[float, ...]:
-    """Quaternion of a camera that looks along +x, `pitch` rad below the horizon, with z up."""
-    # Camera axes (x right, y up, looks along -z) in the body frame, as columns.
-    sine, cosine = np.sin(pitch), np.cos(pitch)
-    rotation = np.array([[0.0, sine, -cosine], [-1.0, 0.0, 0.0], [0.0, cosine, sine]])
+def _camera_quaternion(looking: np.ndarray, right: np.ndarray) -> tuple[float, ...]:
+    """Quaternion of a camera from two unit vectors, orthogonal, in the parent's frame."""
+    # A camera's axes are x right, y up, and it looks along -z.
+    rotation = np.column_stack([right, np.cross(right, looking), -looking])
     quaternion = np.zeros(4)
     mujoco.mju_mat2Quat(quaternion, rotation.ravel())
     return tuple(quaternion)
+
+
+def _looking_down(pitch: float, yaw: float) -> tuple[float, ...]:
+    """Quaternion of a level camera that looks `pitch` rad below +x, turned by `yaw` rad."""
+    down, along = np.sin(pitch), np.cos(pitch)
+    looking = np.array([along * np.cos(yaw), along * np.sin(yaw), -down])
+    return _camera_quaternion(looking, np.array([np.sin(yaw), -np.cos(yaw), 0.0]))
 
 
 def _add_base_shell(base: mujoco.MjsBody) -> None:
@@ -219,10 +225,14 @@ def _add_base_shell(base: mujoco.MjsBody) -> None:
     base.add_geom(type=box, size=(0.16, 0.18, 0.10), pos=(0.04, 0, 0.32), rgba=_WHITE, **solid)
     base.add_geom(type=box, size=(0.10, 0.10, 0.04), pos=(0.12, 0, 0.46), rgba=_DARK, **seen)
     base.add_geom(
-        type=capsule, size=(0.03, 0, 0), fromto=(-0.2, 0, 0.2, -0.2, 0, 1.55), rgba=_GREY, **seen
+        type=capsule,
+        size=(0.03, 0, 0),
+        fromto=(-0.2, 0.17, 0.2, -0.2, 0.17, 1.55),
+        rgba=_GREY,
+        **seen,
     )
-    base.add_geom(type=box, size=(0.07, 0.13, 0.06), pos=(-0.17, 0, 1.6), rgba=_WHITE, **solid)
-    base.add_geom(type=box, size=(0.01, 0.11, 0.04), pos=(-0.095, 0, 1.6), rgba=_DARK, **seen)
+    base.add_geom(type=box, size=(0.07, 0.13, 0.06), pos=(-0.18, 0.2, 1.6), rgba=_WHITE, **solid)
+    base.add_geom(type=box, size=(0.01, 0.11, 0.04), pos=(-0.105, 0.2, 1.6), rgba=_DARK, **seen)
     base.add_geom(type=box, size=(0.005, 0.12, 0.012), pos=(0.198, 0, 0.34), rgba=_BLUE, **seen)
 
 
@@ -280,10 +290,13 @@ def _add_hand(flange: mujoco.MjsBody, fingers: bool) -> None:
         contype=ROBOT_CONTYPE, conaffinity=ROBOT_CONAFFINITY,
     )  # fmt: skip
     hand.add_site(name=GRIPPER_SITE, pos=(0, 0, 0.1034), size=(0.005, 0, 0), group=4)
-    # Sits on the side of the hand that faces away from the base and looks at the fingertips.
+    # On the side of the hand that faces away from the base, tilted to the fingertips.
+    tilt = 0.35
+    looking = np.array([-np.sin(tilt), 0.0, np.cos(tilt)])
     hand.add_camera(
-        name=WRIST_CAMERA, pos=(0.07, 0.0, 0.03), quat=_wrist_quaternion(0.42), fovy=75.0
-    )
+        name=WRIST_CAMERA, pos=(0.085, 0.0, 0.03), fovy=75.0,
+        quat=_camera_quaternion(looking, np.array([0.0, 1.0, 0.0])),
+    )  # fmt: skip
     if not fingers:
         return
     for name, side in zip(FINGER_JOINTS, (1.0, -1.0), strict=True):
@@ -308,22 +321,10 @@ def _add_hand(flange: mujoco.MjsBody, fingers: bool) -> None:
         )  # fmt: skip
 
 
-def _wrist_quaternion(tilt: float) -> tuple[float, ...]:
-    """Quaternion of a camera at +x of the hand that looks along z, tilted by `tilt` rad to -x."""
-    sine, cosine = np.sin(tilt), np.cos(tilt)
-    looking = np.array([-sine, 0.0, cosine])
-    right = np.array([0.0, 1.0, 0.0])
-    up = np.cross(-looking, right)
-    rotation = np.column_stack([right, up, -looking])
-    quaternion = np.zeros(4)
-    mujoco.mju_mat2Quat(quaternion, rotation.ravel())
-    return tuple(quaternion)
-
-
 def _add_actuators(spec: mujoco.MjSpec) -> None:
     joint = mujoco.mjtTrn.mjTRN_JOINT
     for name, kp, kv in zip(BASE_JOINTS, BASE_STIFFNESS, BASE_DAMPING, strict=True):
-        _add_servo(spec, name, joint, name, kp, kv, 2000.0)
+        _add_servo(spec, name, joint, name, kp, kv, 800.0)
     for name, kp, kv, link in zip(ARM_JOINTS, STIFFNESS, DAMPING, _PANDA, strict=True):
         _add_servo(spec, name, joint, name, kp, kv, link.effort)
     tendon = spec.add_tendon(name=GRIPPER_ACTUATOR)
