@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from envs.kitchen.vocabulary import DRAWERS, PLACES
 
@@ -68,7 +68,10 @@ CABINET_CENTRE: Final = (0.85, FRONT + FURNITURE_DEPTH / 2)
 CABINET_HALF_WIDTH: Final = 0.5
 CABINET_HEIGHT: Final = 0.76
 
-_DRAWER_X: Final = {"top drawer": CABINET_CENTRE[0] - 0.25, "bottom drawer": CABINET_CENTRE[0] + 0.25}
+_DRAWER_X: Final = {
+    "top drawer": CABINET_CENTRE[0] - 0.25,
+    "bottom drawer": CABINET_CENTRE[0] + 0.25,
+}
 _DRAWER_FLOOR: Final = {"top drawer": 0.53, "bottom drawer": 0.30}
 """Heights of the drawers' floors. The drawers sit in different columns of the cabinet, so an open
 top drawer never hides the bottom one from above."""
@@ -142,6 +145,11 @@ class Surface:
     ceiling: float
     capacity: int
 
+    def contains(self, position: ArrayLike) -> bool:
+        """Whether a thing whose centre is at `position` (world x, y, z, m) lies on or in this."""
+        x, y, z = np.asarray(position, dtype=np.float64)
+        return self.extent.contains(x, y) and self.height < z < self.ceiling
+
     def spots(self, spacing: float) -> NDArray[np.float64]:
         """Grid of centres on the usable part, shape (n, 2), world x, y, at least `spacing` apart
         (nearest to the middle first)."""
@@ -164,7 +172,9 @@ class Surface:
         )
 
 
-def _counter(centre: tuple[float, float], half_length: float, facing: float, height: float) -> Surface:
+def _counter(
+    centre: tuple[float, float], half_length: float, facing: float, height: float
+) -> Surface:
     """A deck along a wall; `facing` is the yaw of a robot that looks at it from the front."""
     normal = np.array([np.cos(facing), np.sin(facing)])
     along_x = abs(normal[1]) > 0.5
@@ -242,10 +252,37 @@ def surface(place: str, opening: float = 0.0) -> Surface:
     return SURFACES[place].shifted(0.0, -opening) if place in DRAWERS else SURFACES[place]
 
 
+def place_at(position: ArrayLike, openings: Mapping[str, float] | None = None) -> str | None:
+    """The place on or in which a thing with its centre at `position` lies, or None.
+
+    Args:
+        position: world x, y, z (m).
+        openings: how far each drawer is pulled out (m); omitted drawers are closed.
+    """
+    openings = openings or {}
+    for place in PLACES:
+        if surface(place, openings.get(place, 0.0)).contains(position):
+            return place
+    return None
+
+
 def distance(place_a: str, place_b: str) -> float:
     """Metres between the stations of two places."""
     a, b = STATIONS[place_a], STATIONS[place_b]
     return hypot(a.x - b.x, a.y - b.y)
+
+
+def distance_to_station(place: str, x: float, y: float) -> float:
+    """Metres from a base centre to where the base may stand to work at `place`: the line through
+    the station along the surface, as long as the surface's usable part (drawers: the cabinet)."""
+    station = STATIONS[place]
+    usable = SURFACES[place].usable
+    if place in DRAWERS:
+        usable = Rectangle(CABINET_CENTRE, (0.25, 0.0))
+    along_x = abs(station.heading[1]) > 0.5
+    dx = max(abs(x - station.x) - (usable.half[0] if along_x else 0.0), 0.0)
+    dy = max(abs(y - station.y) - (0.0 if along_x else usable.half[1]), 0.0)
+    return hypot(dx, dy)
 
 
 def drawer_handle(drawer: str, opening: float = 0.0) -> tuple[float, float, float]:
