@@ -123,7 +123,10 @@ def solved_examples(
 ) -> tuple[tuple[str, tuple[Step, ...]], ...]:
     """The first `count` examples with the feedback of each step, `done` last."""
     return tuple(
-        (instruction, _solve(start_world(objects, "user", None, (), places, drawers), plan, distance))
+        (
+            instruction,
+            _solve(start_world(objects, "user", None, (), places, drawers), plan, distance),
+        )
         for instruction, objects, plan in SOLVED[:count]
     )
 

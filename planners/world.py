@@ -32,7 +32,8 @@ class World:
     Attributes:
         things: Every instance; its index is its id for the whole episode.
         robot_at: The place where the robot stands, or None between places.
-        drawers: For every drawer, whether it is open. Drawers share one cabinet.
+        drawers: For every drawer, whether it is open; None when it is neither open nor closed.
+            Drawers share one cabinet.
         visited: Places where the robot has stood at the end of a skill, in order.
         handled: Ids of the things that the robot has put down in this episode.
         places: All places, in the order in which a scene is described.
@@ -40,7 +41,7 @@ class World:
 
     things: tuple[Thing, ...]
     robot_at: str | None
-    drawers: Mapping[str, bool]
+    drawers: Mapping[str, bool | None]
     places: tuple[str, ...]
     visited: tuple[str, ...] = ()
     handled: frozenset[int] = field(default_factory=frozenset)
@@ -57,7 +58,7 @@ class World:
     def is_visible(self, thing: int) -> bool:
         """Whether a thing can be seen: not in the hand, not in a closed drawer."""
         place = self.things[thing].place
-        return place != HAND and self.drawers.get(place, True)
+        return place != HAND and bool(self.drawers.get(place, True))
 
     def instances(self, name: str) -> list[int]:
         """Ids of all instances of an object."""
@@ -102,7 +103,7 @@ def describe_scene(world: World) -> str:
     parts = []
     for place in world.places:
         if not world.drawers.get(place, True):
-            parts.append(f"{place}: closed")
+            parts.append(f"{place}: {'half open' if world.drawers[place] is None else 'closed'}")
             continue
         names = [thing.name for thing in world.things if thing.place == place]
         if place in world.drawers:

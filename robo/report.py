@@ -5,6 +5,8 @@ from typing import Any
 from planners.world import World
 from robo.agent import AgentStep, Episode
 
+_DRAWER = {True: "open", False: "closed", None: "half open"}
+
 
 def episode_data(episode: Episode, *, scores: bool = True) -> dict[str, Any]:
     """What was asked, every step with its scores and outcome, and the worlds around it."""
@@ -23,7 +25,7 @@ def world_data(world: World) -> dict[str, Any]:
     return {
         "things": [[thing.name, thing.place] for thing in world.things],
         "robot_at": world.robot_at,
-        "drawers": {name: "open" if value else "closed" for name, value in world.drawers.items()},
+        "drawers": {name: _DRAWER[value] for name, value in world.drawers.items()},
         "visited": list(world.visited),
     }
 

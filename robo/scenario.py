@@ -47,7 +47,9 @@ class Scenario:
         if missing := keys - set(data):
             raise ValueError(f"{sorted(missing)[0]!r} is missing")
         if unknown := set(data) - keys:
-            raise ValueError(f"unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(keys))}")
+            raise ValueError(
+                f"unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(keys))}"
+            )
         for key in ("id", "family", "instruction"):
             if not isinstance(data[key], str) or not data[key].strip():
                 raise ValueError(f"{key!r} must be a text that is not empty")

@@ -35,7 +35,7 @@ BASE_ACCELERATION: Final[float] = 2.0
 BASE_TURN_ACCELERATION: Final[float] = 6.0
 
 LEASH: Final[float] = 0.06
-"""The gripper target stays this close to the gripper (m), so that a blocked arm does not wind up."""
+"""The gripper target stays this close to the gripper (m): a blocked arm does not wind up."""
 LEASH_ANGLE: Final[float] = 0.4
 BASE_LEASH: Final[float] = 0.03
 BASE_LEASH_ANGLE: Final[float] = 0.06

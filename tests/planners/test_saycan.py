@@ -32,7 +32,9 @@ class Favourite:
         return " fetch up the apple"
 
 
-def choose(planner: SayCan | Generative, impossible: Sequence[str] = (), history: Sequence[Step] = ()) -> str:
+def choose(
+    planner: SayCan | Generative, impossible: Sequence[str] = (), history: Sequence[Step] = ()
+) -> str:
     affordances = np.array([float(label not in impossible) for label in LABELS])
     return planner.choose("eat", "table: apple.", list(history), affordances).label
 

@@ -18,7 +18,10 @@ def run(world: World, *labels: str) -> tuple[SymbolicKitchen, list[str]]:
 
 def test_a_fetched_thing_ends_with_the_user_and_every_step_is_reported() -> None:
     symbolic, feedback = run(
-        kitchen(("coke can", "table")), "find the coke can", "pick up the coke can", "bring it to you"
+        kitchen(("coke can", "table")),
+        "find the coke can",
+        "pick up the coke can",
+        "bring it to you",
     )
     assert symbolic.world.things[0].place == "user"
     assert symbolic.world.holding is None
@@ -82,7 +85,9 @@ def test_both_drawers_are_at_one_cabinet() -> None:
 
 @given(st.lists(st.sampled_from(SKILLS), max_size=25))
 def test_nothing_is_lost_or_doubled_whatever_is_tried(skills: list[Skill]) -> None:
-    start = kitchen(("apple", "table"), ("apple", "top drawer"), ("sponge", "trash"), holding="coke can")
+    start = kitchen(
+        ("apple", "table"), ("apple", "top drawer"), ("sponge", "trash"), holding="coke can"
+    )
     symbolic = SymbolicKitchen(start, distance)
     for skill in skills:
         before = symbolic.world

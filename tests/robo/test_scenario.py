@@ -52,7 +52,10 @@ def test_a_scenario_is_read_and_its_world_is_the_start(tmp_path: Path) -> None:
         ({**LINE, "id": "t1"}, "line 2: the id 't1' is that of line 1"),
         ({**LINE, "id": "t2", "instruction": " "}, "line 2: 'instruction' must be a text"),
         ({**LINE, "id": "t2", "start": {"robot": "moon"}}, "line 2: .*'moon'"),
-        ({**LINE, "id": "t2", "goal": {"any": [{"held": "kiwi"}]}}, "line 2: unknown object 'kiwi'"),
+        (
+            {**LINE, "id": "t2", "goal": {"any": [{"held": "kiwi"}]}},
+            "line 2: unknown object 'kiwi'",
+        ),
         ({**LINE, "id": "t2", "extra": 1}, "line 2: unknown key 'extra'"),
         ({"id": "t2"}, "line 2: 'family' is missing"),
     ],
