@@ -23,7 +23,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line; exits with 2 and one sentence for a user's mistake."""
     command = tyro.cli(
-        Command,  # type: ignore[arg-type]
+        Command,
         prog="robo",
         description="An embodied robotics agent stack: plan with a language model, act in MuJoCo.",
         config=(tyro.conf.OmitSubcommandPrefixes,),

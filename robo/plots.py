@@ -10,6 +10,7 @@ from planners.saycan import Decision
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.patches import Rectangle
 
 SHOWN = 18
 """How many skills a picture shows: the chosen ones and those that came closest."""
@@ -47,7 +48,7 @@ def plot_scores(instruction: str, decisions: Sequence[Decision], path: Path) -> 
             spine.set_visible(False)
         for step, skill in enumerate(chosen):
             axis.add_patch(
-                plt.Rectangle(
+                Rectangle(
                     (step - 0.5, rows.index(skill) - 0.5),
                     1,
                     1,

@@ -13,7 +13,7 @@ from planners.goal import Goal, GoalError
 from planners.world import World, start_world
 from robo.errors import UserError
 
-__all__ = ["Scenario", "distance", "load_scene", "load_scenarios", "world_of"]
+__all__ = ["Scenario", "distance", "load_scenarios", "load_scene", "world_of"]
 
 
 @dataclass(frozen=True)
