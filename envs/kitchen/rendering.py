@@ -1,0 +1,197 @@
+"""Camera pictures without a screen.
+
+Measured on one core with the stocked kitchen: shadows, reflections, multisampling and finely
+tessellated primitives are what costs, and the shadow map's allocation is what makes a new model
+expensive. Observations do without all of them; videos take their time.
+"""
+
+import ctypes
+import os
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+_FLAG = mujoco.mjtRndFlag
+
+
+class RenderingUnavailableError(RuntimeError):
+    """No GL library can draw here; the text says what to install."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a picture may cost.
+
+    Attributes:
+        shadow_size: side of the shadow map in pixels, 0 for no shadows.
+        samples: multisampling, 0 for none.
+        slices: tessellation of round primitives.
+        reflections: whether shiny floors mirror.
+    """
+
+    shadow_size: int = 0
+    samples: int = 0
+    slices: int = 12
+    reflections: bool = False
+
+
+OBSERVATION: Final = Quality()
+"""For the robot's cameras: about 2 ms a picture of 96 pixels."""
+
+VIDEO: Final = Quality(shadow_size=2048, samples=4, slices=28)
+"""For people."""
+
+
+class CameraRenderer:
+    """Draws cameras at one size. Keep it: a change of model costs a few milliseconds, the GL
+    context behind it is made once in each thread.
+
+    Args:
+        height: of the pictures in pixels.
+        width: of the pictures in pixels.
+        quality: what a picture may cost.
+
+    Raises:
+        RenderingUnavailableError: no GL library can be loaded.
+    """
+
+    def __init__(self, height: int, width: int, quality: Quality = OBSERVATION) -> None:
+        self.height, self.width, self.quality = height, width, quality
+        self._gl = _gl_context()
+        self._model: mujoco.MjModel | None = None
+        self._context: mujoco.MjrContext | None = None
+        self._scene: mujoco.MjvScene | None = None
+        self._camera = mujoco.MjvCamera()
+        self._options = mujoco.MjvOption()
+        self._perturbation = mujoco.MjvPerturb()
+        self._viewport = mujoco.MjrRect(0, 0, width, height)
+        self._pixels = np.empty((height, width, 3), dtype=np.uint8)
+
+    def render(
+        self, model: mujoco.MjModel, data: mujoco.MjData, camera: str | mujoco.MjvCamera
+    ) -> NDArray[np.uint8]:
+        """Picture of `camera` (its name, or a free camera), RGB, shape (height, width, 3)."""
+        self._gl.make_current()
+        if self._model is not model:
+            self._adopt(model)
+        if isinstance(camera, str):
+            self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+            self._camera.fixedcamid = model.camera(camera).id
+            camera = self._camera
+        everything = mujoco.mjtCatBit.mjCAT_ALL
+        mujoco.mjv_updateScene(
+            model, data, self._options, self._perturbation, camera, everything, self._scene
+        )
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        mujoco.mjr_render(self._viewport, self._scene, self._context)
+        mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._context)
+        return np.ascontiguousarray(self._pixels[::-1])
+
+    def close(self) -> None:
+        """Give back what the pictures needed; the next `render` takes it again."""
+        if self._context is not None:
+            self._gl.make_current()
+            self._context.free()
+        self._model = self._context = self._scene = None
+
+    def _adopt(self, model: mujoco.MjModel) -> None:
+        """Upload a model: the context reads qualities from it, which are put back afterwards."""
+        self.close()
+        quality, screen = model.vis.quality, model.vis.global_
+        wanted = (
+            (quality, "shadowsize", self.quality.shadow_size),
+            (quality, "offsamples", self.quality.samples),
+            (quality, "numslices", self.quality.slices),
+            (quality, "numstacks", self.quality.slices // 2 + 2),
+            (screen, "offwidth", self.width),
+            (screen, "offheight", self.height),
+        )
+        kept = [(owner, name, getattr(owner, name)) for owner, name, _ in wanted]
+        for owner, name, value in wanted:
+            setattr(owner, name, value)
+        try:
+            self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
+        finally:
+            for owner, name, value in kept:
+                setattr(owner, name, value)
+        self._scene = mujoco.MjvScene(model, maxgeom=model.ngeom + 100)
+        self._scene.flags[_FLAG.mjRND_SHADOW] = self.quality.shadow_size > 0
+        self._scene.flags[_FLAG.mjRND_REFLECTION] = self.quality.reflections
+        self._scene.flags[_FLAG.mjRND_HAZE] = False
+        self._scene.flags[_FLAG.mjRND_CULL_FACE] = True
+        self._model = model
+
+
+_contexts = threading.local()
+
+
+def _gl_context() -> Any:
+    """The GL context of this thread, made on the first call."""
+    context = getattr(_contexts, "context", None)
+    if context is None:
+        context = _contexts.context = _new_context()
+        context.make_current()
+    return context
+
+
+def _new_context() -> Any:
+    backend = os.environ.get("MUJOCO_GL", "").lower() or _usable_backend()
+    # Not through mujoco.gl_context: that one fixes its choice when mujoco is first imported.
+    try:
+        if backend == "egl":
+            from mujoco.egl import GLContext
+        elif backend == "osmesa":
+            from mujoco.osmesa import GLContext
+        elif backend == "glfw":
+            from mujoco.glfw import GLContext
+        else:
+            raise RenderingUnavailableError(
+                f'MUJOCO_GL is {backend!r}, it must be "egl", "osmesa" or "glfw", or unset'
+            )
+        return GLContext(64, 64)
+    except (ImportError, AttributeError, OSError) as error:
+        raise RenderingUnavailableError(_advice(f"the GL backend {backend!r} failed")) from error
+
+
+def _usable_backend() -> str:
+    """EGL if it has a device to draw with, else OSMesa."""
+    if _egl_devices() > 0:
+        return "egl"
+    for library in ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so"):
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            continue
+        return "osmesa"
+    raise RenderingUnavailableError(_advice("no GL library can be loaded"))
+
+
+def _egl_devices() -> int:
+    """How many devices EGL can draw with. PyOpenGL cannot change its platform after a failed
+    import, so this asks the library itself."""
+    try:
+        egl = ctypes.CDLL("libEGL.so.1")
+        find = egl.eglGetProcAddress
+    except (OSError, AttributeError):
+        return 0
+    find.restype, find.argtypes = ctypes.c_void_p, (ctypes.c_char_p,)
+    address = find(b"eglQueryDevicesEXT")
+    if not address:
+        return 0
+    kind = ctypes.CFUNCTYPE(
+        ctypes.c_uint, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int)
+    )
+    count = ctypes.c_int(0)
+    return count.value if kind(address)(0, None, ctypes.byref(count)) else 0
+
+
+def _advice(problem: str) -> str:
+    return (
+        f"pictures cannot be drawn: {problem}; install one with "
+        "`apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri` (EGL) or "
+        "`apt-get install libosmesa6` (OSMesa)"
+    )
