@@ -1,4 +1,4 @@
-"""Gymnasium ids of this package; gymnasium calls `register` through the package's entry point."""
+"""Gymnasium ids of this package; importing this module registers them, by name only."""
 
 KITCHEN_ID = "robo/Kitchen-v1"
 """Made with `gymnasium.make("robo/Kitchen-v1")`."""
@@ -11,3 +11,6 @@ def register() -> None:
 
     if KITCHEN_ID not in registry:
         register_id(id=KITCHEN_ID, entry_point="envs.kitchen.env:KitchenEnv")
+
+
+register()
