@@ -124,9 +124,8 @@ class _Reader:
         if not isinstance(data, dict):
             raise GoalError(f"{what} must be an object, not {type(data).__name__}")
         if unknown := set(data) - keys:
-            raise GoalError(
-                f"{what} has an unknown key {sorted(unknown)[0]!r}; known: {', '.join(sorted(keys))}"
-            )
+            known = ", ".join(sorted(keys))
+            raise GoalError(f"{what} has an unknown key {sorted(unknown)[0]!r}; known: {known}")
         return data
 
     def name(self, value: object, known: Sequence[str], kind: str) -> str:

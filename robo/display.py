@@ -1,5 +1,7 @@
 """A plan as it grows, on a terminal."""
 
+from pathlib import Path
+
 from rich.console import Console
 
 from planners.saycan import Decision
@@ -43,3 +45,11 @@ class PlanDisplay:
                 f"[red]gave up after {len(episode.steps)} steps without `done`[/red]",
                 highlight=False,
             )
+
+    def show_files(self, folder: Path, simulated: float, wall: float) -> None:
+        """Say where the results are."""
+        self.console.print(
+            f"{simulated:.0f} s simulated in {wall:.0f} s; "
+            f"{', '.join(sorted(path.name for path in folder.iterdir()))} in {folder}",
+            highlight=False,
+        )

@@ -1,7 +1,6 @@
 """What every result file says of how it was made, and how such files are written."""
 
 import json
-import os
 import platform
 import shlex
 import subprocess
@@ -51,7 +50,9 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder {path}: {error.strerror}; choose another --out")
+        raise UserError(
+            f"cannot make the folder {path}: {error.strerror}; choose another --out"
+        ) from None
     return path
 
 
@@ -59,7 +60,7 @@ def write_json(path: Path, data: object) -> None:
     """Write a file whole or not at all."""
     partial = path.with_name(path.name + ".partial")
     partial.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _version(package: str) -> str | None:

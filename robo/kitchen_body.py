@@ -1,0 +1,222 @@
+"""The kitchen with physics as a `Body`: skills are experts that act through the 11-number action."""
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.kitchen import rules
+from envs.kitchen.env import KitchenEnv
+from envs.kitchen.experts import Expert, make_expert
+from envs.kitchen.layout import distance
+from envs.kitchen.start import StartState
+from envs.kitchen.state import KitchenState
+from envs.kitchen.vocabulary import DRAWERS, PLACES
+from planners.skills import (
+    Skill,
+    Verb,
+    choose_instance,
+    failure_text,
+    obstacle,
+    success_text,
+)
+from planners.symbolic import Outcome
+from planners.world import FLOOR, HAND, Thing, World
+from robo.affordances import affordances
+
+SKILL_SECONDS = 60.0
+"""A skill that takes longer (simulated) has failed."""
+
+SETTLE_SECONDS = 2.0
+"""At most this long the robot waits after a skill for things to come to rest (simulated)."""
+
+
+class KitchenBody:
+    """Carries out skills with scripted experts in `KitchenEnv` and reads the world from its state.
+
+    Args:
+        start: Where everything is at the start.
+        seed: Of everything that is drawn.
+        env: The environment; it must not end episodes on "terminate". One is made when left out.
+        on_frame: Called with the environment after every step.
+    """
+
+    def __init__(
+        self,
+        start: StartState,
+        seed: int,
+        *,
+        env: KitchenEnv | None = None,
+        on_frame: Callable[[KitchenEnv], None] | None = None,
+    ) -> None:
+        self.env = env or KitchenEnv(terminate_ends_episode=False)
+        self.unstable = False
+        self._on_frame = on_frame
+        self._steps = 0
+        self._place: str | None = start.robot
+        self._visited: tuple[str, ...] = ()
+        self._handled: frozenset[int] = frozenset()
+        _, info = self.env.reset(seed=seed, options={"start": start})
+        self._state: KitchenState = info["state"]
+
+    @property
+    def simulated_seconds(self) -> float:
+        """How long the robot has acted, simulated."""
+        return self._steps / self.env.control_hz
+
+    @property
+    def world(self) -> World:
+        """See `Body`; places, the hand and drawers by the success rules."""
+        state = self._state
+        return World(
+            things=tuple(
+                Thing(thing.name, HAND if rules.held(state, i) else rules.place_of(state, i) or FLOOR)
+                for i, thing in enumerate(state.objects)
+            ),
+            robot_at=self._robot_at(),
+            drawers={drawer: _drawer(state, drawer) for drawer in DRAWERS},
+            places=PLACES,
+            visited=self._visited,
+            handled=self._handled,
+        )
+
+    def affordances(self, skills: Sequence[Skill]) -> NDArray[np.float64]:
+        """See `Body`."""
+        return affordances(skills, self.world, self._state)
+
+    def execute(self, skill: Skill) -> Outcome:
+        """See `Body`; success is what the success rules say, not what the expert believes."""
+        before = self.world
+        reason = "the simulation broke down" if self.unstable else obstacle(before, skill, distance)
+        if reason is not None:
+            return Outcome(False, failure_text(reason))
+        thing = self._thing(before, skill)
+        place = self._target(before, skill, thing)
+        expert = make_expert(self.env.scene, _EXPERTS[skill.verb], thing, place)
+        self._carry_out(expert)
+        self._settle()
+        return self._judge(skill, before, thing, place, expert)
+
+    def close(self) -> None:
+        """Close the environment."""
+        self.env.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _robot_at(self) -> str | None:
+        """Where the robot stands; of several places at one spot, the one it was sent to."""
+        places = rules.robot_places(self._state)
+        if self._place in places:
+            return self._place
+        return places[0] if places else None
+
+    def _thing(self, world: World, skill: Skill) -> int | None:
+        if skill.verb in (Verb.FIND, Verb.PICK_UP):
+            return choose_instance(world, skill.argument, distance)
+        return world.holding if skill.verb in (Verb.PUT_DOWN, Verb.BRING) else None
+
+    def _target(self, world: World, skill: Skill, thing: int | None) -> str | None:
+        match skill.verb:
+            case Verb.GO_TO | Verb.OPEN | Verb.CLOSE:
+                return skill.argument
+            case Verb.BRING:
+                return "user"
+            case Verb.PUT_DOWN:
+                return world.robot_at
+            case _:
+                return None if thing is None else world.things[thing].place
+
+    def _carry_out(self, expert: Expert) -> None:
+        for _ in range(round(SKILL_SECONDS * self.env.control_hz)):
+            action = expert.act(self._state)
+            self._step(action)
+            if self.unstable or expert.finished:
+                return
+
+    def _settle(self) -> None:
+        """Wait until nothing rolls or swings any more."""
+        opening = self._state.gripper_opening
+        action = np.zeros(self.env.action_space.shape or (11,), np.float32)
+        action[6] = 1.0 if self._state.holding is None and opening > 0.01 else 0.0
+        for _ in range(round(SETTLE_SECONDS * self.env.control_hz)):
+            still = all(
+                thing.speed < rules.REST_SPEED or rules.held(self._state, i)
+                for i, thing in enumerate(self._state.objects)
+            )
+            if still or self.unstable:
+                return
+            self._step(action)
+
+    def _step(self, action: NDArray[np.float32]) -> None:
+        _, _, _, _, info = self.env.step(action)
+        self._steps += 1
+        self._state = info["state"]
+        self.unstable = self.unstable or info["unstable"]
+        if self._on_frame is not None:
+            self._on_frame(self.env)
+
+    def _judge(
+        self, skill: Skill, before: World, thing: int | None, place: str | None, expert: Expert
+    ) -> Outcome:
+        """Ask the success rule, note where the robot has been, and report."""
+        self._place = place
+        here = self._robot_at()
+        if here is not None:
+            self._visited = (*self._visited, here)
+        if self.unstable or not _succeeded(self._state, skill, thing, place):
+            return Outcome(False, failure_text(expert.failure or _WHY_NOT[skill.verb]))
+        if skill.verb in (Verb.PUT_DOWN, Verb.BRING) and thing is not None:
+            self._handled |= {thing}
+        return Outcome(True, success_text(skill, before, self.world))
+
+
+_EXPERTS = {
+    Verb.FIND: "find",
+    Verb.GO_TO: "go_to",
+    Verb.PICK_UP: "pick_up",
+    Verb.PUT_DOWN: "put_down",
+    Verb.BRING: "bring",
+    Verb.OPEN: "open",
+    Verb.CLOSE: "close",
+}
+
+_WHY_NOT = {
+    Verb.FIND: "did not get there",
+    Verb.GO_TO: "did not get there",
+    Verb.PICK_UP: "not in the gripper",
+    Verb.PUT_DOWN: "not where it was to be",
+    Verb.BRING: "not with the user",
+    Verb.OPEN: "not open",
+    Verb.CLOSE: "not closed",
+}
+
+
+def _succeeded(state: KitchenState, skill: Skill, thing: int | None, place: str | None) -> bool:
+    match skill.verb:
+        case Verb.PICK_UP:
+            return thing is not None and rules.held(state, thing)
+        case Verb.PUT_DOWN | Verb.BRING:
+            return thing is not None and place is not None and rules.on(state, thing, place)
+        case Verb.OPEN:
+            return rules.is_open(state, skill.argument)
+        case Verb.CLOSE:
+            return rules.is_closed(state, skill.argument)
+        case _:
+            return place is not None and rules.robot_at(state, place)
+
+
+def _drawer(state: KitchenState, drawer: str) -> bool | None:
+    if rules.is_open(state, drawer):
+        return True
+    return False if rules.is_closed(state, drawer) else None
