@@ -24,7 +24,6 @@ from envs.kitchen.control import (
     check_action,
 )
 from envs.kitchen.furniture import OVERVIEW_CAMERA
-from envs.kitchen.randomization import Randomization
 from envs.kitchen.rules import SUCCESS_RULE_VERSION
 from envs.kitchen.scene import Scene, build_scene, place_objects
 from envs.kitchen.start import DEFAULT_START, StartState
@@ -32,7 +31,7 @@ from envs.kitchen.state import KitchenState, read_state
 from envs.registration import KITCHEN_ID
 
 if TYPE_CHECKING:
-    from envs.kitchen.rendering import Renderer
+    from envs.kitchen.rendering import CameraRenderer
 
 STATE_NAMES: Final[tuple[str, ...]] = (
     *(f"joint{i}_position" for i in range(1, 8)),
@@ -93,8 +92,8 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         self._start = start or DEFAULT_START
         self._success = success
         self._terminate_ends_episode = terminate_ends_episode
-        self._randomization = Randomization(randomization)
-        self._renderers: dict[tuple[int, int], Renderer] = {}
+        self._terms = tuple(randomization)
+        self._renderers: dict[tuple[int, int], "CameraRenderer"] = {}
         self._scene: Scene | None = None
         self._delay = 0
 
@@ -144,7 +143,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
             self._data = mujoco.MjData(self._scene.model)
             self._controller = Controller(self._scene.model, self.control_hz)
             self._index(self._scene.model)
-        self._samples = self._randomization.apply(self._scene, self.np_random)
+        self._samples: dict[str, Any] = {}
         place_objects(self._scene, self._data, start, self.np_random)
         self._controller.reset(self._data, opening=0.0 if start.holding else 1.0)
         self._waiting: list[NDArray[np.float64]] = []
@@ -227,10 +226,12 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         return observation
 
     def _picture(self, size: tuple[int, int], camera: str) -> NDArray[np.uint8]:
-        from envs.kitchen.rendering import Renderer
+        # Imported late: an environment without images needs no GL library.
+        from envs.kitchen.rendering import OBSERVATION, VIDEO, CameraRenderer
 
         if size not in self._renderers:
-            self._renderers[size] = Renderer(*size)
+            quality = OBSERVATION if size == self.image_size else VIDEO
+            self._renderers[size] = CameraRenderer(*size, quality)
         return self._renderers[size].render(self.scene.model, self._data, camera)
 
     def _info(self, unstable: bool) -> dict[str, Any]:
@@ -252,7 +253,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
             "holding": state.holding,
             "success": bool(success),
             "unstable": unstable,
-            "randomization": self._samples,
+            "randomization": dict(self._samples),
             "success_rule_version": SUCCESS_RULE_VERSION,
         }
 
