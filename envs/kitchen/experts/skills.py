@@ -1,0 +1,151 @@
+"""The skills: scripts of motions that end well or give up with a reason.
+
+Each script is a generator on a `Pilot`; it may read the true state, but acts only through actions.
+"""
+
+from math import hypot
+from typing import Final
+
+import numpy as np
+
+from envs.kitchen import layout, robot, rules
+from envs.kitchen.experts.grasp import Grasp, half_height, plan_grasp
+from envs.kitchen.experts.pilot import GiveUpError, Motion, Pilot, rotation_matrix
+from envs.kitchen.experts.placing import free_spot
+from envs.kitchen.vocabulary import DRAWERS
+
+HOVER: Final[float] = 0.20
+"""The gripper comes and goes this far above a surface (m): above everything that stands there."""
+
+TRIES: Final[int] = 3
+"""How often a thing is grasped for before the expert gives up."""
+
+
+def find(pilot: Pilot, instance: int) -> Motion:
+    """Drive to where a thing lies and face it."""
+    if not rules.visible(pilot.state, instance):
+        raise GiveUpError("not in view")
+    thing = pilot.state.objects[instance]
+    if thing.place is None:
+        raise GiveUpError("not on any surface")
+    yield from stand(pilot, thing.place, thing.position)
+
+
+def go_to(pilot: Pilot, place: str) -> Motion:
+    """Drive to the station of a place."""
+    station = layout.STATIONS[place]
+    yield from pilot.drive(station.x, station.y, station.yaw)
+
+
+def pick_up(pilot: Pilot, instance: int) -> Motion:
+    """Take a thing at the robot's place into the hand and tuck the arm."""
+    state = pilot.state
+    if state.holding is not None:
+        raise GiveUpError("the hand is full")
+    if not rules.visible(state, instance):
+        raise GiveUpError("not in view")
+    place = state.objects[instance].place
+    if place is None or not rules.robot_at(state, place):
+        raise GiveUpError("out of reach")
+    for _ in range(TRIES):
+        place = pilot.state.objects[instance].place
+        if place is None:
+            raise GiveUpError("it fell")
+        yield from stand(pilot, place, pilot.state.objects[instance].position)
+        grasp = plan_grasp(pilot.state, pilot.scene.kinds, instance, float(pilot.state.base[2]))
+        if grasp is None:
+            raise GiveUpError("too wide to grasp")
+        yield from _take(pilot, place, grasp)
+        if _between_fingers(pilot, instance):
+            yield from pilot.tuck()
+            if pilot.state.holding == instance:
+                return
+        yield from pilot.grip(1.0)
+    raise GiveUpError("not in the gripper")
+
+
+def put_down(pilot: Pilot, instance: int, place: str | None) -> Motion:
+    """Put the held thing on or into the place where the robot stands."""
+    if pilot.state.holding != instance:
+        raise GiveUpError("not in the gripper")
+    here = rules.robot_places(pilot.state)
+    if place is None:
+        place = next((p for p in here if p not in DRAWERS or rules.is_open(pilot.state, p)), None)
+    if place is None or place not in here:
+        raise GiveUpError("no place to put it")
+    if place in DRAWERS and not rules.is_open(pilot.state, place):
+        raise GiveUpError("the drawer is closed")
+    yield from _place(pilot, instance, place)
+
+
+def bring(pilot: Pilot) -> Motion:
+    """Drive to the user and put the held thing on the tray."""
+    instance = pilot.state.holding
+    if instance is None:
+        raise GiveUpError("nothing in the gripper")
+    station = layout.STATIONS["user"]
+    spot = free_spot(pilot.state, pilot.scene.kinds, "user", instance, (station.x, station.y))
+    yield from stand(pilot, "user", spot)
+    if pilot.state.holding != instance:
+        raise GiveUpError("lost on the way")
+    yield from _place(pilot, instance, "user")
+
+
+def stand(pilot: Pilot, place: str, point: np.ndarray) -> Motion:
+    """Stand at a place so that `point` (world x, y) is in front of the arm."""
+    station = layout.STATIONS[place]
+    ahead = np.array(station.heading)
+    usable = layout.SURFACES[place].usable
+    half = 0.25 if place in DRAWERS else float(abs(ahead[1]) * usable.half[0] + abs(ahead[0]) * usable.half[1])
+    side = np.array([-ahead[1], ahead[0]])
+    origin = np.array([station.x, station.y])
+    offset = float(np.clip((point[:2] - origin) @ side, -half, half))
+    x, y = origin + offset * side
+    near = hypot(x - pilot.state.base[0], y - pilot.state.base[1]) < 0.06
+    turned = abs(np.remainder(pilot.state.base[2] - station.yaw + np.pi, 2 * np.pi) - np.pi) > 0.05
+    if not near or turned:
+        yield from pilot.drive(float(x), float(y), station.yaw)
+
+
+def _take(pilot: Pilot, place: str, grasp: Grasp) -> Motion:
+    """Come from above, close the fingers, lift."""
+    x, y, z = grasp.position
+    above = max(z + 0.05, layout.SURFACES[place].height + HOVER)
+    pilot.opening = grasp.opening
+    yield from pilot.reach((x, y, above), grasp.yaw, 0.012)
+    yield from pilot.reach((x, y, z), grasp.yaw, 0.004)
+    yield from pilot.grip(0.0)
+    yield from pilot.reach((x, y, above), grasp.yaw, 0.03)
+
+
+def _between_fingers(pilot: Pilot, instance: int) -> bool:
+    thing = pilot.state.objects[instance]
+    near = float(np.linalg.norm(thing.position - pilot.state.gripper_position)) < 0.15
+    return thing.fingers == 2 and near
+
+
+def _place(pilot: Pilot, instance: int, place: str) -> Motion:
+    """Lower the held thing onto a free spot, let go, retreat."""
+    kinds = pilot.scene.kinds
+    front = pilot.to_world((0.6, 0.0, 0.0))
+    spot = free_spot(pilot.state, kinds, place, instance, (front[0], front[1]))
+    yield from stand(pilot, place, spot)
+    yaw = float(pilot.state.base[2])
+    floor = layout.SURFACES[place].height + (0.03 if place == "trash" else 0.004)
+
+    def target(bottom: float) -> np.ndarray:
+        """Where the gripper must be for the thing to be above the spot, its bottom at a height."""
+        thing = pilot.state.objects[instance]
+        hangs = thing.position - pilot.state.gripper_position
+        low = half_height(kinds[instance], rotation_matrix(thing.quaternion)) - hangs[2]
+        return np.array([spot[0] - hangs[0], spot[1] - hangs[1], bottom + low])
+
+    yield from pilot.reach(target(layout.SURFACES[place].height + HOVER - 0.03), yaw, 0.015)
+    yield from pilot.reach(target(floor + 0.03), yaw, 0.012)
+    yield from pilot.reach(target(floor), yaw, 0.004, speed=0.25, patience=4)
+    width = pilot.state.gripper_opening
+    yield from pilot.grip(min(1.0, (width + 0.03) / robot.MAX_OPENING), steps=5)
+    x, y, _ = pilot.state.gripper_position
+    yield from pilot.reach((x, y, layout.SURFACES[place].height + HOVER), pilot.gripper_yaw(), 0.05)
+    pilot.opening = 1.0
+    yield from pilot.tuck()
