@@ -27,7 +27,7 @@ from planners.language_models.base import (
     check_labels,
     cut_at_stop,
 )
-from planners.language_models.trie import TokenTrie, common_prefix_length
+from planners.language_models.trie import TokenTrie, common_prefix_length, split_shared
 
 KeyValues = tuple[tuple[Tensor, Tensor], ...]
 """Per layer, keys and values [batch, key-value heads, tokens, head size]; never written to."""
@@ -169,19 +169,14 @@ class CausalLanguageModel:
     def _score(self, prompt: str, labels: Sequence[str], method: Method) -> LabelScores:
         before = self._tokenizer.encode(prompt)
         joined = [self._tokenizer.encode(f"{prompt} {label}") for label in labels]
-        shared = common_prefix_length([before, *joined])
-        if shared == 0:
-            start = self._start(prompt)
-            before, joined = start + before, [start + tokens for tokens in joined]
-            shared = len(start)
+        shared, rests = split_shared(before, joined)
+        if not shared:
+            shared = self._start(prompt)
         longest = max(map(len, joined))
         self._check_length(len(before), longest - len(before))
-        # Where a tokeniser merges prompt and label, the rest of the prompt is scored as well and
-        # taken off again; it is empty otherwise, and its log-probability 0.
-        rests = [before[shared:], *(tokens[shared:] for tokens in joined)]
         score = {"trie": self._trie, "batch": self._batch, "full": self._full}[method]
         with self._pass():
-            log_probabilities = score(before[:shared], rests)
+            log_probabilities = score(shared, rests)
         added = [max(1, len(tokens) - len(before)) for tokens in joined]
         return LabelScores(
             log_likelihood=log_probabilities[1:] - log_probabilities[0],

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,9 +101,28 @@ class TokenTrie:
         return mask
 
 
-def common_prefix_length(sequences: Sequence[Sequence[int]]) -> int:
+def split_shared(
+    prompt: list[int], joined: Sequence[list[int]]
+) -> tuple[list[int], list[list[int]]]:
+    """What a prompt and its continuations share, and what each of them adds, the prompt first.
+
+    Usually the prompt is shared as a whole and adds nothing. Where a tokeniser merges its end
+    with what follows, the end is a sequence of its own, scored and taken off again.
+
+    Args:
+        prompt: tokens of the prompt alone.
+        joined: tokens of the prompt with each continuation.
+
+    Returns:
+        The shared tokens, and 1 + len(joined) lists of further ones.
+    """
+    shared = common_prefix_length([prompt, *joined])
+    return prompt[:shared], [prompt[shared:], *(tokens[shared:] for tokens in joined)]
+
+
+def common_prefix_length(sequences: Sequence[Sequence[int] | Sequence[str]]) -> int:
     """How many leading tokens all sequences share."""
-    tuples = [tuple(sequence) for sequence in sequences]
+    tuples: list[Any] = [tuple(sequence) for sequence in sequences]
     first, last = min(tuples), max(tuples)  # lexicographic extremes differ the earliest
     for at, (a, b) in enumerate(zip(first, last, strict=False)):
         if a != b:

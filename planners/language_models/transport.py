@@ -1,0 +1,185 @@
+"""JSON over HTTP to a language model's server: time limits, retries and readable errors."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from planners.language_models.base import PromptTooLongError, ServerError
+
+ATTEMPTS = 3
+_FIRST_PAUSE = 0.25  # seconds before the second attempt; doubles
+_LONGEST_PAUSE = 5.0  # seconds, also if the server asks for more
+_LARGEST_ANSWER = 64 * 2**20  # bytes
+_TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
+
+
+class Transport:
+    """Requests to one server.
+
+    Attributes:
+        address: scheme, host and port, for messages.
+    """
+
+    def __init__(self, address: str, *, key: str | None = None, timeout: float = 120.0) -> None:
+        """Prepare requests; nothing is sent yet.
+
+        Args:
+            address: "http://HOST:PORT", https too.
+            key: sent as a bearer token if given; redirects are not followed, so it goes nowhere
+                else.
+            timeout: seconds for one answer, from the request to its last byte.
+        """
+        self.address = address
+        self._timeout = timeout
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        if _is_loopback(urllib.parse.urlsplit(address).hostname or ""):
+            handlers.append(urllib.request.ProxyHandler({}))  # a proxy cannot see this machine
+        self._opener = urllib.request.build_opener(*handlers)
+
+    def get(self, path: str) -> Any:
+        """The JSON at `path`; see `post`."""
+        return self._ask(path, None)
+
+    def post(self, path: str, content: Mapping[str, Any]) -> Any:
+        """The JSON that answers `content` at `path`.
+
+        Raises:
+            ServerError: dead, slow or wrong, after `ATTEMPTS` attempts where another may help;
+                `RejectedError` where it does not take such a request.
+            PromptTooLongError: the server says that its context is too short.
+        """
+        return self._ask(path, json.dumps(content).encode())
+
+    def _ask(self, path: str, body: bytes | None) -> Any:
+        pause = _FIRST_PAUSE
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._ask_once(path, body)
+            except _TransientError as failure:
+                if attempt == ATTEMPTS:
+                    raise ServerError(str(failure)) from None
+                time.sleep(min(max(pause, failure.wait), _LONGEST_PAUSE))
+                pause *= 2
+        raise AssertionError("unreachable")
+
+    def _ask_once(self, path: str, body: bytes | None) -> Any:
+        request = urllib.request.Request(self.address + path, body, self._headers)
+        deadline = time.monotonic() + self._timeout
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                answer = self._read(response, deadline)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise self._refusal(path, error) from None
+        except TimeoutError:
+            raise self._slow() from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            if isinstance(reason, TimeoutError):
+                raise self._slow() from None
+            raise _TransientError(
+                f"no language model answers at {self.address} ({reason or type(error).__name__}); "
+                "start the server or correct the address."
+            ) from None
+        try:
+            return json.loads(answer)
+        except ValueError:
+            raise ServerError(
+                f"{self.address}{path} did not answer with JSON; "
+                "give the address of an OpenAI-compatible server (http://HOST:PORT/v1)."
+            ) from None
+
+    def _read(self, response: Any, deadline: float) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while part := response.read1(2**16):
+            parts.append(part)
+            size += len(part)
+            if size > _LARGEST_ANSWER:
+                raise ServerError(
+                    f"{self.address} answers with more than {_LARGEST_ANSWER >> 20} MiB; "
+                    "it is not a language model's server, correct the address."
+                )
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        return b"".join(parts)
+
+    def _slow(self) -> ServerError:
+        return ServerError(
+            f"{self.address} did not answer within {self._timeout:g} s; "
+            "use a faster server or a smaller model."
+        )
+
+    def _refusal(self, path: str, error: urllib.error.HTTPError) -> Exception:
+        """What an answer with an error status means."""
+        try:
+            text = error.read(2**16).decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            text = ""
+        said = _message(text) or error.reason or "no reason given"
+        if error.code in (400, 413, 422) and "context" in said.lower():
+            return PromptTooLongError(
+                f"the prompt is too long for the server at {self.address} ({said}); shorten it."
+            )
+        if error.code in (401, 403):
+            return ServerError(
+                f"{self.address} refuses access ({error.code}: {said}); "
+                "set ROBO_LLM_API_KEY to its key."
+            )
+        line = f"{self.address}{path} answered {error.code}: {said}"
+        if error.code in _TRY_AGAIN:
+            wait = error.headers.get("Retry-After", "")
+            return _TransientError(
+                f"{line}; try again later or look at the server's log.",
+                float(wait) if wait.isdecimal() else 0.0,
+            )
+        kind = RejectedError if error.code in (400, 422, 501) else ServerError
+        return kind(f"{line}; correct the address or the model's name.")
+
+
+class RejectedError(ServerError):
+    """The server understood the request and does not take it as it is."""
+
+
+class _TransientError(Exception):
+    """A failure that another attempt may not have; `wait` seconds were asked for."""
+
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would take the key along; it becomes an error with the status it has."""
+
+    def redirect_request(self, *_arguments: Any) -> None:
+        """Follow nothing."""
+
+
+def _message(text: str) -> str:
+    """The reason in an error's body, in one line, at most 200 characters."""
+    try:
+        content = json.loads(text)
+        error = content.get("error", content)
+        text = str(error.get("message", error) if isinstance(error, dict) else error)
+    except (ValueError, AttributeError):
+        pass  # not JSON: the text itself is the reason
+    return " ".join(text.split())[:200]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
