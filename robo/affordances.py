@@ -24,9 +24,7 @@ FULL = 0.1
 """How likely it is to find room at a place that holds as much as it is made for."""
 
 
-def affordances(
-    skills: Sequence[Skill], world: World, state: KitchenState
-) -> NDArray[np.float64]:
+def affordances(skills: Sequence[Skill], world: World, state: KitchenState) -> NDArray[np.float64]:
     """The affordance of every skill [n]: 0 where something stands in the way, see `obstacle`."""
     return np.array([_affordance(skill, world, state) for skill in skills])
 

@@ -58,8 +58,8 @@ class KitchenBody:
         self._place: str | None = start.robot
         self._visited: tuple[str, ...] = ()
         self._handled: frozenset[int] = frozenset()
-        _, info = self.env.reset(seed=seed, options={"start": start})
-        self._state: KitchenState = info["state"]
+        self.env.reset(seed=seed, options={"start": start})
+        self._state = self.env.kitchen_state
 
     @property
     def simulated_seconds(self) -> float:
@@ -72,7 +72,9 @@ class KitchenBody:
         state = self._state
         return World(
             things=tuple(
-                Thing(thing.name, HAND if rules.held(state, i) else rules.place_of(state, i) or FLOOR)
+                Thing(
+                    thing.name, HAND if rules.held(state, i) else rules.place_of(state, i) or FLOOR
+                )
                 for i, thing in enumerate(state.objects)
             ),
             robot_at=self._robot_at(),
@@ -161,7 +163,7 @@ class KitchenBody:
     def _step(self, action: NDArray[np.float32]) -> None:
         _, _, _, _, info = self.env.step(action)
         self._steps += 1
-        self._state = info["state"]
+        self._state = self.env.kitchen_state
         self.unstable = self.unstable or info["unstable"]
         if self._on_frame is not None:
             self._on_frame(self.env)

@@ -5,19 +5,28 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from numpy.typing import NDArray
 
-from planners.saycan import Decision
+from robo.agent import AgentStep
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+FRAME, FAILED = "#e07a1f", "#c1121f"
+WRITTEN = 0.05
+"""Values from here on are written into their cell."""
 SHOWN = 18
 """How many skills a picture shows: the chosen ones and those that came closest."""
 
 
-def plot_scores(instruction: str, decisions: Sequence[Decision], path: Path) -> None:
-    """Draw steps × skills for language, affordance and their product; chosen cells are framed."""
+def plot_scores(instruction: str, steps: Sequence[AgentStep], path: Path) -> None:
+    """Draw steps × skills for language, affordance and their product.
+
+    Chosen cells are framed; the number of a step whose skill failed is red.
+    """
+    decisions = [step.decision for step in steps]
     labels = decisions[0].labels
     language = np.array([decision.language for decision in decisions])
     affordance = np.array([decision.affordance for decision in decisions])
@@ -46,6 +55,9 @@ def plot_scores(instruction: str, decisions: Sequence[Decision], path: Path) -> 
         axis.tick_params(which="minor", length=0)
         for spine in axis.spines.values():
             spine.set_visible(False)
+        _write_values(axis, values[:, rows])
+        for tick, taken in zip(axis.get_xticklabels(), steps, strict=True):
+            tick.set_color("black" if taken.outcome.success else FAILED)
         for step, skill in enumerate(chosen):
             axis.add_patch(
                 Rectangle(
@@ -53,7 +65,7 @@ def plot_scores(instruction: str, decisions: Sequence[Decision], path: Path) -> 
                     1,
                     1,
                     fill=False,
-                    edgecolor="#d1495b",
+                    edgecolor=FRAME,
                     linewidth=2,
                 )
             )
@@ -62,7 +74,15 @@ def plot_scores(instruction: str, decisions: Sequence[Decision], path: Path) -> 
     plt.close(figure)
 
 
-def _rows(chosen: Sequence[int], weight: np.ndarray) -> list[int]:
+def _write_values(axis: Axes, values: NDArray[np.float64]) -> None:
+    for (step, row), value in np.ndenumerate(values):
+        if WRITTEN <= value < 1.0:
+            colour = "white" if value > 0.55 else "black"
+            text = f"{value:.2f}".lstrip("0")
+            axis.text(step, row, text, ha="center", va="center", fontsize=7, color=colour)
+
+
+def _rows(chosen: Sequence[int], weight: NDArray[np.float64]) -> list[int]:
     """The chosen skills in order of time, then those with the most weight."""
     rows = list(dict.fromkeys(chosen))
     for skill in np.argsort(weight)[::-1]:

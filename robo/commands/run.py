@@ -9,6 +9,7 @@ import tyro
 from robo.planning import PlannerArguments, PlannerConfig
 
 if TYPE_CHECKING:
+    from envs.kitchen.start import StartState
     from planners.saycan import Decision
 
 
@@ -39,29 +40,37 @@ class Run:
     def execute(self) -> int:
         """Run the command; 0 when the planner reached `done` and its last skill succeeded."""
         import time
-        from contextlib import nullcontext
 
-        from rich.console import Console
-
-        from envs.kitchen.rendering import RenderingUnavailableError
-        from envs.kitchen.rules import SUCCESS_RULE_VERSION
         from envs.kitchen.start import DEFAULT_START
-        from planners.language_models import LanguageModelError
-        from robo.agent import run_episode
-        from robo.display import PlanDisplay
-        from robo.errors import user_errors
-        from robo.film import Film
-        from robo.kitchen_body import KitchenBody
-        from robo.planning import checked_instruction, kitchen_skills, make_planner
-        from robo.plots import plot_scores
-        from robo.report import episode_data
-        from robo.results import make_folder, provenance, write_json
+        from robo.planning import checked_instruction
+        from robo.results import make_folder
         from robo.scenario import load_scene
 
         began = time.perf_counter()
         instruction = checked_instruction(self.instruction)
         start = DEFAULT_START if self.scene is None else load_scene(self.scene)
         make_folder(self.out)
+        return self._run(instruction, start, began)
+
+    def _run(self, instruction: str, start: "StartState", began: float) -> int:
+        import time
+        from contextlib import nullcontext
+
+        from rich.console import Console
+
+        from envs.kitchen.rendering import RenderingUnavailableError
+        from envs.kitchen.rules import SUCCESS_RULE_VERSION
+        from planners.language_models import LanguageModelError
+        from robo.agent import run_episode
+        from robo.display import PlanDisplay
+        from robo.errors import user_errors
+        from robo.film import Film
+        from robo.kitchen_body import KitchenBody
+        from robo.planning import kitchen_skills, make_planner
+        from robo.plots import plot_scores
+        from robo.report import episode_data
+        from robo.results import provenance, write_json
+
         with user_errors(RenderingUnavailableError):
             film = Film(self.out / "episode.mp4", instruction) if self.video else None
         planner = make_planner(self.planner)
@@ -89,12 +98,14 @@ class Run:
             simulated = body.simulated_seconds
             unstable = body.unstable
         display.show_end(episode)
-        plot_scores(instruction, [step.decision for step in episode.steps], self.out / "scores.png")
+        plot_scores(instruction, episode.steps, self.out / "scores.png")
         wall = time.perf_counter() - began
         write_json(
             self.out / "report.json",
             {
-                **provenance({"planner": asdict(self.planner), "scene": str(self.scene)}, self.seed),
+                **provenance(
+                    {"planner": asdict(self.planner), "scene": str(self.scene)}, self.seed
+                ),
                 "success_rule_version": SUCCESS_RULE_VERSION,
                 "scene": start.to_dict(),
                 **episode_data(episode),

@@ -1,0 +1,5 @@
+"""`python -m robo` is the `robo` command."""
+
+from robo.cli import main
+
+main()
