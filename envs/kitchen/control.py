@@ -29,7 +29,7 @@ GRIPPER_SPEED: Final[float] = 0.6
 GRIPPER_TURN: Final[float] = 2.5
 """Limit of the gripper target's turn about each axis (rad/s)."""
 BASE_SPEED: Final[float] = 1.0
-BASE_TURN: Final[float] = 2.0
+BASE_TURN: Final[float] = 1.4
 BASE_ACCELERATION: Final[float] = 2.0
 """Limit of the base target (m/s²); it brakes as hard as it speeds up."""
 BASE_TURN_ACCELERATION: Final[float] = 6.0
@@ -130,11 +130,19 @@ class Controller:
     """Turns actions into `MjData.ctrl`.
 
     Call `reset` after the state was set, `command` once per action, then `tick` before each
-    1 / `SERVO_HZ` seconds of physics.
+    1 / `SERVO_HZ` seconds of physics, of which each step takes its row of `ramp`.
+
+    Attributes:
+        ramp: servo targets of the coming physics steps, shape (steps, nu): a line from the last
+            targets to the new ones, so that the servos do not jerk what is in the hand.
     """
 
     def __init__(self, model: mujoco.MjModel, control_hz: int) -> None:
         self._ticks = SERVO_HZ // control_hz
+        steps = round(1.0 / SERVO_HZ / model.opt.timestep)
+        self._fractions = np.arange(1, steps + 1)[:, None] / steps
+        self.ramp = np.zeros((steps, model.nu))
+        self._target = np.zeros(model.nu)
         self._dt = 1.0 / SERVO_HZ
         self._arm_qpos = _addresses(model, robot.ARM_JOINTS)
         self._base_qpos = _addresses(model, robot.BASE_JOINTS)
@@ -168,7 +176,8 @@ class Controller:
         self._base_velocity[:] = 0.0
         self._opening = opening
         self._mode = TERMINATE
-        self._write(data, np.zeros(len(robot.ARM_JOINTS)))
+        self._aim(np.zeros(len(robot.ARM_JOINTS)))
+        data.ctrl[:] = self._target
 
     def command(self, action: Vector) -> int:
         """Take an action, shape (11,), already checked; numbers out of range are clipped.
@@ -196,7 +205,9 @@ class Controller:
             target = mink.SE3.from_rotation_and_translation(self._rotation, self._position)
             velocity = self._ik.step(target, self._dt)
         self._move_base_target(data)
-        self._write(data, velocity)
+        before = self._target.copy()
+        self._aim(velocity)
+        self.ramp = before + self._fractions * (self._target - before)
 
     def _move_gripper_target(self, data: mujoco.MjData) -> None:
         self._position = self._position + self._delta
@@ -235,10 +246,11 @@ class Controller:
         if abs(away[2]) > BASE_LEASH_ANGLE:
             self._base[2] -= away[2] - np.copysign(BASE_LEASH_ANGLE, away[2])
 
-    def _write(self, data: mujoco.MjData, velocity: Vector) -> None:
-        data.ctrl[self._arm_ctrl] = self._ik.joints + self._arm_lead * velocity
-        data.ctrl[self._base_ctrl] = self._base + self._base_lead * self._base_velocity
-        data.ctrl[self._grip_ctrl] = _SHUT + self._opening * (robot.MAX_OPENING - _SHUT)
+    def _aim(self, velocity: Vector) -> None:
+        target = self._target
+        target[self._arm_ctrl] = self._ik.joints + self._arm_lead * velocity
+        target[self._base_ctrl] = self._base + self._base_lead * self._base_velocity
+        target[self._grip_ctrl] = _SHUT + self._opening * (robot.MAX_OPENING - _SHUT)
 
 
 def _addresses(model: mujoco.MjModel, joints: tuple[str, ...]) -> NDArray[np.int64]:

@@ -166,7 +166,9 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         mode = self._controller.command(self._delayed(check_action(action, KITCHEN_ID)))
         for _ in range(SERVO_HZ // self.control_hz):
             self._controller.tick(data)
-            mujoco.mj_step(scene.model, data, nstep=self._substeps)
+            for ctrl in self._controller.ramp:
+                data.ctrl[:] = ctrl
+                mujoco.mj_step(scene.model, data)
         unstable = any(data.warning[kind].number for kind in _UNSTABLE)
         if not unstable:
             self._state = read_state(scene, data)
@@ -188,7 +190,6 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         self._renderers.clear()
 
     def _index(self, model: mujoco.MjModel) -> None:
-        self._substeps = round(1.0 / SERVO_HZ / model.opt.timestep)
         arm = [model.joint(name) for name in robot.ARM_JOINTS]
         base = [model.joint(name) for name in robot.BASE_JOINTS]
         self._arm_qpos = np.array([joint.qposadr[0] for joint in arm])
