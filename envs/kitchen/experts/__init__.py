@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from envs.kitchen.control import TERMINATE
-from envs.kitchen.experts import skills
+from envs.kitchen.experts import drawers, skills
 from envs.kitchen.experts.pilot import Action, GiveUpError, Motion, Pilot
 from envs.kitchen.scene import Scene
 from envs.kitchen.state import KitchenState
@@ -84,6 +84,8 @@ def make_expert(scene: Scene, skill: str, object_id: int | None, place: str | No
             "pick_up": lambda pilot: skills.pick_up(pilot, thing),
             "put_down": lambda pilot: skills.put_down(pilot, thing, place),
             "bring": skills.bring,
+            "open": lambda pilot: drawers.pull_open(pilot, where),
+            "close": lambda pilot: drawers.push_closed(pilot, where),
         }
     )
     return Expert(scene, scripts[skill])

@@ -86,8 +86,9 @@ class Pilot:
         tolerance: float = 0.006,
         speed: float = GRIPPER_SPEED,
         patience: int = 8,
+        tilt: float = 0.0,
     ) -> Attempt:
-        """Move the gripper in a line to a point (world frame, m), pointing down.
+        """Move the gripper in a line to a point (world frame, m), pointing down or tilted.
 
         Args:
             position: of the point between the fingertips.
@@ -95,13 +96,14 @@ class Pilot:
             tolerance: m.
             speed: m/s.
             patience: steps without progress after which it gives up.
+            tilt: how far the fingers point forward, along `yaw`, from straight down (rad).
 
         Returns:
             Whether it got there.
         """
         best, waited = float("inf"), 0
         while True:
-            delta, turn = self._errors(np.asarray(position, dtype=np.float64), yaw)
+            delta, turn = self._errors(np.asarray(position, dtype=np.float64), yaw, tilt)
             distance, angle = float(np.linalg.norm(delta)), float(np.linalg.norm(turn))
             if distance < tolerance and angle < 0.04:
                 return True
@@ -163,7 +165,7 @@ class Pilot:
         axis = self.gripper_rotation()[:, 0]
         return atan2(axis[1], axis[0])
 
-    def _errors(self, position: Vector, yaw: float) -> tuple[Vector, Vector]:
+    def _errors(self, position: Vector, yaw: float, tilt: float) -> tuple[Vector, Vector]:
         """What is missing to a pose of the gripper, as a translation and a rotation vector, both
         in the base frame."""
         base_yaw = self.state.base[2]
@@ -171,7 +173,9 @@ class Pilot:
             [[cos(base_yaw), sin(base_yaw), 0], [-sin(base_yaw), cos(base_yaw), 0], [0, 0, 1.0]]
         )
         delta = to_base @ (position - self.state.gripper_position)
-        wanted = np.array([[cos(yaw), sin(yaw), 0], [sin(yaw), -cos(yaw), 0], [0, 0, -1.0]])
+        across = np.array([sin(yaw), -cos(yaw), 0.0])
+        ahead = np.array([sin(tilt) * cos(yaw), sin(tilt) * sin(yaw), -cos(tilt)])
+        wanted = np.column_stack([np.cross(across, ahead), across, ahead])
         return delta, to_base @ rotation_vector(wanted @ self.gripper_rotation().T)
 
     # ------------------------------------------------------------------------------- actions
