@@ -1,5 +1,6 @@
 """The closed loop: choose a skill, carry it out, look, choose again (Inner Monologue)."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +16,9 @@ from planners.world import World, describe_scene
 
 MAX_STEPS = 40
 """After so many skills an episode is given up."""
+
+MAX_REPEATS = 5
+"""An episode is given up when the same world comes back so often: the robot goes in circles."""
 
 
 class Body(Protocol):
@@ -104,7 +108,7 @@ def run_episode(
     on_decision: Callable[[Decision], None] | None = None,
     on_step: Callable[[AgentStep], None] | None = None,
 ) -> Episode:
-    """Act on an instruction until the agent chooses `done` or `max_steps` are over.
+    """Act on an instruction until the agent chooses `done`, goes in circles or takes too long.
 
     Args:
         chooser: Chooses among `skills`.
@@ -120,8 +124,9 @@ def run_episode(
     scene = describe_scene(start)
     history: list[Step] = []
     steps: list[AgentStep] = []
+    seen: Counter[object] = Counter()
     done = False
-    while not done and len(steps) < max_steps:
+    while not done and len(steps) < max_steps and max(seen.values(), default=0) < MAX_REPEATS:
         decision = chooser.choose(instruction, scene, history, body.affordances(skills))
         skill = skills[decision.chosen]
         if on_decision is not None:
@@ -129,6 +134,8 @@ def run_episode(
         done = skill.verb is Verb.DONE
         outcome = Outcome(True, "done") if done else body.execute(skill)
         steps.append(AgentStep(skill, decision, outcome))
+        world = body.world
+        seen[world.things, world.robot_at, tuple(world.drawers.items())] += 1
         history.append(Step(skill.label, outcome.feedback if feedback else ""))
         if on_step is not None:
             on_step(steps[-1])

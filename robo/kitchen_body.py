@@ -1,4 +1,4 @@
-"""The kitchen with physics as a `Body`: skills are experts that act through the 11-number action."""
+"""The kitchen with physics as a `Body`: skills are experts, acting through the action."""
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -216,6 +216,10 @@ def _succeeded(state: KitchenState, skill: Skill, thing: int | None, place: str 
             return rules.is_closed(state, skill.argument)
         case _:
             return place is not None and rules.robot_at(state, place)
+
+
+def _place(state: KitchenState, thing: int) -> str:
+    return HAND if rules.held(state, thing) else rules.place_of(state, thing) or FLOOR
 
 
 def _drawer(state: KitchenState, drawer: str) -> bool | None:
