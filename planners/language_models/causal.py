@@ -70,6 +70,7 @@ class Network(Protocol):
         mask: Tensor | None = None,
         past: KeyValues | None = None,
         rows: Tensor | None = None,
+        keep: bool = True,
     ) -> tuple[Tensor, KeyValues]:
         """One forward pass.
 
@@ -79,9 +80,11 @@ class Network(Protocol):
             mask: bool [1, 1, n, past + n], true where a row may attend; None is causal.
             past: keys and values of the tokens before, not changed by the call.
             rows: int64 [k], the positions within n whose logits are wanted; None is all.
+            keep: whether keys and values are wanted; models without them serve whole passes.
 
         Returns:
-            Logits [batch, k, vocabulary], and keys and values of past + n tokens.
+            Logits [batch, k, vocabulary], and keys and values of past + n tokens, which may be
+            empty unless `keep`.
         """
 
 
@@ -153,7 +156,7 @@ class CausalLanguageModel:
         self._check_length(len(tokens), max_tokens)
         fresh: list[int] = []
         with self._pass():
-            logits, past = self._run_prompt(tokens)
+            logits, past = self._run(tokens)
             while True:
                 token = int(logits.argmax())
                 if token in self._tokenizer.end_tokens:
@@ -162,8 +165,7 @@ class CausalLanguageModel:
                 text, stopped = cut_at_stop(self._tokenizer.decode(fresh), stop)
                 if stopped or len(fresh) == max_tokens:
                     return text
-                at = torch.tensor([[len(tokens) + len(fresh) - 1]])
-                logits, past = self._network(torch.tensor([[token]]), at, past=past)
+                logits, past = self._run(tokens + fresh, past)
         return self._tokenizer.decode(fresh)
 
     def _score(self, prompt: str, labels: Sequence[str], method: Method) -> LabelScores:
@@ -244,10 +246,21 @@ class CausalLanguageModel:
             if not rest:
                 sums.append(0.0)
                 continue
-            logits, _ = self._network(*_row(prompt + rest[:-1], 0))
+            logits, _ = self._network(*_row(prompt + rest[:-1], 0), keep=False)
             scores = functional.log_softmax(logits[0, len(prompt) - 1 :].float(), dim=-1)
             sums.append(float(scores.gather(-1, torch.tensor(rest)[:, None]).double().sum()))
         return np.array(sums)
+
+    def _run(self, tokens: list[int], past: KeyValues | None = None) -> tuple[Tensor, KeyValues]:
+        """Logits [vocabulary] after `tokens`, all but the last of which `past` holds, if given."""
+        if self.method == "full":
+            last = torch.tensor([len(tokens) - 1])
+            logits, past = self._network(*_row(tokens, 0), rows=last, keep=False)
+        elif past is None:
+            return self._run_prompt(tokens)
+        else:
+            logits, past = self._network(*_row(tokens[-1:], len(tokens) - 1), past=past)
+        return logits[0, 0], past
 
     def _run_prompt(self, prompt: list[int]) -> tuple[Tensor, KeyValues]:
         """Logits [vocabulary] after `prompt` and its keys and values, through the cache."""

@@ -35,7 +35,10 @@ def load_folder(
         ModelNotFoundError: the folder does not hold a usable causal model.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    messages: Any = logging
+    messages.disable_progress_bar()  # it would break into the caller's display
     if not list(folder.glob("*.safetensors")):
         raise ModelNotFoundError(
             f"{folder} has no *.safetensors; save the model there with save_pretrained."
@@ -105,6 +108,7 @@ class FolderNetwork:
         mask: Tensor | None = None,
         past: KeyValues | None = None,
         rows: Tensor | None = None,
+        keep: bool = True,
     ) -> tuple[Tensor, KeyValues]:
         """One pass; see `causal.Network.__call__`."""
         from transformers import DynamicCache
@@ -121,14 +125,14 @@ class FolderNetwork:
         output = self._model(
             input_ids=tokens,
             position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
+            past_key_values=cache if keep else None,
+            use_cache=keep,
             **extra,
         )
         logits = output.logits
         if rows is not None and not self._takes_rows:
             logits = logits[:, rows]
-        layers = output.past_key_values.layers
+        layers = output.past_key_values.layers if keep else ()
         return logits, tuple((layer.keys, layer.values) for layer in layers)
 
 

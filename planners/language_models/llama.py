@@ -150,6 +150,7 @@ class Llama(nn.Module):
         mask: Tensor | None = None,
         past: KeyValues | None = None,
         rows: Tensor | None = None,
+        keep: bool = True,
     ) -> tuple[Tensor, KeyValues]:
         """One pass; see `causal.Network.forward` for the shapes."""
         x = self.model.embed_tokens(tokens)
@@ -161,7 +162,8 @@ class Llama(nn.Module):
         present = []
         for at, layer in enumerate(self.model.layers):
             x, keys_values = layer(x, rotation, mask, None if past is None else past[at])
-            present.append(keys_values)
+            if keep:
+                present.append(keys_values)
         if rows is not None:
             x = x[:, rows]
         logits = functional.linear(self.model.norm(x), self.model.embed_tokens.weight)
