@@ -1,0 +1,262 @@
+"""Episodes: what is known of each, and its row in meta/episodes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+
+from robo.data.errors import DatasetFormatError
+from robo.data.features import Features, cameras_of
+from robo.data.layout import FileNumber, Info
+from robo.data.statistics import FeatureStats, Stats
+from robo.data.tables import read_parquet
+
+
+@dataclass(frozen=True)
+class EpisodeInfo:
+    """How an episode was made, so that it can be made again.
+
+    Attributes:
+        seed: Of the environment's reset.
+        environment: Its gymnasium id.
+        versions: Of the packages that took part.
+        device: What acted: browser, keyboard, gamepad, expert, policy.
+        operator_note: Words of the person who recorded.
+        success_rule_version: Of the environment's rule.
+        git_commit: Of the source.
+        recorded_at: When it began, ISO 8601, UTC; the writer fills it.
+        success: Whether the task was done; unknown is None.
+        restored: Whether it was cut off and brought back by `robo data repair`.
+    """
+
+    seed: int | None = None
+    environment: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str = ""
+    operator_note: str = ""
+    success_rule_version: str = ""
+    git_commit: str = ""
+    recorded_at: str = ""
+    success: bool | None = None
+    restored: bool = False
+
+    def as_row(self) -> dict[str, Any]:
+        """Its columns in meta/episodes; versions are JSON."""
+        return {**asdict(self), "versions": json.dumps(dict(self.versions), sort_keys=True)}
+
+    @staticmethod
+    def from_row(row: Mapping[str, Any]) -> "EpisodeInfo":
+        """Columns of meta/episodes; what a set by someone else lacks keeps its default."""
+        known = {k: row[k] for k in _EXTRA_TYPES if row.get(k) is not None}
+        if "versions" in known:
+            known["versions"] = json.loads(known["versions"])
+        return EpisodeInfo(**known)
+
+
+_EXTRA_TYPES = {
+    "seed": pa.int64(),
+    "environment": pa.string(),
+    "versions": pa.string(),
+    "device": pa.string(),
+    "operator_note": pa.string(),
+    "success_rule_version": pa.string(),
+    "git_commit": pa.string(),
+    "recorded_at": pa.string(),
+    "success": pa.bool_(),
+    "restored": pa.bool_(),
+}
+
+
+@dataclass(frozen=True)
+class Film:
+    """An episode's stretch of a camera's file.
+
+    Attributes:
+        number: The file.
+        start: Seconds in the file at which the episode begins.
+        stop: Where it ends.
+    """
+
+    number: FileNumber
+    start: float
+    stop: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """An episode's row in meta/episodes.
+
+    Attributes:
+        index: Its number in the set.
+        tasks: Its tasks' texts.
+        start: The set's index of its first frame.
+        stop: That behind its last one.
+        data: The file that holds its frames.
+        row: The file that holds this row.
+        films: By camera.
+        info: How it was made.
+        stats: The row's `stats/...` columns, as they are.
+    """
+
+    index: int
+    tasks: tuple[str, ...]
+    start: int
+    stop: int
+    data: FileNumber
+    row: FileNumber
+    films: Mapping[str, Film]
+    info: EpisodeInfo
+    stats: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """How many frames."""
+        return self.stop - self.start
+
+    def as_row(self) -> dict[str, Any]:
+        """Its columns, the ones LeRobot knows first."""
+        row: dict[str, Any] = {
+            "episode_index": self.index,
+            "tasks": list(self.tasks),
+            "length": self.length,
+            "data/chunk_index": self.data.chunk,
+            "data/file_index": self.data.file,
+            "dataset_from_index": self.start,
+            "dataset_to_index": self.stop,
+        }
+        for key, film in self.films.items():
+            row[f"videos/{key}/chunk_index"] = film.number.chunk
+            row[f"videos/{key}/file_index"] = film.number.file
+            row[f"videos/{key}/from_timestamp"] = film.start
+            row[f"videos/{key}/to_timestamp"] = film.stop
+        row["meta/episodes/chunk_index"] = self.row.chunk
+        row["meta/episodes/file_index"] = self.row.file
+        return {**row, **self.info.as_row(), **self.stats}
+
+    def feature_stats(self) -> Stats:
+        """Its `stats/...` columns by feature; what they lack is left out."""
+        parts: dict[str, dict[str, Any]] = {}
+        for column, value in self.stats.items():
+            _, key, name = column.split("/")
+            if value is not None:
+                parts.setdefault(key, {})[name] = value
+        return {
+            key: FeatureStats.from_json(values)
+            for key, values in parts.items()
+            if {"min", "max", "mean", "std", "count"} <= values.keys()
+        }
+
+    def with_stats(self, stats: Stats) -> "Episode":
+        """The same with `stats/<feature>/<name>` columns."""
+        columns = {
+            f"stats/{key}/{name}": value
+            for key, part in stats.items()
+            for name, value in part.as_json().items()
+        }
+        return replace(self, stats=columns)
+
+
+def episodes_schema(features: Features) -> pa.Schema:
+    """The types of an episode's row; the same in every file, or readers refuse the set."""
+    integer, real = pa.int64(), pa.float64()
+    fields: dict[str, pa.DataType] = {
+        "episode_index": integer,
+        "tasks": pa.list_(pa.string()),
+        "length": integer,
+        "data/chunk_index": integer,
+        "data/file_index": integer,
+        "dataset_from_index": integer,
+        "dataset_to_index": integer,
+    }
+    for key in cameras_of(features):
+        fields |= {
+            f"videos/{key}/chunk_index": integer,
+            f"videos/{key}/file_index": integer,
+            f"videos/{key}/from_timestamp": real,
+            f"videos/{key}/to_timestamp": real,
+        }
+    fields |= {"meta/episodes/chunk_index": integer, "meta/episodes/file_index": integer}
+    fields |= _EXTRA_TYPES
+    for key, feature in features.items():
+        if not (feature.is_camera or feature.is_numeric):
+            continue
+        kind = pa.list_(real)
+        if feature.is_camera:
+            kind = pa.list_(pa.list_(kind))
+        for name in ("min", "max", "mean", "std", "count", "q01", "q10", "q50", "q90", "q99"):
+            fields[f"stats/{key}/{name}"] = pa.list_(integer) if name == "count" else kind
+    return pa.schema(fields)
+
+
+def episode_of_row(row: Mapping[str, Any], features: Features) -> Episode:
+    """An episode from its row.
+
+    Raises:
+        DatasetFormatError: A column is missing.
+    """
+    try:
+        films = {
+            key: Film(
+                FileNumber(row[f"videos/{key}/chunk_index"], row[f"videos/{key}/file_index"]),
+                float(row[f"videos/{key}/from_timestamp"]),
+                float(row[f"videos/{key}/to_timestamp"]),
+            )
+            for key in cameras_of(features)
+        }
+        return Episode(
+            index=int(row["episode_index"]),
+            tasks=tuple(row["tasks"] or ()),
+            start=int(row["dataset_from_index"]),
+            stop=int(row["dataset_to_index"]),
+            data=FileNumber(row["data/chunk_index"], row["data/file_index"]),
+            row=FileNumber(
+                row.get("meta/episodes/chunk_index") or 0, row.get("meta/episodes/file_index") or 0
+            ),
+            films=films,
+            info=EpisodeInfo.from_row(row),
+            stats={key: value for key, value in row.items() if key.startswith("stats/")},
+        )
+    except KeyError as error:
+        raise DatasetFormatError(f"meta/episodes lacks the column {error.args[0]}") from error
+    except TypeError as error:
+        raise DatasetFormatError(f"a row of meta/episodes is not complete: {error}") from error
+
+
+def read_episodes(info: Info) -> list[Episode]:
+    """All episodes' rows on disk, in the files' order, those beyond the set's total too.
+
+    Raises:
+        DatasetFormatError: A file is broken or lacks a column.
+    """
+    files = sorted((info.root / "meta" / "episodes").glob("chunk-*/file-*.parquet"))
+    episodes = []
+    for file in files:
+        for row in read_parquet(file).to_pylist():
+            try:
+                episodes.append(episode_of_row(row, info.features))
+            except DatasetFormatError as error:
+                raise DatasetFormatError(f"{file}: {error}") from error
+    return episodes
+
+
+def counted_episodes(info: Info) -> list[Episode]:
+    """The episodes that count: those that meta/info.json's total takes in.
+
+    Raises:
+        DatasetFormatError: There are fewer rows, or they are not in order.
+    """
+    episodes = read_episodes(info)[: info.total_episodes]
+    if len(episodes) < info.total_episodes:
+        raise DatasetFormatError(
+            f"{info.root}: meta/info.json counts {info.total_episodes} episodes, meta/episodes "
+            f"holds {len(episodes)}; `robo data repair` puts the counts right"
+        )
+    for place, episode in enumerate(episodes):
+        if episode.index != place:
+            raise DatasetFormatError(
+                f"{info.root}: row {place} of meta/episodes is episode {episode.index}; "
+                "`robo data validate` says more"
+            )
+    return episodes

@@ -1,0 +1,154 @@
+"""Where the files of a set lie, and its meta/info.json."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from robo.data.errors import DatasetFormatError
+from robo.data.features import AUTOMATIC, RECORDED, Feature, Features
+from robo.data.storage import read_json, write_json
+
+VERSION = "v3.0"
+INFO = "meta/info.json"
+STATS = "meta/stats.json"
+TASKS = "meta/tasks.parquet"
+SUBTASKS = "meta/subtasks.parquet"
+EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+JOURNAL = "journal"
+CHUNKS_SIZE = 1000
+DATA_MEGABYTES = 100
+VIDEO_MEGABYTES = 200
+
+
+class FileNumber(NamedTuple):
+    """Which file of a kind: `chunk-<chunk>/file-<file>`."""
+
+    chunk: int
+    file: int
+
+    def next(self, chunks_size: int) -> "FileNumber":
+        """The one after it."""
+        if self.file + 1 < chunks_size:
+            return FileNumber(self.chunk, self.file + 1)
+        return FileNumber(self.chunk + 1, 0)
+
+
+@dataclass(frozen=True)
+class Info:
+    """meta/info.json.
+
+    Attributes:
+        root: The set's folder.
+        raw: The file's content; keys that we do not know are kept.
+        features: All declared features, the automatic ones too.
+    """
+
+    root: Path
+    raw: dict[str, Any]
+    features: Features
+
+    @property
+    def fps(self) -> int:
+        """Frames a second, an integer."""
+        return int(self.raw["fps"])
+
+    @property
+    def robot_type(self) -> str:
+        """Which robot, or "unknown"."""
+        return str(self.raw.get("robot_type") or "unknown")
+
+    @property
+    def total_episodes(self) -> int:
+        """How many episodes are in the set; what lies on disk beyond them does not count."""
+        return int(self.raw["total_episodes"])
+
+    @property
+    def chunks_size(self) -> int:
+        """How many files a chunk folder takes."""
+        return int(self.raw.get("chunks_size") or CHUNKS_SIZE)
+
+    def data_path(self, number: FileNumber) -> Path:
+        """The parquet file of frames."""
+        return self.root / str(self.raw.get("data_path") or DATA_PATH).format(
+            chunk_index=number.chunk, file_index=number.file
+        )
+
+    def video_path(self, key: str, number: FileNumber) -> Path:
+        """A camera's film."""
+        return self.root / str(self.raw.get("video_path") or VIDEO_PATH).format(
+            video_key=key, chunk_index=number.chunk, file_index=number.file
+        )
+
+    def episodes_path(self, number: FileNumber) -> Path:
+        """The parquet file of episodes' rows."""
+        return self.root / EPISODES_PATH.format(chunk_index=number.chunk, file_index=number.file)
+
+    def with_totals(self, episodes: int, frames: int, tasks: int) -> "Info":
+        """The same set with other totals."""
+        totals = {
+            "total_episodes": episodes,
+            "total_frames": frames,
+            "total_tasks": tasks,
+            "splits": {"train": f"0:{episodes}"},
+        }
+        return Info(self.root, {**self.raw, **totals}, self.features)
+
+    def write(self) -> None:
+        """Write meta/info.json; the moment from which an episode counts."""
+        write_json(self.root / INFO, self.raw)
+
+
+def new_info(root: Path, fps: int, features: Features, robot_type: str) -> Info:
+    """The info of an empty set of ours; `features` without the columns that every set has."""
+    if fps != int(fps) or fps < 1:
+        raise DatasetFormatError(f"fps is {fps}; it must be a whole number of frames a second")
+    clash = sorted((AUTOMATIC.keys() | RECORDED.keys()) & features.keys())
+    if clash:
+        raise DatasetFormatError(f"{', '.join(clash)}: the writer adds that itself; leave it out")
+    if not features:
+        raise DatasetFormatError("a set needs at least one feature besides the automatic ones")
+    everything = {**features, **RECORDED, **AUTOMATIC}
+    raw = {
+        "codebase_version": VERSION,
+        "robot_type": robot_type,
+        "total_episodes": 0,
+        "total_frames": 0,
+        "total_tasks": 0,
+        "chunks_size": CHUNKS_SIZE,
+        "data_files_size_in_mb": DATA_MEGABYTES,
+        "video_files_size_in_mb": VIDEO_MEGABYTES,
+        "fps": int(fps),
+        "splits": {"train": "0:0"},
+        "data_path": DATA_PATH,
+        "video_path": VIDEO_PATH,
+        "features": {key: feature.as_json(int(fps)) for key, feature in everything.items()},
+    }
+    return Info(root, raw, everything)
+
+
+def read_info(root: Path) -> Info:
+    """Read meta/info.json.
+
+    Raises:
+        DatasetFormatError: It is missing, broken or of another version.
+    """
+    if not (root / INFO).is_file():
+        raise DatasetFormatError(f"{root} is not a dataset: it has no {INFO}")
+    raw = read_json(root / INFO)
+    if not isinstance(raw, dict) or not isinstance(raw.get("features"), dict):
+        raise DatasetFormatError(f"{root / INFO} does not describe a dataset: it has no features")
+    version = str(raw.get("codebase_version", "missing"))
+    if not version.startswith("v3."):
+        raise DatasetFormatError(
+            f"{root} has the format version {version}; this reads {VERSION}: "
+            "convert it with lerobot's own conversion script"
+        )
+    for key in ("fps", "total_episodes", "total_frames"):
+        if not isinstance(raw.get(key), int | float) or raw[key] != int(raw[key]) or raw[key] < 0:
+            raise DatasetFormatError(f"{root / INFO}: {key} is {raw.get(key)!r}, not a count")
+    if raw["fps"] < 1:
+        raise DatasetFormatError(f"{root / INFO}: fps is {raw['fps']}")
+    features = {key: Feature.from_json(key, entry) for key, entry in raw["features"].items()}
+    return Info(root, raw, features)

@@ -1,0 +1,287 @@
+"""Recording into a LeRobotDataset v3.0, so that nothing that was recorded is lost.
+
+    create_dataset(root, fps=10, features=[camera("head", 96, 96), vector(STATE, 9), ...])
+    with DatasetWriter(root) as writer:
+        writer.begin_episode("bring me the sponge", EpisodeInfo(seed=1, device="expert"))
+        writer.add_frame({STATE: state, ACTION: action, ...}, label="find the sponge")
+        writer.finish_episode(success=True)
+
+A finished episode is on the disk, readable by any reader, when `finish_episode` returns. The open
+one is in `journal/` up to its last second; the next writer, or `robo data repair`, brings it back.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from robo.data.committing import commit
+from robo.data.episodes import Episode, EpisodeInfo
+from robo.data.errors import DatasetError, DatasetFormatError, FrameError
+from robo.data.features import (
+    AUTOMATIC,
+    CAPTURE_TIME,
+    RECORDED,
+    SUBTASK,
+    SUCCESS,
+    Feature,
+    cameras_of,
+    checked_value,
+    row_dtype,
+)
+from robo.data.journal import read_journal
+from robo.data.layout import INFO, JOURNAL, Info, new_info, read_info
+from robo.data.recording import EpisodeRecording
+from robo.data.recovery import JOURNAL_FILE, LOCK_FILE, bring_back, check_appendable, check_counts
+from robo.data.storage import Lock, make_folder, sync_folder, write_errors
+
+
+def create_dataset(
+    root: Path, fps: int, features: Iterable[Feature], robot_type: str = "unknown"
+) -> None:
+    """Make an empty set.
+
+    Args:
+        root: Its folder; it may exist, empty.
+        fps: Frames a second, a whole number.
+        features: What a frame holds besides the automatic and recorded columns.
+        robot_type: Which robot.
+
+    Raises:
+        DatasetFormatError: There is a set already, or the features are not valid.
+        DatasetWriteError: The disk refused.
+    """
+    if (root / INFO).exists():
+        raise DatasetFormatError(f"{root} holds a dataset already; a writer resumes into it")
+    info = new_info(root, fps, {feature.key: feature for feature in features}, robot_type)
+    with write_errors(root, "nothing was recorded yet"):
+        make_folder(root)
+        info.write()
+
+
+class DatasetWriter:
+    """Records episodes into a set; one process at a time.
+
+    An unfinished episode that an earlier writer left in the journal is brought back first.
+
+    Args:
+        root: A set made by `create_dataset`; recording goes on behind its last episode.
+        restore: False throws the unfinished episode of an earlier writer away.
+
+    Attributes:
+        info: meta/info.json when the set was opened.
+        episodes: All episodes that are finished.
+        restored: The episode that was brought back when the set was opened, if there was one.
+
+    Raises:
+        DatasetFormatError: It is no set, or one that cannot be added to.
+        DatasetBusyError: Another process is recording into it.
+        DatasetWriteError: The disk refused.
+    """
+
+    def __init__(self, root: Path, *, restore: bool = True) -> None:
+        self.root = Path(root)
+        self.info: Info = read_info(self.root)
+        check_appendable(self.info)
+        with write_errors(self.root, "nothing was changed"):
+            self._lock = Lock(self.root / JOURNAL / LOCK_FILE)
+        try:
+            with write_errors(self.root, "finished episodes and the journal are intact"):
+                self.restored = bring_back(self.root, unfinished=restore)
+            self.episodes = check_counts(read_info(self.root))
+        except BaseException:
+            self._lock.release()
+            raise
+        features = self.info.features
+        self._cameras = cameras_of(features)
+        self._dtype = row_dtype(features)
+        self._given = [f for f in features.values() if f.key not in AUTOMATIC | RECORDED]
+        self._recording: EpisodeRecording | None = None
+        self._labels: dict[str, int] = {}
+        self._began = 0.0
+        self._success = False
+        self._sealed = False
+
+    @property
+    def frames(self) -> int:
+        """Frames of the open episode that are in its journal."""
+        return self._recording.frames if self._recording else 0
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether an episode is open."""
+        return self._recording is not None
+
+    def begin_episode(self, task: str, info: EpisodeInfo | None = None) -> None:
+        """Open an episode.
+
+        Args:
+            task: What is to be done, in words.
+            info: How it is made.
+
+        Raises:
+            DatasetWriteError: The disk refused.
+        """
+        if self._recording is not None:
+            raise DatasetError("an episode is open; finish or discard it before the next")
+        if not task.strip():
+            raise DatasetError("an episode needs a task in words")
+        info = info or EpisodeInfo()
+        stamp = info.recorded_at or datetime.now(UTC).isoformat(timespec="seconds")
+        head = {
+            "episode_index": len(self.episodes),
+            "task": task,
+            "features": {k: f.as_json(self.info.fps) for k, f in self.info.features.items()},
+            "fps": self.info.fps,
+            "info": dataclasses.asdict(replace(info, recorded_at=stamp)),
+        }
+        with write_errors(self._journal, "nothing of this episode was recorded yet"):
+            self._recording = EpisodeRecording(
+                self._journal, head, self.info.features, self.info.fps
+            )
+        self._labels = {}
+        self._began = time.perf_counter()
+        self._sealed = False
+
+    def add_frame(
+        self,
+        frame: Mapping[str, Any],
+        *,
+        success: bool = False,
+        label: str = "",
+        capture_time: float | None = None,
+    ) -> None:
+        """Add a frame: what was observed, and the action that was then sent.
+
+        Images are compressed in another thread; this copies them.
+
+        Args:
+            frame: A value for every feature that `create_dataset` was given, and nothing else.
+            success: Whether the success rule holds after the action.
+            label: The skill that is being carried out.
+            capture_time: Seconds since the episode began at which the observation was made;
+                measured here, by the wall clock, when left out.
+
+        Raises:
+            FrameError: The frame does not fit; it was not added and the episode goes on.
+            DatasetWriteError: The disk refused an earlier frame.
+        """
+        recording = self._open()
+        now = time.perf_counter() - self._began if capture_time is None else capture_time
+        if len(frame) != len(self._given) or any(f.key not in frame for f in self._given):
+            declared = {feature.key for feature in self._given}
+            missing, unknown = sorted(declared - frame.keys()), sorted(frame.keys() - declared)
+            raise FrameError(
+                f"the frame lacks {missing or 'nothing'} and holds {unknown or 'nothing'} "
+                "that the set does not declare"
+            )
+        row = np.zeros((), self._dtype)
+        images = []
+        for feature in self._given:
+            value = checked_value(feature, frame[feature.key])
+            if feature.is_camera:
+                images.append(np.array(value, order="C"))
+            else:
+                row[feature.key] = value
+        number = self._labels.get(label)
+        row[CAPTURE_TIME] = now
+        row[SUCCESS] = success
+        row[SUBTASK] = len(self._labels) if number is None else number
+        with write_errors(self._journal, self._kept):
+            recording.add(row, images, label if number is None else None)
+        self._success = bool(success)
+        if number is None:
+            self._labels[label] = len(self._labels)
+
+    def finish_episode(self, success: bool | None = None, operator_note: str = "") -> Episode:
+        """Close the episode; it is on the disk, readable by any reader, when this returns.
+
+        Args:
+            success: Whether the task was done; the last frame's `success` when left out.
+            operator_note: Words of the person who recorded.
+
+        Raises:
+            DatasetWriteError: The disk refused. The episode is whole in the journal: make room and
+                call this again, or let the next writer finish it.
+        """
+        recording = self._open(sealed=True)
+        if not self._sealed:
+            end: dict[str, Any] = {"success": self._success if success is None else success}
+            if operator_note:
+                end["operator_note"] = operator_note
+            with write_errors(self._journal, self._kept):
+                recording.finish(end)
+            self._sealed = True
+        with write_errors(
+            self.root,
+            f"the {len(self.episodes)} finished episodes are intact and this one is whole in the "
+            "journal: make room, then `robo data repair` puts it into the set",
+        ):
+            journal = read_journal(self._journal)
+            if not len(journal.rows):
+                self._drop()
+                raise DatasetError("the episode has no frames; it was dropped")
+            last = self.episodes[-1] if self.episodes else None
+            episode = commit(self.root, journal, last, images=recording.histograms)
+            self._drop()
+        self.episodes.append(episode)
+        return episode
+
+    def discard_episode(self) -> None:
+        """Throw the open episode away."""
+        recording = self._open(sealed=True)
+        if not self._sealed:
+            with contextlib.suppress(OSError):  # what the disk did not take is not missed
+                recording.finish(None)
+        self._drop()
+
+    def close(self) -> None:
+        """Let the next writer in; an open episode stays in the journal, to be brought back."""
+        try:
+            if self._recording is not None and not self._sealed:
+                with write_errors(self._journal, self._kept):
+                    self._recording.finish(None)
+        finally:
+            self._recording = None
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _journal(self) -> Path:
+        return self.root / JOURNAL / JOURNAL_FILE
+
+    @property
+    def _kept(self) -> str:
+        return (
+            f"the {len(self.episodes)} finished episodes are intact and the journal holds "
+            f"{self.frames} frames of this one: make room, then `robo data repair` brings it back"
+        )
+
+    def _open(self, *, sealed: bool = False) -> EpisodeRecording:
+        if self._recording is None:
+            raise DatasetError("no episode is open; begin one first")
+        if self._sealed and not sealed:
+            raise DatasetError("the episode is closed; finish or discard it")
+        return self._recording
+
+    def _drop(self) -> None:
+        self._recording = None
+        self._journal.unlink(missing_ok=True)
+        sync_folder(self._journal.parent)

@@ -1,0 +1,127 @@
+"""Bringing back what a cut left: the journal's episode, half-written files, counts."""
+
+from pathlib import Path
+
+from robo.data.committing import commit
+from robo.data.episodes import Episode, counted_episodes, read_episodes
+from robo.data.errors import DatasetFormatError
+from robo.data.features import RECORDED, cameras_of
+from robo.data.journal import Journal, read_journal
+from robo.data.layout import JOURNAL, Info, read_info
+from robo.data.storage import sync_folder
+
+JOURNAL_FILE = "episode.journal"
+LOCK_FILE = "lock"
+
+
+def check_appendable(info: Info) -> None:
+    """Refuse a set whose columns differ from ours; adding to it would break it for readers.
+
+    Raises:
+        DatasetFormatError: With what to do.
+    """
+    missing = [key for key in RECORDED if key not in info.features]
+    if missing:
+        raise DatasetFormatError(
+            f"{info.root} was not recorded by robo (it lacks {', '.join(missing)}), so it cannot "
+            "be added to; record into a new set"
+        )
+
+
+def bring_back(root: Path, *, unfinished: bool = True) -> Episode | None:
+    """Put the journal's episode into the set; nothing to do without one.
+
+    The caller holds the set's lock.
+
+    Args:
+        root: The set.
+        unfinished: False throws an episode away that was not finished; a finished one is kept.
+
+    Returns:
+        The episode that was brought back.
+
+    Raises:
+        OSError: The disk refused; the journal stays.
+        DatasetFormatError: The journal does not belong to the set as it is.
+    """
+    path = root / JOURNAL / JOURNAL_FILE
+    clear_partial_files(root)
+    if not path.is_file():
+        return None
+    episode = None
+    journal = _read(path)
+    if journal is not None:
+        info = read_info(root)
+        number = journal.head["episode_index"]
+        done = check_counts(info, committing=number)
+        committed = number == len(done) - 1 and (
+            done[-1].info.recorded_at == journal.head["info"]["recorded_at"]
+        )
+        if not committed and (unfinished or journal.end is not None):
+            last = done[-1] if done else None
+            episode = commit(root, journal, last, restored=journal.end is None)
+        elif not committed:
+            drop_uncounted(info)
+    path.unlink()
+    sync_folder(path.parent)
+    return episode
+
+
+def check_counts(info: Info, committing: int | None = None) -> list[Episode]:
+    """The episodes that count, having made sure that no other lies where the next would go.
+
+    Args:
+        info: The set's.
+        committing: An episode whose files may be there already.
+
+    Raises:
+        DatasetFormatError: meta/episodes holds episodes that meta/info.json does not count.
+    """
+    rows = read_episodes(info)
+    uncounted = [row.index for row in rows[info.total_episodes :] if row.index != committing]
+    if uncounted:
+        raise DatasetFormatError(
+            f"{info.root}: meta/info.json counts {info.total_episodes} episodes, meta/episodes "
+            f"holds {len(rows)}; `robo data repair` puts the counts right"
+        )
+    return counted_episodes(info)
+
+
+def _read(path: Path) -> Journal | None:
+    """A journal with at least one frame."""
+    try:
+        journal = read_journal(path)
+    except DatasetFormatError:
+        return None  # cut before its head was whole
+    return journal if len(journal.rows) else None
+
+
+def clear_partial_files(root: Path) -> list[Path]:
+    """Delete half-written files that a cut left; the files removed."""
+    found = [path for path in root.rglob("*.partial") if path.is_file()]
+    for path in found:
+        path.unlink()
+    return found
+
+
+def drop_uncounted(info: Info) -> list[Path]:
+    """Delete the files of episodes beyond the set's total, left by a cut while finishing one.
+
+    Only files that no counted episode uses go.
+
+    Returns:
+        The files removed.
+    """
+    rows = read_episodes(info)
+    used: set[Path] = set()
+    extra: set[Path] = set()
+    for place, episode in enumerate(rows):
+        files = used if place < info.total_episodes else extra
+        files.add(info.data_path(episode.data))
+        files.add(info.episodes_path(episode.row))
+        for key in cameras_of(info.features):
+            files.add(info.video_path(key, episode.films[key].number))
+    removed = [path for path in sorted(extra - used) if path.is_file()]
+    for path in removed:
+        path.unlink()
+    return removed

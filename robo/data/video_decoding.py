@@ -1,0 +1,125 @@
+"""Images from films, by frame number."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+
+from robo.data.errors import DatasetFormatError
+
+TOLERANCE = 1e-4
+"""How far a frame may lie from its time, in seconds; LeRobot's loader takes the same."""
+_NEAR = 8
+"""Frames ahead up to which decoding on is taken to be faster than a seek."""
+
+
+class VideoFile:
+    """A film, open for reading frames in any order; ascending order is fastest.
+
+    Args:
+        path: The file.
+        fps: Frames a second of the set; the file's own when left out.
+        size: (height, width) to scale images to; as they are when left out.
+
+    Raises:
+        DatasetFormatError: The file is missing or is no film.
+    """
+
+    def __init__(
+        self, path: Path, fps: int | None = None, size: tuple[int, int] | None = None
+    ) -> None:
+        self.path = path
+        try:
+            self._container = av.open(str(path))
+        except FileNotFoundError:
+            raise DatasetFormatError(f"there is no file {path}") from None
+        except (av.error.FFmpegError, OSError) as error:
+            raise DatasetFormatError(f"{path} cannot be read: {error}") from error
+        if not self._container.streams.video:
+            raise DatasetFormatError(f"{path} holds no film")
+        self._stream = self._container.streams.video[0]
+        self._stream.codec_context.thread_count = 1
+        self.rate = float(self._stream.average_rate or 0)
+        self._fps = fps or self.rate
+        if not self._fps or self._stream.time_base is None:
+            raise DatasetFormatError(f"{path} does not say its frame rate")
+        self._second = float(1 / self._stream.time_base)
+        self._size = size
+        self._frames: Iterator[VideoFrame] | None = None
+        self._position = 0
+
+    @property
+    def frames(self) -> int:
+        """How many frames the file says it holds."""
+        return self._stream.frames
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of its images."""
+        return self._stream.height, self._stream.width
+
+    def images(self, numbers: Iterable[int]) -> Iterator[np.ndarray]:
+        """Frames (H, W, 3), uint8, RGB, by their number in the file.
+
+        Raises:
+            DatasetFormatError: There is no frame within 1e-4 s of the number's time.
+        """
+        for number in numbers:
+            yield self.image(number)
+
+    def image(self, number: int) -> np.ndarray:
+        """One frame (H, W, 3)."""
+        if self._frames is None or not 0 <= number - self._position <= _NEAR:
+            pts = round(number / self._fps * self._second)
+            self._container.seek(max(0, pts), stream=self._stream)
+            self._frames = self._container.decode(self._stream)
+        wanted = number / self._fps
+        nearest = None
+        for frame in self._decoded(self._frames):
+            if frame.pts is None:
+                continue
+            time = frame.pts / self._second
+            if abs(time - wanted) < TOLERANCE:
+                self._position = number + 1
+                return self._array(frame)
+            nearest = time
+            if time > wanted:
+                break
+        self._frames = None
+        found = "it ends before" if nearest is None or nearest < wanted else f"next {nearest:.4f} s"
+        raise DatasetFormatError(
+            f"{self.path} has no frame at {wanted:.4f} s (frame {number} at {self._fps:g} a "
+            f"second; {found})"
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._frames = None
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _decoded(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        try:
+            yield from frames
+        except av.error.FFmpegError as error:
+            raise DatasetFormatError(f"{self.path} is damaged: {error}") from error
+
+    def _array(self, frame: VideoFrame) -> np.ndarray:
+        if self._size is None or self._size == (frame.height, frame.width):
+            return frame.to_ndarray(format="rgb24")
+        height, width = self._size
+        return frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
