@@ -121,14 +121,18 @@ class CausalLanguageModel:
         self._network = network
         self._tokenizer = tokenizer
         self._threads = threads
-        self._memory = ScoreMemory()
-        self._cache = _PromptCache(cached_tokens)
+        self._cached_tokens = cached_tokens
         self.method: Method = method
+        self.forget()
 
     @property
     def name(self) -> str:
         """What reports and tables call this model."""
         return self._name
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` has."""
+        return len(self._tokenizer.encode(text))
 
     def score(self, prompt: str, labels: Sequence[str]) -> LabelScores:
         """Log-likelihood of `" " + label` after `prompt`; see `LanguageModel.score`."""
@@ -138,6 +142,11 @@ class CausalLanguageModel:
     def score_one_by_one(self, prompt: str, labels: Sequence[str]) -> LabelScores:
         """The same by one full pass per label, with nothing cached: the reference."""
         return self.score_by("full", prompt, labels)
+
+    def forget(self) -> None:
+        """Forget remembered scores and cached prompts, so that the next question costs in full."""
+        self._memory = ScoreMemory()
+        self._cache = _PromptCache(self._cached_tokens)
 
     def score_by(self, method: Method, prompt: str, labels: Sequence[str]) -> LabelScores:
         """The same by the method given, and not remembered."""
