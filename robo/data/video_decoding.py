@@ -79,10 +79,8 @@ class VideoFile:
             self._frames = self._container.decode(self._stream)
         wanted = number / self._fps
         nearest = None
-        for frame in self._decoded(self._frames):
-            if frame.pts is None:
-                continue
-            time = frame.pts / self._second
+        while (frame := self._next(self._frames)) is not None:
+            time = (frame.pts or 0) / self._second
             if abs(time - wanted) < TOLERANCE:
                 self._position = number + 1
                 return self._array(frame)
@@ -112,9 +110,9 @@ class VideoFile:
     ) -> None:
         self.close()
 
-    def _decoded(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    def _next(self, frames: Iterator[VideoFrame]) -> VideoFrame | None:
         try:
-            yield from frames
+            return next(frames, None)
         except av.error.FFmpegError as error:
             raise DatasetFormatError(f"{self.path} is damaged: {error}") from error
 

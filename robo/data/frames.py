@@ -1,0 +1,173 @@
+"""A camera's images by frame number, from films, from a cache of decoded ones, or from pictures.
+
+Small images (up to 160 x 160 pixels after scaling) are decoded once, a whole film at a time, into
+plain arrays on disk that all processes map into memory; larger ones are decoded when asked for.
+"""
+
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from robo.data.errors import DatasetFormatError
+from robo.data.layout import FileNumber
+from robo.data.lerobot_reader import Dataset
+from robo.data.video_decoding import VideoFile
+
+SMALL = 160 * 160
+OPEN_FILMS = 16
+
+
+def default_cache() -> Path:
+    """Where decoded images are kept: $ROBO_CACHE, or `robo` in the user's cache folder."""
+    chosen = os.environ.get("ROBO_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robo"
+
+
+class FrameStore:
+    """A camera's images.
+
+    Args:
+        dataset: The set.
+        camera: The camera's key.
+        size: (height, width) to scale to; as recorded when left out.
+        cache: The folder for decoded images; none keeps nothing. Only small ones are kept.
+
+    Attributes:
+        size: (height, width) of what `images` gives.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        camera: str,
+        size: tuple[int, int] | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        if camera not in dataset.cameras:
+            raise DatasetFormatError(
+                f'{dataset.root} has no camera "{camera}"; it has {", ".join(dataset.cameras)}'
+            )
+        self.camera = camera
+        self.size = size or dataset.features[camera].size
+        small = self.size[0] * self.size[1] <= SMALL
+        self._cache = cache if small else None
+        self._info = dataset.info
+        self._pictures = None
+        if not dataset.features[camera].is_camera:
+            self._pictures = dataset.table.column(camera)
+            return
+        films = [episode.films[camera] for episode in dataset.episodes]
+        numbers = sorted({film.number for film in films})
+        order = {number: place for place, number in enumerate(numbers)}
+        self._numbers: Sequence[FileNumber] = numbers
+        lengths = [episode.length for episode in dataset.episodes]
+        starts = np.array([round(film.start * dataset.fps) for film in films], int)
+        begins = np.array([episode.start for episode in dataset.episodes], int)
+        # Of each frame of the set: which film, and which image in it.
+        self._film = np.repeat([order[film.number] for film in films], lengths).astype(int)
+        self._image = np.arange(len(dataset)) + np.repeat(starts - begins, lengths)
+        self._lengths = np.zeros(len(numbers), int)
+        np.maximum.at(self._lengths, self._film, self._image + 1)
+        self._forget()
+
+    def images(self, indices: np.ndarray) -> np.ndarray:
+        """Images (n, H, W, 3), uint8, RGB.
+
+        Args:
+            indices: The set's frame indices (n,).
+
+        Raises:
+            DatasetFormatError: A film is missing, damaged or too short.
+        """
+        frames, places = np.unique(indices, return_inverse=True)
+        if self._pictures is not None:
+            return np.stack([self._picture(int(i)) for i in frames])[places]
+        if os.getpid() != self._process:
+            self._forget()  # files that a parent opened share their position with it
+        result = np.empty((len(frames), *self.size, 3), np.uint8)
+        films = self._film[frames]
+        begins = np.flatnonzero(np.append(True, films[1:] != films[:-1])[: len(frames)])
+        for begin, end in zip(begins, [*begins[1:], len(frames)], strict=True):
+            film, wanted = int(films[begin]), self._image[frames[begin:end]]
+            if self._cache is not None:
+                result[begin:end] = self._decoded(film)[wanted]
+            else:
+                for place, number in enumerate(wanted, int(begin)):
+                    result[place] = self._open(film).image(int(number))
+        return result if len(places) == len(frames) and _sorted(places) else result[places]
+
+    def warm_up(self) -> None:
+        """Decode everything into the cache now."""
+        if self._pictures is None and self._cache is not None:
+            for film in range(len(self._numbers)):
+                self._decoded(film)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_maps": {}, "_films": OrderedDict(), "_process": -1}
+
+    def _forget(self) -> None:
+        self._process = os.getpid()
+        self._maps: dict[int, np.ndarray] = {}
+        self._films: OrderedDict[int, VideoFile] = OrderedDict()
+
+    def _path(self, film: int) -> Path:
+        return self._info.video_path(self.camera, self._numbers[film])
+
+    def _open(self, film: int) -> VideoFile:
+        if film in self._films:
+            self._films.move_to_end(film)
+        else:
+            self._films[film] = VideoFile(self._path(film), self._info.fps, self.size)
+            if len(self._films) > OPEN_FILMS:
+                self._films.popitem(last=False)[1].close()
+        return self._films[film]
+
+    def _decoded(self, film: int) -> np.ndarray:
+        if film not in self._maps:
+            assert self._cache is not None
+            path, length = self._path(film), int(self._lengths[film])
+            try:
+                state = path.stat()
+            except FileNotFoundError:
+                raise DatasetFormatError(f"there is no file {path}") from None
+            name = f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {self.size} {length}"
+            kept = self._cache / "frames" / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.rgb"
+            if not kept.is_file():
+                self._decode_all(path, length, kept)
+            self._maps[film] = np.memmap(kept, np.uint8, "r", shape=(length, *self.size, 3))
+        return self._maps[film]
+
+    def _decode_all(self, path: Path, length: int, kept: Path) -> None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}.partial")
+        try:
+            with VideoFile(path, self._info.fps, self.size) as video, partial.open("wb") as file:
+                for image in video.images(range(length)):
+                    file.write(image.tobytes())
+            partial.replace(kept)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _picture(self, index: int) -> np.ndarray:
+        assert self._pictures is not None
+        value = self._pictures[index].as_py()
+        data = np.frombuffer(value["bytes"] or b"", np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        if image is None:
+            raise DatasetFormatError(f"{self.camera}: the image of frame {index} cannot be decoded")
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        if image.shape[:2] != self.size:
+            height, width = self.size
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        return np.asarray(image, np.uint8)
+
+
+def _sorted(places: np.ndarray) -> bool:
+    return bool((places[1:] > places[:-1]).all())
