@@ -64,10 +64,8 @@ def main() -> None:
         }
     table = Table("variant", *next(iter(rates.values())), title=arguments.llm)
     for name, by_family in rates.items():
-        table.add_row(
-            name,
-            *(f"{r.successes}/{r.trials}" if f != "total" else str(r) for f, r in by_family.items()),
-        )
+        cells = [f"{rate.successes}/{rate.trials}" for rate in by_family.values()]
+        table.add_row(name, *cells[:-1], str(by_family["total"]))
     Console(width=140).print(table)
 
 

@@ -42,7 +42,7 @@ class PlanDisplay:
         """Say so when the agent never chose to stop."""
         if not episode.done:
             self.console.print(
-                f"[red]gave up after {len(episode.steps)} steps: going in circles, or too many[/red]",
+                f"[red]gave up after {len(episode.steps)} steps without getting done[/red]",
                 highlight=False,
             )
 

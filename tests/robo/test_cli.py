@@ -1,0 +1,90 @@
+"""The command line: instant help, one sentence for a mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "mujoco", "gymnasium", "transformers", "matplotlib", "av", "cv2", "pyarrow")
+
+
+def robo(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "robo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["", "run", "plan", "scenarios"])
+def test_help_is_printed_without_importing_anything_heavy(command: str) -> None:
+    code = (
+        "import sys; sys.argv = ['robo', *sys.argv[1:]]\n"
+        "from robo.cli import main\n"
+        "try:\n    main()\n"
+        f"finally:\n    print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    arguments = [command] if command else []
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "usage: robo" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def scene(tmp_path: Path, **start: object) -> str:
+    path = tmp_path / "scene.json"
+    path.write_text(json.dumps(start), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_an_empty_instruction_is_refused(command: str, tmp_path: Path) -> None:
+    assert_refused(robo(command, " ", *out(command, tmp_path)), "the instruction is empty")
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_an_unknown_object_or_place_is_refused(command: str, tmp_path: Path) -> None:
+    kiwi = scene(tmp_path, robot="user", objects=[["kiwi", "table"]])
+    assert_refused(robo(command, "eat", "--scene", kiwi, *out(command, tmp_path)), "'kiwi'")
+    moon = scene(tmp_path, robot="moon", objects=[])
+    assert_refused(robo(command, "eat", "--scene", moon, *out(command, tmp_path)), "'moon'")
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_an_unknown_model_or_dead_server_is_refused(command: str, tmp_path: Path) -> None:
+    for llm in ("gpt-9", "http://127.0.0.1:9/v1"):
+        assert_refused(
+            robo(command, "eat", "--llm", llm, *out(command, tmp_path)),
+            "127.0.0.1:9" if "/" in llm else "gpt-9",
+        )
+
+
+def test_a_broken_scenario_line_is_refused_with_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "set.jsonl"
+    path.write_text("\n{nonsense\n", encoding="utf-8")
+    assert_refused(robo("scenarios", str(path), "--out", str(tmp_path / "out")), "line 2")
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert_refused(robo("run", "eat", "--out", str(tmp_path / "file" / "out")), "cannot make")
+
+
+def out(command: str, tmp_path: Path) -> list[str]:
+    return ["--out", str(tmp_path / "out")] if command == "run" else []
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], saying: str) -> None:
+    assert done.returncode == 2
+    assert saying in done.stderr
+    assert done.stderr.startswith("robo: ")
+    assert len(done.stderr.strip().splitlines()) == 1
