@@ -1,6 +1,8 @@
 """Scenarios carried out and counted."""
 
+import multiprocessing
 import os
+import threading
 import time
 import zlib
 from collections import defaultdict
@@ -31,11 +33,20 @@ _worker: _Worker | None = None
 def set_up_worker(config: PlannerConfig, seed: int, physics: bool) -> None:
     """Prepare a process for `run_scenario`; one thread a process is fastest."""
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch
 
     torch.set_num_threads(1)
     _worker = _Worker(config, seed, physics)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, killed perhaps."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def run_scenario(scenario: Scenario) -> dict[str, Any]:
