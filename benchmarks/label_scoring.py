@@ -117,7 +117,7 @@ def _show(pairs: list[dict[str, float]], tokens: int) -> None:
     table = Table(title=f"{len(LABELS)} labels after {tokens} tokens, CPU seconds")
     for column in ("pair", "one by one", "trie, first", "cheaper", "trie, next step", "cheaper"):
         table.add_column(column, justify="right")
-    table.add_column("largest difference", justify="right")
+    table.add_column("difference", justify="right")
     rows = [(str(at), pair) for at, pair in enumerate(pairs, start=1)]
     median = {key: statistics.median(pair[key] for pair in pairs) for key in pairs[0]}
     for name, pair in [*rows, ("median", median)]:

@@ -37,7 +37,7 @@ def merge_adapter(network: nn.Module, folder: Path) -> None:
                 f"the adapter folder {folder} has no {file}; give a folder in PEFT's format."
             )
     try:
-        config = json.loads((folder / _NEEDED[0]).read_text(encoding="utf-8"))
+        config = _read_config(folder / _NEEDED[0])
         tensors = load_file(folder / _NEEDED[1])
     except (ValueError, SafetensorError) as error:
         raise ModelNotFoundError(
@@ -45,6 +45,8 @@ def merge_adapter(network: nn.Module, folder: Path) -> None:
         ) from None
     _refuse_unmergeable(config, folder)
 
+    if not tensors:
+        raise ModelNotFoundError(f"the adapter in {folder} is empty; train or copy it again.")
     parameters = dict(network.named_parameters())
     with torch.no_grad():
         for key in sorted(tensors):
@@ -69,6 +71,24 @@ def merge_adapter(network: nn.Module, folder: Path) -> None:
             f'the adapter in {folder} holds "{sorted(tensors)[0]}", which is not a LoRA of a '
             "linear layer; merge it into its model with peft and load the merged folder."
         )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """PEFT's configuration of a LoRA.
+
+    Raises:
+        ValueError: it is none.
+    """
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ValueError(f"{path.name} is not an object")
+    for name in ("r", "lora_alpha"):
+        value = config.get(name, 0)
+        if config.get("peft_type", "LORA") == "LORA" and not (
+            isinstance(value, int | float) and value > 0
+        ):
+            raise ValueError(f"{name} is {value!r}, not a number above 0")
+    return config
 
 
 def _refuse_unmergeable(config: dict[str, Any], folder: Path) -> None:

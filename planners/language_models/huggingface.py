@@ -15,6 +15,7 @@ from planners.language_models.base import ModelNotFoundError
 from planners.language_models.causal import CausalLanguageModel, KeyValues, Method
 
 _TOLERANCE = 1e-3  # of a log-likelihood, between a fast method and whole passes
+_LOADING_ERRORS = (OSError, ValueError, TypeError, KeyError, ImportError, RuntimeError)
 
 
 def load_folder(
@@ -34,9 +35,11 @@ def load_folder(
     Raises:
         ModelNotFoundError: the folder does not hold a usable causal model.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
+    auto_model: Any = AutoModelForCausalLM  # their annotations do not cover what is used here
     messages: Any = logging
     messages.disable_progress_bar()  # it would break into the caller's display
     if not list(folder.glob("*.safetensors")):
@@ -47,19 +50,25 @@ def load_folder(
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        model, report = auto_model.from_pretrained(
             folder,
+            output_loading_info=True,
             dtype=torch.float32,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
         )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (*_LOADING_ERRORS, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelNotFoundError(
             f"{folder} cannot be loaded as a causal model ({reason}); give a folder with a "
             "config.json, *.safetensors and a tokenizer that transformers knows."
         ) from None
+    if missing := sorted(report["missing_keys"]):
+        raise ModelNotFoundError(
+            f"{folder} lacks the weight {missing[0]} and {len(missing) - 1} more; "
+            "save or copy the whole model."
+        )
     model.requires_grad_(False).eval()
     if adapter is not None:
         merge_adapter(model, adapter)

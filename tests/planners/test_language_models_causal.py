@@ -188,6 +188,10 @@ def test_adapters_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         folder = _adapter(tmp_path / name, tensors, r=2, lora_alpha=2, **options)
         with pytest.raises(ModelNotFoundError, match=words):
             merge_adapter(tiny_llama(), folder)
+    for text in ("{", "[]", '{"r": 0, "lora_alpha": 8}', '{"peft_type": "LORA"}'):
+        (tmp_path / "shape" / "adapter_config.json").write_text(text)
+        with pytest.raises(ModelNotFoundError, match="cannot be read"):
+            merge_adapter(tiny_llama(), tmp_path / "shape")
     with pytest.raises(ModelNotFoundError, match=r"adapter_config\.json"):
         merge_adapter(tiny_llama(), tmp_path / "nothing")
 

@@ -1,11 +1,13 @@
 """Causal models from local folders in Hugging Face's format, and adapters as PEFT writes them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
 from transformers import (
@@ -150,6 +152,20 @@ def test_folders_that_hold_no_usable_model_are_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle would run code")
     with pytest.raises(ModelNotFoundError, match="no \\*.safetensors"):
+        load_language_model(str(tmp_path))
+    (tmp_path / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
+        load_language_model(str(tmp_path))
+
+
+def test_weights_that_are_damaged_or_missing_are_refused(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(folders["llama"], tmp_path, dirs_exist_ok=True)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["model.layers.0.mlp.up_proj.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelNotFoundError, match="lacks the weight model.layers.0.mlp"):
         load_language_model(str(tmp_path))
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
