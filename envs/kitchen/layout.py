@@ -191,7 +191,7 @@ def _drawer(name: str) -> Surface:
     """The inside of a closed drawer."""
     face = FRONT + DRAWER_PANEL_THICKNESS
     centre = (_DRAWER_X[name], face + DRAWER_INNER[1])
-    # Centres stay 0.07 m behind the front panel and, once the drawer is out, 0.07 m off the cabinet.
+    # Centres stay 0.07 m behind the front panel and, once it is out, 0.07 m off the cabinet.
     usable = Rectangle((centre[0], centre[1] - 0.01), (DRAWER_INNER[0] - 0.05, 0.06))
     floor = _DRAWER_FLOOR[name]
     return Surface(Rectangle(centre, DRAWER_INNER), usable, floor, floor + 0.15, 6)

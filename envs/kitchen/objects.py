@@ -6,6 +6,7 @@ horizontal side. The fingers close along y (round objects: along any horizontal 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -17,6 +18,10 @@ _SPHERE = mujoco.mjtGeom.mjGEOM_SPHERE
 _CAPSULE = mujoco.mjtGeom.mjGEOM_CAPSULE
 
 Vector = tuple[float, float, float]
+
+LOOK_GROUP: Final = 2
+COLLIDER_GROUP: Final = 3
+"""Geom groups: what is seen of an object, and what it touches with (not drawn)."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ def _banana() -> ObjectKind:
         0.13,
         tuple(
             Collider(_CAPSULE, (BANANA_RADIUS, 0.0, 0.0), ends=ends)
-            for ends in zip(BANANA_LINE[:-1], BANANA_LINE[1:], strict=True)
+            for ends in pairwise(BANANA_LINE)
         ),
         (0.96, 0.83, 0.18),
         2 * BANANA_RADIUS,
@@ -192,7 +197,10 @@ def object_name(instance: int) -> str:
 
 
 def add_object(spec: mujoco.MjSpec, kind: ObjectKind, instance: int) -> None:
-    """Add a free body for one instance, upright above the world's origin."""
+    """Add a free body for one instance, upright above the world's origin.
+
+    The scene must have its looks already (`appearance.add_object_looks`).
+    """
     name = object_name(instance)
     body = spec.worldbody.add_body(name=name, pos=(0.0, 0.0, 3.0 + 0.3 * instance))
     body.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_FREE)
@@ -207,11 +215,22 @@ def add_object(spec: mujoco.MjSpec, kind: ObjectKind, instance: int) -> None:
             size=collider.size,
             mass=kind.mass * share,
             rgba=(*kind.colour, 1.0),
+            group=COLLIDER_GROUP,
             # Torsional and rolling friction keep things from spinning and rolling away.
             condim=6,
             friction=kind.friction,
             **pose,
         )
+    body.add_geom(
+        name=f"{name}/look",
+        type=mujoco.mjtGeom.mjGEOM_MESH,
+        meshname=kind.name,
+        material=kind.name,
+        mass=0.0,
+        group=LOOK_GROUP,
+        contype=0,
+        conaffinity=0,
+    )
 
 
 def _mass_shares(kind: ObjectKind) -> tuple[float, ...]:

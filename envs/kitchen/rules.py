@@ -72,7 +72,7 @@ def robot_places(state: KitchenState) -> tuple[str, ...]:
 
 
 def robot_at(state: KitchenState, place: str) -> bool:
-    """The base is at most `AT_STATION` from where it may work at `place`, and no place is nearer."""
+    """The base is at most `AT_STATION` from where it works at `place`, and no place is nearer."""
     return place in robot_places(state)
 
 

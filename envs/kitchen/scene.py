@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.kitchen import layout, robot
+from envs.kitchen.appearance import add_object_looks, add_room_materials
 from envs.kitchen.furniture import OVERVIEW_CAMERA, add_room
 from envs.kitchen.objects import KINDS, ObjectKind, add_object, object_name
 from envs.kitchen.start import StartState
@@ -79,6 +80,8 @@ def build_scene(start: StartState) -> Scene:
     spec.option.impratio = IMPRATIO
     # Things at rest are put to sleep until something touches them: seven times faster physics.
     spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
+    add_room_materials(spec)
+    add_object_looks(spec, start.object_names)
     add_room(spec)
     robot.add_robot(spec)
     for instance, name in enumerate(start.object_names):
