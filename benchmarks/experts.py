@@ -152,9 +152,7 @@ def run(task: Task) -> Result:
     if task.skill in ("find", "pick_up") and task.thing is not None:
         where = task.start.objects[task.thing][1]
     wall = time.perf_counter() - begin
-    return Result(
-        task.skill, task.seed, name, where, success, reason, steps / env.control_hz, wall
-    )
+    return Result(task.skill, task.seed, name, where, success, reason, steps / env.control_hz, wall)
 
 
 def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:

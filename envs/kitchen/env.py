@@ -93,7 +93,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         self._success = success
         self._terminate_ends_episode = terminate_ends_episode
         self._terms = tuple(randomization)
-        self._renderers: dict[tuple[int, int], "CameraRenderer"] = {}
+        self._renderers: dict[tuple[int, int], CameraRenderer] = {}
         self._scene: Scene | None = None
         self._delay = 0
 

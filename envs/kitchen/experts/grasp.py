@@ -1,7 +1,7 @@
 """Where to take hold of things: top-down grasps across a thing's narrow side, clear of others."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import atan2, pi, remainder
 from typing import Final
 
@@ -15,21 +15,45 @@ from envs.kitchen.objects import ObjectKind
 from envs.kitchen.state import KitchenState, ObjectState
 from envs.kitchen.vocabulary import DRAWERS
 
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of the gripper seen from above, gripper frame (m).
+
+    Attributes:
+        half: half its length along the gripper's x axis.
+        inner: where it begins across, from the middle (a finger's from the finger's face).
+        outer: where it ends across, likewise.
+        bottom: its lowest height above the point between the fingertips.
+        finger: whether it moves with a finger.
+    """
+
+    half: float
+    inner: float
+    outer: float
+    bottom: float
+    finger: bool
+
+
 PALM: Final[float] = 0.040
 """The hand's body begins this far above the point between the fingertips (m)."""
 
 TIP: Final[float] = 0.013
 """The fingers reach this far below that point (m)."""
 
-HAND_HALF: Final[tuple[float, float]] = (0.031, 0.102)
-"""Half size of the hand's body, along the gripper's x axis and across (m)."""
-
-FINGER_HALF: Final[tuple[float, float]] = (0.013, 0.013)
+_PARTS: Final[tuple[_Part, ...]] = (
+    _Part(0.0125, 0.0, 0.0135, -TIP, True),
+    _Part(0.0125, 0.008, 0.0245, 0.017, True),
+    _Part(0.031, 0.0, 0.102, PALM, False),
+)
 
 WIDEST: Final[float] = 0.076
 """Things wider than this do not fit between the fingers (m)."""
 
 _HEADINGS: Final[int] = 16
+_LIFTS: Final[tuple[float, ...]] = (0.0, 0.012)
+_BITE: Final[float] = 0.014
+"""At least this much of a thing's height is between the fingers (m)."""
 
 Vector = NDArray[np.float64]
 
@@ -97,7 +121,11 @@ def is_sphere(kind: ObjectKind) -> bool:
 
 
 def plan_grasp(
-    state: KitchenState, kinds: tuple[ObjectKind, ...], instance: int, base_yaw: float
+    state: KitchenState,
+    kinds: tuple[ObjectKind, ...],
+    instance: int,
+    base_yaw: float,
+    tried: Sequence[Grasp] = (),
 ) -> Grasp | None:
     """The clearest grasp of a thing, or None when it is too wide to be grasped from above.
 
@@ -106,6 +134,7 @@ def plan_grasp(
         kinds: kind by instance id.
         instance: what to grasp.
         base_yaw: heading of the base (rad): small turns of the wrist are preferred.
+        tried: grasps that did not hold it: others are preferred.
     """
     thing, kind = state.objects[instance], kinds[instance]
     near = [
@@ -114,17 +143,37 @@ def plan_grasp(
         if other.id != instance and np.linalg.norm((other.position - thing.position)[:2]) < 0.35
     ]
     best, best_score = None, -np.inf
+    for grasp in _variants(kind, thing, base_yaw):
+        clearance = min(_clearance(grasp, near), _wall_clearance(grasp, thing.place, state))
+        shift = float(np.linalg.norm((grasp.position - thing.position)[:2]))
+        lift = max(0.0, float(grasp.position[2] - thing.position[2]))
+        score = min(clearance, 0.02) + 0.004 * grasp.opening - 0.003 * abs(grasp.yaw - base_yaw)
+        score -= 0.15 * shift + 0.1 * lift + 0.01 * sum(_alike(grasp, other) for other in tried)
+        if score > best_score:
+            best, best_score = replace(grasp, clearance=clearance), score
+    return best
+
+
+def _variants(kind: ObjectKind, thing: ObjectState, base_yaw: float) -> Iterator[Grasp]:
+    """Every way to take hold of a thing: headings, widths of the open fingers, the thing in their
+    middle or nearer to one of them, a little higher."""
+    top = _top(kind, thing)
+    lifts = (0.0,) if is_sphere(kind) else _LIFTS
     for position, heading, width in _candidates(kind, thing):
         yaw = base_yaw + remainder(heading - base_yaw, pi)
+        across = np.array([np.sin(yaw), -np.cos(yaw), 0.0])
         for opening in (robot.MAX_OPENING, min(robot.MAX_OPENING, width + 0.022)):
-            clearance = min(
-                _clearance(position, yaw, opening, near), _wall_clearance(thing, position, yaw, state)
-            )
-            score = min(clearance, 0.02) + 0.05 * opening - 0.003 * abs(yaw - base_yaw)
-            if score > best_score:
-                fraction = opening / robot.MAX_OPENING
-                best, best_score = Grasp(position, yaw, fraction, width, clearance), score
-    return best
+            slack = max(0.0, (opening - width) / 2 - 0.004)
+            for shift in (0.0, slack, -slack):
+                for lift in lifts:
+                    point = position + shift * across + np.array([0.0, 0.0, lift])
+                    if lift == 0.0 or top - (point[2] - TIP) > _BITE:
+                        yield Grasp(point, yaw, opening / robot.MAX_OPENING, width, 0.0)
+
+
+def _alike(grasp: Grasp, other: Grasp) -> bool:
+    near = float(np.linalg.norm(grasp.position - other.position)) < 0.004
+    return near and abs(remainder(grasp.yaw - other.yaw, pi)) < 0.25
 
 
 def _top(kind: ObjectKind, thing: ObjectState) -> float:
@@ -158,24 +207,27 @@ def _candidates(kind: ObjectKind, thing: ObjectState) -> Iterator[tuple[Vector, 
             yield middle, atan2(closing[0], -closing[1]), 2 * kind.half[axis]
 
 
-def _clearance(
-    position: Vector, yaw: float, opening: float, near: Iterable[tuple[Vector, float]]
-) -> float:
+def _clearance(grasp: Grasp, near: Iterable[tuple[Vector, float]]) -> float:
     """Smallest distance from the open fingers and the hand to other things (m, at most 0.1)."""
-    along = np.array([np.cos(yaw), np.sin(yaw)])
-    across = np.array([np.sin(yaw), -np.cos(yaw)])
-    finger = opening / 2 + FINGER_HALF[1]
+    along = np.array([np.cos(grasp.yaw), np.sin(grasp.yaw)])
+    across = np.array([np.sin(grasp.yaw), -np.cos(grasp.yaw)])
     clearance = 0.1
     for outline, top in near:
-        if top < position[2] - TIP:
-            continue
-        offset = outline - position[:2]
+        offset = outline - grasp.position[:2]
         x, y = np.abs(offset @ along), np.abs(offset @ across)
-        gaps = _gap(x - FINGER_HALF[0], np.abs(y - finger) - FINGER_HALF[1])
-        if top > position[2] + PALM:
-            gaps = np.minimum(gaps, _gap(x - HAND_HALF[0], y - HAND_HALF[1]))
-        clearance = min(clearance, float(gaps.min()))
+        for part in _PARTS:
+            if top > grasp.position[2] + part.bottom:
+                inner, outer = _reach_across(part, grasp)
+                middle, half = (inner + outer) / 2, (outer - inner) / 2
+                gaps = _gap(x - part.half, np.abs(y - middle) - half)
+                clearance = min(clearance, float(gaps.min()))
     return clearance
+
+
+def _reach_across(part: _Part, grasp: Grasp) -> tuple[float, float]:
+    """Where a part of the gripper begins and ends, across, from its middle (m)."""
+    face = grasp.opening * robot.MAX_OPENING / 2 if part.finger else 0.0
+    return face + part.inner, face + part.outer
 
 
 def _gap(x: Vector, y: Vector) -> Vector:
@@ -184,16 +236,26 @@ def _gap(x: Vector, y: Vector) -> Vector:
     return np.where((x < 0) & (y < 0), np.maximum(x, y), outside)
 
 
-def _wall_clearance(
-    thing: ObjectState, position: Vector, yaw: float, state: KitchenState
-) -> float:
-    """Room between the hand and the walls of the bin or drawer around it (m, at most 0.1)."""
-    if thing.place != "trash" and thing.place not in DRAWERS:
+def _wall_clearance(grasp: Grasp, place: str | None, state: KitchenState) -> float:
+    """Room between the gripper and the walls of the bin or drawer around it (m, at most 0.1)."""
+    if place != "trash" and place not in DRAWERS:
         return 0.1
-    inside = layout.surface(thing.place, state.drawers.get(thing.place, 0.0)).extent
-    half = np.array(HAND_HALF)
-    spread_x = abs(np.cos(yaw)) * half[0] + abs(np.sin(yaw)) * half[1]
-    spread_y = abs(np.sin(yaw)) * half[0] + abs(np.cos(yaw)) * half[1]
-    room_x = inside.half[0] - abs(position[0] - inside.centre[0]) - spread_x
-    room_y = inside.half[1] - abs(position[1] - inside.centre[1]) - spread_y
-    return float(min(room_x, room_y, 0.1))
+    inside = layout.surface(place, state.drawers.get(place, 0.0)).extent
+    side = front = layout.BIN_RIM
+    if place in DRAWERS:
+        # Behind an open drawer is the cabinet, at its sides are low boards.
+        floor = layout.SURFACES[place].height
+        side, front = floor + layout.DRAWER_WALL, floor + layout.DRAWER_PANEL_HEIGHT
+    offset = grasp.position[:2] - inside.centre
+    sine, cosine = abs(np.sin(grasp.yaw)), abs(np.cos(grasp.yaw))
+    rooms = [0.1]
+    for part in _PARTS:
+        bottom, outer = grasp.position[2] + part.bottom, _reach_across(part, grasp)[1]
+        spread_x, spread_y = cosine * part.half + sine * outer, sine * part.half + cosine * outer
+        if bottom < side:
+            rooms.append(inside.half[0] - abs(offset[0]) - spread_x)
+        if bottom < front:
+            rooms.append(inside.half[1] + offset[1] - spread_y)
+        if bottom < front or place in DRAWERS:
+            rooms.append(inside.half[1] - offset[1] - spread_y)
+    return float(min(rooms))

@@ -47,14 +47,17 @@ def pick_up(pilot: Pilot, instance: int) -> Motion:
     place = state.objects[instance].place
     if place is None or not rules.robot_at(state, place):
         raise GiveUpError("out of reach")
+    tried: list[Grasp] = []
     for _ in range(TRIES):
         place = pilot.state.objects[instance].place
         if place is None:
             raise GiveUpError("it fell")
         yield from stand(pilot, place, pilot.state.objects[instance].position)
-        grasp = plan_grasp(pilot.state, pilot.scene.kinds, instance, float(pilot.state.base[2]))
+        heading = float(pilot.state.base[2])
+        grasp = plan_grasp(pilot.state, pilot.scene.kinds, instance, heading, tried)
         if grasp is None:
             raise GiveUpError("too wide to grasp")
+        tried.append(grasp)
         yield from _take(pilot, place, grasp)
         if _between_fingers(pilot, instance):
             yield from pilot.tuck()
@@ -96,10 +99,14 @@ def stand(pilot: Pilot, place: str, point: np.ndarray) -> Motion:
     station = layout.STATIONS[place]
     ahead = np.array(station.heading)
     usable = layout.SURFACES[place].usable
-    half = 0.25 if place in DRAWERS else float(abs(ahead[1]) * usable.half[0] + abs(ahead[0]) * usable.half[1])
+    half = 0.25 if place in DRAWERS else float(np.abs(ahead[::-1]) @ usable.half)
     side = np.array([-ahead[1], ahead[0]])
     origin = np.array([station.x, station.y])
-    offset = float(np.clip((point[:2] - origin) @ side, -half, half))
+    across = float((point[:2] - origin) @ side)
+    if place == "bottom drawer" and rules.is_open(pilot.state, "top drawer"):
+        # From the right, so that the forearm stays clear of the open top drawer.
+        across -= 0.12
+    offset = float(np.clip(across, -half, half))
     x, y = origin + offset * side
     near = hypot(x - pilot.state.base[0], y - pilot.state.base[1]) < 0.06
     turned = abs(np.remainder(pilot.state.base[2] - station.yaw + np.pi, 2 * np.pi) - np.pi) > 0.05
