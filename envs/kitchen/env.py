@@ -7,7 +7,7 @@ success rules, in `KitchenEnv.kitchen_state`.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import gymnasium
 import mujoco
@@ -105,7 +105,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         if self.image_size is not None:
             for camera in self.cameras:
                 observed[f"images/{camera}"] = spaces.Box(0, 255, (*self.image_size, 3), np.uint8)
-        self.observation_space = spaces.Dict(observed)
+        self.observation_space = cast(spaces.Space[ObservationDict], spaces.Dict(observed))
 
     @property
     def scene(self) -> Scene:
@@ -177,7 +177,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         terminated = unstable or (mode == TERMINATE and self._terminate_ends_episode)
         return self._observation, float(info["success"]), terminated, False, info
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """A picture of the room, shape (480, 640, 3), or None without a render mode."""
         if self.render_mode is None:
             return None

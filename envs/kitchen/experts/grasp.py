@@ -112,12 +112,12 @@ def radius(kind: ObjectKind, rotation: Vector) -> float:
     if kind.round and (is_sphere(kind) or abs(rotation[2, 2]) > 0.9):
         return kind.half[0]
     flat = np.argsort(np.abs(rotation[2]))[:2]
-    return float(np.hypot(*(kind.half[axis] for axis in flat)))
+    return float(np.linalg.norm([kind.half[axis] for axis in flat]))
 
 
 def is_sphere(kind: ObjectKind) -> bool:
     """Whether it has the same shape from everywhere."""
-    return kind.colliders[0].kind == mujoco.mjtGeom.mjGEOM_SPHERE
+    return bool(kind.colliders[0].kind == mujoco.mjtGeom.mjGEOM_SPHERE)
 
 
 def plan_grasp(

@@ -38,7 +38,8 @@ def free_spot(
     outlines = [
         footprint(kinds[thing.id], thing)
         for thing in state.objects
-        if thing.id != instance and surface.extent.contains(*thing.position[:2], 0.1)
+        if thing.id != instance
+        and surface.extent.contains(thing.position[0], thing.position[1], 0.1)
     ]
     others = np.concatenate(outlines) if outlines else np.full((1, 2), 9.0)
     own = max(kinds[instance].half[0], kinds[instance].half[1])
