@@ -1,0 +1,1 @@
+"""Training of the embedded planner: synthetic instructions, an oracle, LoRA."""

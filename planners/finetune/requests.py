@@ -1,0 +1,371 @@
+"""Builders of requests about one thing, a drawer or a trip."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from planners.finetune import phrases_fetch as fetch
+from planners.finetune import phrases_needs as needs
+from planners.finetune import phrases_place as place_words
+from planners.finetune.categories import CATEGORIES
+from planners.finetune.language import Noun, Speaker, fill
+from planners.finetune.oracle import Errand, Wish
+from planners.finetune.scenes import DRAWERS, OBJECTS, PLACES, SURFACES, random_place
+from planners.finetune.synthetic import (
+    Builder,
+    Draft,
+    UnclearError,
+    distinct_nouns,
+    noun_for,
+    only_one,
+)
+from planners.world import TRASH, USER
+
+Built = tuple[str, Draft, list[Errand]]
+
+
+def say_noun(draft: Draft, noun: Noun, skeleton: str, **slots: str) -> str:
+    """A skeleton with its noun; a definite one only where it is clear."""
+    if "{the}" in skeleton and len(noun.names) > 1 and not only_one(draft, noun):
+        noun = Noun(noun.a, noun.a, noun.x, noun.names, noun.fringe)
+    return fill(skeleton, a=noun.a, the=noun.the, x=noun.x, **slots)
+
+
+def set_up(speaker: Speaker, noun: Noun, name: str, goal: str) -> tuple[Draft, Noun, str | None]:
+    """A scene with the thing somewhere, told or not, in the hand at times."""
+    rng = speaker.rng
+    share = rng.random()
+    if share < 0.09:
+        return Draft(speaker, [], held=name), noun, None
+    where = goal if goal and share < 0.12 else random_place(rng, exclude=(goal, TRASH))
+    draft = Draft(speaker, [(name, where)])
+    if share > 0.91:
+        draft.held = rng.choice([o for o in OBJECTS if o not in (*noun.names, *noun.fringe)])
+    if where in DRAWERS and rng.random() < 0.6:
+        draft.drawers = {where: True}
+    told = where != goal and rng.random() < (0.5 if where in DRAWERS else 0.2)
+    if not told:
+        return draft, noun, None
+    if rng.random() < 0.4:
+        draft.required.append((name, random_place(rng, exclude=(goal, where, TRASH, *DRAWERS))))
+    return draft, speaker.located(noun, where), where
+
+
+def bring(speaker: Speaker) -> Built:
+    """Bring one thing to the user."""
+    noun, name = noun_for(speaker, 0.45)
+    draft, noun, source = set_up(speaker, noun, name, USER)
+    errand = draft.move(noun, USER, source)
+    if speaker.rng.random() < 0.45:
+        text = say_noun(draft, noun, speaker.pick(fetch.BRING_SENTENCES))
+    else:
+        text = speaker.wrap(say_noun(draft, noun, speaker.pick(fetch.BRING_IMPERATIVES)))
+    return text, draft, [errand]
+
+
+def need(speaker: Speaker) -> Built:
+    """A need, such as thirst."""
+    keys = speaker.rng.choices(list(needs.NEEDS), [len(lines) for lines in needs.NEEDS.values()])[0]
+    text = speaker.pick(needs.NEEDS[keys])
+    draft = Draft(speaker, [])
+    nouns = [speaker.category(key) for key in keys]
+    for noun in nouns:
+        if noun.fringe and speaker.rng.random() < 0.15:
+            name = speaker.rng.choice(noun.fringe)
+            draft.forbidden = (*draft.forbidden, *noun.names)
+        else:
+            name = speaker.rng.choice(noun.names)
+        where = random_place(speaker.rng, exclude=(USER, TRASH, *DRAWERS))
+        if speaker.rng.random() < 0.05 and len(nouns) == 1:
+            where, draft.drawers = speaker.rng.choice(DRAWERS), {}
+        draft.required.append((name, where))
+    if speaker.rng.random() < 0.12:
+        others = [o for o in OBJECTS if all(o not in (*n.names, *n.fringe) for n in nouns)]
+        draft.held = speaker.rng.choice(others)
+    errands = [draft.move(noun, USER) for noun in nouns]
+    return text, draft, errands
+
+
+def pick(speaker: Speaker) -> Built:
+    """Pick one thing up and keep it."""
+    noun, name = noun_for(speaker, 0.25)
+    draft, noun, source = set_up(speaker, noun, name, "")
+    errand = Errand(Wish.HOLD, draft.candidates(noun, None, source), told=source is not None)
+    if speaker.rng.random() < 0.25:
+        return say_noun(draft, noun, speaker.pick(fetch.PICK_SENTENCES)), draft, [errand]
+    return (
+        speaker.wrap(say_noun(draft, noun, speaker.pick(fetch.PICK_IMPERATIVES))),
+        draft,
+        [errand],
+    )
+
+
+def find(speaker: Speaker) -> Built:
+    """Find one thing."""
+    noun, name = noun_for(speaker, 0.2)
+    where = random_place(speaker.rng, exclude=(TRASH, *DRAWERS))
+    draft = Draft(speaker, [(name, where)])
+    errand = Errand(Wish.FIND, draft.candidates(noun))
+    if speaker.rng.random() < 0.4:
+        return say_noun(draft, noun, speaker.pick(fetch.FIND_SENTENCES)), draft, [errand]
+    return (
+        speaker.wrap(say_noun(draft, noun, speaker.pick(fetch.FIND_IMPERATIVES))),
+        draft,
+        [errand],
+    )
+
+
+def held_thing(speaker: Speaker) -> Built:
+    """Something about what is in the hand."""
+    noun, name = noun_for(speaker, 0.15)
+    draft = Draft(speaker, [], held=name)
+    kind = speaker.rng.choices(("release", "give", "move", "trash"), (4, 3, 3, 2))[0]
+    held = len(draft.world.things) - 1
+    if kind == "release":
+        draft.start = None
+        draft.robot = speaker.rng.choice((*SURFACES, *SURFACES, USER))
+        text = speaker.pick(fetch.RELEASE_SENTENCES)
+        held = len(draft.world.things) - 1
+        errand = Errand(Wish.MOVE, (held,), draft.robot, told=True)
+        return fill(text, the=noun.the, x=noun.x), draft, [errand]
+    if kind == "give":
+        text, goal = speaker.pick(fetch.GIVE_SENTENCES), USER
+    elif kind == "move":
+        goal = random_place(speaker.rng, exclude=(USER, TRASH))
+        text = fill(
+            speaker.pick(fetch.HELD_MOVE_SENTENCES), on=speaker.on(goal), to=speaker.to(goal)
+        )
+    else:
+        text, goal = speaker.pick(fetch.HELD_TRASH_SENTENCES), TRASH
+    return fill(text, the=noun.the, x=noun.x), draft, [Errand(Wish.MOVE, (held,), goal)]
+
+
+def negative(speaker: Speaker) -> Built:
+    """One of a kind, but not a certain one."""
+    rng = speaker.rng
+    key = rng.choice(("drink", "soda", "can", "fruit", "chips", "snack", "caffeine", "food"))
+    noun = speaker.category(key)
+    bad, good = rng.sample(noun.names, 2)
+    noun = Noun(
+        noun.a,
+        noun.the,
+        CATEGORIES[key].indefinite[0].split(" ", 1)[-1],
+        tuple(name for name in noun.names if name != bad),
+    )
+    draft = Draft(speaker, [(good, random_place(rng, exclude=(USER, TRASH, *DRAWERS)))])
+    if rng.random() < 0.85:
+        draft.required.append((bad, random_place(rng, exclude=(USER, TRASH, *DRAWERS))))
+    draft.crowd = rng.choice((0, 0, 1, 2, 3, 4, 6))
+    unwanted = speaker.named(bad)
+    text = speaker.pick(fetch.NEGATIVE_SENTENCES)
+    said = unwanted.x if rng.random() < 0.4 else rng.choice((unwanted.a, unwanted.the))
+    errand = draft.move(noun, USER)
+    return fill(text, a=noun.a, x=noun.x, **{"not": said}), draft, [errand]
+
+
+def correction(speaker: Speaker) -> Built:
+    """This, not that."""
+    rng = speaker.rng
+    (noun, name), (other, other_name) = distinct_nouns(speaker, 2, 0.0)
+    spots = [random_place(rng, exclude=(USER, TRASH, *DRAWERS)) for _ in range(2)]
+    draft = Draft(speaker, [(name, spots[0]), (other_name, spots[1])])
+    text = speaker.pick(fetch.CORRECTION_SENTENCES)
+    errand = draft.move(noun, USER)
+    return (
+        fill(text, a=noun.a, the=noun.the, x=noun.x, **{"not": rng.choice((other.the, other.x))}),
+        draft,
+        [errand],
+    )
+
+
+def goal_place(speaker: Speaker, *, drawers: float = 0.1) -> str:
+    """Where something is to be put."""
+    if speaker.rng.random() < drawers:
+        return speaker.rng.choice(DRAWERS)
+    return speaker.rng.choice(SURFACES)
+
+
+def move(speaker: Speaker) -> Built:
+    """Move one thing to a place."""
+    noun, name = noun_for(speaker, 0.3)
+    goal = goal_place(speaker)
+    draft, noun, source = set_up(speaker, noun, name, goal)
+    errand = draft.move(noun, goal, source)
+    slots = {"on": speaker.on(goal), "to": speaker.to(goal), "place": speaker.place(goal)}
+    if goal == "close counter" and speaker.rng.random() < 0.15:
+        where = {draft.world.things[i].place for i in errand.things}
+        if "far counter" not in where and source is None:
+            slots = {"on": "on the counter", "to": "to the counter", "place": "the counter"}
+    if speaker.rng.random() < 0.3:
+        return (
+            say_noun(draft, noun, speaker.pick(place_words.MOVE_SENTENCES), **slots),
+            draft,
+            [errand],
+        )
+    clause = say_noun(draft, noun, speaker.pick(place_words.MOVE_IMPERATIVES), **slots)
+    return speaker.wrap(clause), draft, [errand]
+
+
+def trash(speaker: Speaker) -> Built:
+    """Throw one thing away."""
+    noun, name = noun_for(speaker, 0.3)
+    draft, noun, source = set_up(speaker, noun, name, TRASH)
+    errand = draft.move(noun, TRASH, source)
+    if speaker.rng.random() < 0.4:
+        return say_noun(draft, noun, speaker.pick(place_words.TRASH_SENTENCES)), draft, [errand]
+    clause = say_noun(draft, noun, speaker.pick(place_words.TRASH_IMPERATIVES))
+    return speaker.wrap(clause), draft, [errand]
+
+
+def which_drawer(draft: Draft, drawer: str, *, is_open: bool | None) -> str:
+    """A drawer's name; "the drawer" where only that one can be meant."""
+    rng = draft.rng
+    states = draft.world.drawers
+    alone = is_open is not None and [d for d in DRAWERS if states[d] == is_open] == [drawer]
+    if alone and rng.random() < 0.3:
+        return "the drawer"
+    return draft.speaker.place(drawer)
+
+
+def into_drawer(speaker: Speaker) -> Built:
+    """Put one thing into a drawer, and close it when asked."""
+    rng = speaker.rng
+    noun, name = noun_for(speaker, 0.25)
+    goal = rng.choice(DRAWERS)
+    held = rng.random() < 0.1
+    where = random_place(rng, exclude=(goal, TRASH))
+    draft = Draft(speaker, [] if held else [(name, where)], held=name if held else None)
+    if where in DRAWERS:
+        draft.drawers = {where: True}
+    elif rng.random() < 0.3:
+        draft.drawers = {goal: True}
+    errands = [draft.move(noun, goal)]
+    close = rng.random() < 0.4
+    lines = place_words.INTO_DRAWER_AND_CLOSE if close else place_words.INTO_DRAWER
+    if close:
+        errands.append(Errand(Wish.CLOSE, place=goal))
+    drawer = which_drawer(draft, goal, is_open=True)
+    return speaker.wrap(say_noun(draft, noun, speaker.pick(lines), drawer=drawer)), draft, errands
+
+
+def out_of_drawer(speaker: Speaker) -> Built:
+    """Take one thing out of a drawer: hold it, bring it or put it somewhere."""
+    rng = speaker.rng
+    noun, name = noun_for(speaker, 0.3)
+    source = rng.choice(DRAWERS)
+    draft = Draft(speaker, [(name, source)], drawers={source: rng.random() < 0.25})
+    if rng.random() < 0.3:
+        draft.required.append((name, rng.choice(SURFACES)))
+    drawer = which_drawer(draft, source, is_open=None)
+    if sum(thing.place == source for thing in draft.world.things) > 1:
+        raise UnclearError
+    kind = rng.choices(("hold", "user", "place"), (2, 4, 3))[0]
+    goal = rng.choice(SURFACES)
+    slots = {"drawer": drawer, "on": speaker.on(goal), "to": speaker.to(goal)}
+    if kind == "hold":
+        line = speaker.pick(place_words.OUT_OF_DRAWER)
+        errand = Errand(Wish.HOLD, draft.candidates(noun, None, source), told=True)
+        return speaker.wrap(say_noun(draft, noun, line, **slots)), draft, [errand]
+    if kind == "user":
+        line, goal = speaker.pick(place_words.OUT_OF_DRAWER_TO_USER), USER
+    else:
+        line = speaker.pick(place_words.OUT_OF_DRAWER_TO_PLACE)
+    errands = [Errand(Wish.MOVE, draft.candidates(noun, None, source), goal, told=True)]
+    text = fill(line, a=noun.a, the=noun.the, x=noun.x, **slots)
+    if rng.random() < 0.3:
+        text = text.rstrip(".?") + speaker.pick(place_words.AND_CLOSE)
+        errands.append(Errand(Wish.CLOSE, place=source))
+    return text, draft, errands
+
+
+def drawer_state(speaker: Speaker) -> Built:
+    """Open or close a drawer, or all of them."""
+    rng = speaker.rng
+    opens = rng.random() < 0.5
+    wish = Wish.OPEN if opens else Wish.CLOSE
+    draft = Draft(speaker, [])
+    if rng.random() < 0.12:
+        draft.held = rng.choice(OBJECTS)
+    if rng.random() < 0.18:
+        if not opens:
+            draft.drawers = rng.choice(
+                (dict.fromkeys(DRAWERS, True), {DRAWERS[0]: True}, {DRAWERS[1]: True})
+            )
+        lines = place_words.OPEN_ALL if opens else place_words.CLOSE_ALL
+        return (
+            speaker.wrap(speaker.pick(lines)),
+            draft,
+            [Errand(wish, place=drawer) for drawer in DRAWERS],
+        )
+    drawer = rng.choice(DRAWERS)
+    draft.drawers = {drawer: not opens if rng.random() < 0.93 else opens}
+    said = which_drawer(draft, drawer, is_open=not opens)
+    if opens and all(not is_open for is_open in draft.world.drawers.values()):
+        said = speaker.place(drawer)
+        if rng.random() < 0.25:
+            drawer, said = DRAWERS[0], rng.choice(("the drawer", "a drawer", "one of the drawers"))
+    line = speaker.pick(place_words.OPEN_SENTENCES if opens else place_words.CLOSE_SENTENCES)
+    return fill(line, drawer=said), draft, [Errand(wish, place=drawer)]
+
+
+def go(speaker: Speaker) -> Built:
+    """Go to a place, come here, go and come back, visit two places."""
+    rng = speaker.rng
+    draft = Draft(speaker, [])
+    if rng.random() < 0.1:
+        draft.held = rng.choice(OBJECTS)
+    place, second = rng.sample([p for p in PLACES if p != USER], 2)
+    said, said2 = speaker.place(place), speaker.place(second)
+    kind = rng.choices(("go", "come", "return", "two"), (5, 3, 3, 2))[0]
+    if kind == "go":
+        if rng.random() < 0.3:
+            text = fill(speaker.pick(place_words.GO_SENTENCES), place=said)
+        else:
+            text = speaker.wrap(fill(speaker.pick(place_words.GO_IMPERATIVES), place=said))
+        return text, draft, [visit(place)]
+    if kind == "come":
+        return speaker.wrap(speaker.pick(place_words.COME_SENTENCES)), draft, [visit(USER)]
+    if kind == "return":
+        text = speaker.wrap(fill(speaker.pick(place_words.GO_AND_COME_BACK), place=said))
+        return text, draft, [visit(place), visit(USER)]
+    text = speaker.wrap(fill(speaker.pick(place_words.GO_TWO), place=said, place2=said2))
+    if place in DRAWERS and second in DRAWERS:
+        raise UnclearError
+    return text, draft, [visit(place), visit(second)]
+
+
+def visit(place: str) -> Errand:
+    """The errand to go to a place."""
+    return Errand(Wish.VISIT, place=place)
+
+
+def spots(speaker: Speaker, count: int, goals: Sequence[str]) -> list[str]:
+    """Places for `count` things, none of them a goal."""
+    exclude = (*goals, TRASH, *DRAWERS)
+    return [random_place(speaker.rng, exclude=exclude) for _ in range(count)]
+
+
+def _table() -> dict[Builder, float]:
+    from planners.finetune import requests_long as long
+    from planners.finetune import requests_more as more
+
+    return {
+        bring: 13,
+        need: 12,
+        pick: 4,
+        find: 2.5,
+        held_thing: 6,
+        negative: 3,
+        correction: 2,
+        move: 13,
+        trash: 6,
+        into_drawer: 5,
+        out_of_drawer: 5,
+        drawer_state: 5,
+        go: 6,
+        **long.BUILDERS,
+        **more.BUILDERS,
+    }
+
+
+BUILDERS: Final[dict[Builder, float]] = _table()
+"""Every builder and how often it is drawn."""

@@ -1,0 +1,223 @@
+"""LoRA training of the embedded language model on episodes, on one CPU thread.
+
+The loss is the mean cross-entropy of the label tokens alone, over the whole vocabulary: the very
+quantity by which SayCan scores a label.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from planners.finetune.episodes import Episode, episode_of, noisy_turns
+from planners.finetune.lora import add_adapters, load_adapters, save_adapters
+from planners.finetune.synthetic import examples
+from planners.language_models.gguf import GgufFile
+from planners.language_models.llama import Llama
+from planners.language_models.smollm2 import find_weights, read_network, read_tokenizer
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the adapter is trained.
+
+    Attributes:
+        seed: Of data and weights.
+        minutes: Wall time after which training ends; the learning rate falls to zero by then.
+        rank: Rank of the adapters.
+        alpha: Their scale is alpha / rank.
+        first_layer: Layers below it have no adapter.
+        learning_rate: Its peak.
+        warmup: Share of the time in which the learning rate rises.
+        batch_tokens: Tokens of one optimiser step, padding included.
+        noisy: Share of episodes with mishaps and wrong turns.
+        clip: Largest norm of a gradient.
+        corrections: Share of batches' episodes drawn from a file of corrections, when one is given.
+    """
+
+    seed: int = 0
+    minutes: float = 45.0
+    rank: int = 16
+    alpha: float = 32.0
+    first_layer: int = 6
+    learning_rate: float = 1e-3
+    warmup: float = 0.03
+    batch_tokens: int = 1280
+    noisy: float = 0.3
+    clip: float = 1.0
+    corrections: float = 0.3
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An episode as tokens; `rows` are the positions whose next token is learnt."""
+
+    tokens: list[int]
+    rows: list[int]
+
+
+class Encoder:
+    """Episodes to tokens."""
+
+    def __init__(self, file: GgufFile) -> None:
+        self._tokenizer = read_tokenizer(file)
+
+    def encode(self, episode: Episode) -> Encoded:
+        """Tokens of the text, and those before each token of the labels to learn."""
+        encoding = self._tokenizer.encode(episode.text, add_special_tokens=False)
+        rows = [
+            i - 1
+            for i, (begin, end) in enumerate(encoding.offsets)
+            if any(first <= begin and end <= last and end > begin for first, last in episode.spans)
+        ]
+        return Encoded(encoding.ids, rows)
+
+
+def synthetic_episodes(seed: int, noisy: float) -> Iterator[Episode]:
+    """Endless episodes; a share of them with mishaps and wrong turns."""
+    rng = random.Random(f"episodes {seed}")
+    for example in examples(seed):
+        if rng.random() < noisy:
+            yield episode_of(example, noisy_turns(example, rng, 0.12, 0.08))
+        else:
+            yield episode_of(example, noisy_turns(example, rng, 0.0, 0.0))
+
+
+def batches(episodes: Iterator[Encoded], batch_tokens: int) -> Iterator[list[Encoded]]:
+    """Episodes of similar length together, at most `batch_tokens` with padding."""
+    while True:
+        window = sorted((next(episodes) for _ in range(96)), key=lambda e: len(e.tokens))
+        groups: list[list[Encoded]] = [[]]
+        for encoded in window:
+            if groups[-1] and len(encoded.tokens) * (len(groups[-1]) + 1) > batch_tokens:
+                groups.append([])
+            groups[-1].append(encoded)
+        random.Random(len(window[0].tokens) + len(groups)).shuffle(groups)
+        yield from groups
+
+
+class Trainer:
+    """The frozen network with adapters, and one step of learning."""
+
+    def __init__(self, network: Llama, config: TrainingConfig) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.network = network
+        self.parameters = add_adapters(network, config.rank, config.alpha, config.first_layer)
+        self.head = network.model.embed_tokens.weight.detach().to(torch.bfloat16)
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.99))
+
+    def loss(self, batch: Sequence[Encoded]) -> Tensor:
+        """Mean cross-entropy of the label tokens of a batch, nats."""
+        longest = max(len(encoded.tokens) for encoded in batch)
+        tokens = torch.zeros(len(batch), longest, dtype=torch.long)
+        for i, encoded in enumerate(batch):
+            tokens[i, : len(encoded.tokens)] = torch.tensor(encoded.tokens)
+        row = torch.tensor([i for i, encoded in enumerate(batch) for _ in encoded.rows])
+        column = torch.tensor([at for encoded in batch for at in encoded.rows])
+        x = self._hidden(tokens)[row, column]
+        logits = functional.linear(self.network.model.norm(x).to(torch.bfloat16), self.head)
+        return functional.cross_entropy(logits.float(), tokens[row, column + 1])
+
+    def step(self, batch: Sequence[Encoded], learning_rate: float) -> float:
+        """One step of AdamW; returns the loss before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
+        self.optimizer.step()
+        return loss.item()
+
+    def _hidden(self, tokens: Tensor) -> Tensor:
+        """Last hidden states [batch, tokens, width]; padding at the end needs no mask."""
+        positions = torch.arange(tokens.shape[1])[None]
+        cosine, sine = self.network._rotation(positions)
+        rotation = (cosine.to(torch.bfloat16), sine.to(torch.bfloat16))
+        x: Tensor = self.network.model.embed_tokens(tokens)
+        with sdpa_kernel(SDPBackend.MATH):
+            for layer in self.network.model.layers:
+                x, _ = layer(x, rotation, None, None)
+        return x
+
+
+def train(
+    out: Path,
+    config: TrainingConfig,
+    report: Report,
+    *,
+    start: Path | None = None,
+    corrections: Sequence[Episode] = (),
+) -> None:
+    """Train an adapter and write it to `out`, every five minutes and at the end.
+
+    Args:
+        out: A folder for the adapter, the configuration and the log of losses.
+        config: How.
+        report: Takes a line of progress.
+        start: A folder with an adapter to go on from.
+        corrections: Episodes from a model's own mistakes, mixed in.
+    """
+    torch.set_num_threads(1)
+    file = GgufFile(find_weights())
+    encoder = Encoder(file)
+    trainer = Trainer(read_network(file), config)
+    if start is not None:
+        load_adapters(trainer.network, start)
+    out.mkdir(parents=True, exist_ok=True)
+    settings = {**asdict(config), "start": str(start or ""), "corrections_given": len(corrections)}
+    (out / "training.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+    rng = random.Random(f"mix {config.seed}")
+    source = synthetic_episodes(config.seed, config.noisy)
+
+    def mixed() -> Iterator[Encoded]:
+        for episode in source:
+            if corrections and rng.random() < config.corrections:
+                yield encoder.encode(rng.choice(corrections))
+            yield encoder.encode(episode)
+
+    begin = saved = time.monotonic()
+    tokens = episodes = 0
+    losses: list[float] = []
+    with (out / "losses.jsonl").open("w", encoding="utf-8") as log:
+        for number, batch in enumerate(batches(mixed(), config.batch_tokens)):
+            share = (time.monotonic() - begin) / (60 * config.minutes)
+            if share >= 1:
+                break
+            rate = config.learning_rate * min(share / config.warmup, 1 - share, 1.0)
+            losses.append(trainer.step(batch, max(rate, 1e-6)))
+            tokens += sum(len(encoded.tokens) for encoded in batch)
+            episodes += len(batch)
+            if number % 20 == 19:
+                seconds = time.monotonic() - begin
+                mean = sum(losses[-20:]) / 20
+                line = {
+                    "step": number + 1,
+                    "loss": round(mean, 5),
+                    "episodes": episodes,
+                    "tokens": tokens,
+                    "seconds": round(seconds, 1),
+                }
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                report(
+                    f"step {number + 1}: loss {mean:.4f}, {episodes} episodes, "
+                    f"{tokens / seconds:.0f} tokens/s, {seconds / 60:.1f} min"
+                )
+            if time.monotonic() - saved > 300:
+                save_adapters(trainer.network, out, config.rank, config.alpha)
+                saved = time.monotonic()
+    save_adapters(trainer.network, out, config.rank, config.alpha)
