@@ -49,7 +49,7 @@ def bring_back(root: Path, *, unfinished: bool = True) -> Episode | None:
     if not path.is_file():
         return None
     episode = None
-    journal = _read(path)
+    journal = read_journal_if_any(root)
     if journal is not None:
         info = read_info(root)
         number = journal.head["episode_index"]
@@ -87,8 +87,11 @@ def check_counts(info: Info, committing: int | None = None) -> list[Episode]:
     return counted_episodes(info)
 
 
-def _read(path: Path) -> Journal | None:
-    """A journal with at least one frame."""
+def read_journal_if_any(root: Path) -> Journal | None:
+    """A set's journal, if there is one with at least one frame."""
+    path = root / JOURNAL / JOURNAL_FILE
+    if not path.is_file():
+        return None
     try:
         journal = read_journal(path)
     except DatasetFormatError:

@@ -14,10 +14,12 @@ from robo.data.errors import DatasetFormatError
 from robo.data.features import Feature, Features
 
 
-def parquet(table: pa.Table) -> bytes:
-    """A parquet file's content, one row group."""
+def parquet(*groups: pa.Table) -> bytes:
+    """A parquet file's content, one row group a table; all have the same columns."""
     file = io.BytesIO()
-    pq.write_table(table, file, row_group_size=max(1, table.num_rows))
+    with pq.ParquetWriter(file, groups[0].schema) as writer:
+        for table in groups:
+            writer.write_table(table, row_group_size=max(1, table.num_rows))
     return file.getvalue()
 
 
