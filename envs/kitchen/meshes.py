@@ -73,7 +73,9 @@ def pillow(half: tuple[float, float, float], columns: int = 6, rows: int = 8) ->
     x, z = np.meshgrid(np.linspace(-1, 1, columns + 1), np.linspace(-1, 1, rows + 1))
     bulge = hy * np.clip(1 - x**4, 0, 1) ** 0.5 * np.clip(1 - np.abs(z) ** 5, 0, 1) ** 0.7
     waist = 1 - 0.06 * np.cos(np.pi * z / 2)
-    vertices, faces, coordinates = [], [], []
+    vertices: list[NDArray[np.float64]] = []
+    faces: list[NDArray[np.int64]] = []
+    coordinates: list[NDArray[np.float64]] = []
     for side in (-1.0, 1.0):
         sheet = np.stack([hx * x * waist, side * np.maximum(bulge, 0.0015), hz * z], axis=-1)
         grid = _grid_faces(rows + 1, columns + 1)
@@ -87,7 +89,9 @@ def pillow(half: tuple[float, float, float], columns: int = 6, rows: int = 8) ->
 def box(half: tuple[float, float, float], split: float) -> Mesh:
     """A box; the image's rows above `split` (0..1) are its top and bottom, the rest each side."""
     hx, hy, hz = half
-    vertices, faces, coordinates = [], [], []
+    vertices: list[NDArray[np.float64]] = []
+    faces: list[tuple[int, int, int]] = []
+    coordinates: list[tuple[float, float]] = []
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     sides = (
         (np.array([1, 0, 0]), np.array([0, 0, 1]), np.array([0, -1, 0])),

@@ -319,7 +319,7 @@ def _grain(image: Image, amount: float, seed: int, along: int = 1) -> Image:
     noise = np.random.default_rng(seed).normal(0.0, amount, image.shape[:2]).astype(np.float32)
     size = (1, 31) if along == 0 else (31, 1)
     streaks = 4.0 * cv2.blur(noise, size)[..., None]
-    return np.clip(image.astype(np.float32) + streaks, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image.astype(np.float32) + streaks, 0, 255), dtype=np.uint8)
 
 
 def _planks(colour: Colour, seed: int) -> Image:
@@ -345,7 +345,7 @@ def _tiles(colour: Colour, grout: Colour, count: int, seed: int) -> Image:
     for offset in (0, 1, 2):
         image[lines + offset] = grout
         image[:, lines + offset] = grout
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image, 0, 255), dtype=np.uint8)
 
 
 def _stone(colour: Colour, seed: int) -> Image:
