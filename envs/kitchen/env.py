@@ -7,6 +7,7 @@ success rules, in `KitchenEnv.kitchen_state`.
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import gymnasium
@@ -24,8 +25,9 @@ from envs.kitchen.control import (
     check_action,
 )
 from envs.kitchen.furniture import OVERVIEW_CAMERA
+from envs.kitchen.randomization import Randomizer, Samples, check_terms
 from envs.kitchen.rules import SUCCESS_RULE_VERSION
-from envs.kitchen.scene import Scene, build_scene, place_objects
+from envs.kitchen.scene import Scene, build_scene
 from envs.kitchen.start import DEFAULT_START, StartState
 from envs.kitchen.state import KitchenState, read_state
 from envs.registration import KITCHEN_ID
@@ -92,7 +94,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         self._start = start or DEFAULT_START
         self._success = success
         self._terminate_ends_episode = terminate_ends_episode
-        self._terms = tuple(randomization)
+        self._terms = check_terms(randomization)
         self._renderers: dict[tuple[int, int], CameraRenderer] = {}
         self._scene: Scene | None = None
         self._delay = 0
@@ -142,10 +144,12 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
             self._scene = build_scene(start)
             self._data = mujoco.MjData(self._scene.model)
             self._controller = Controller(self._scene.model, self.control_hz)
+            self._randomizer = Randomizer(self._scene, self._terms)
             self._index(self._scene.model)
-        self._samples: dict[str, Any] = {}
-        place_objects(self._scene, self._data, start, self.np_random)
-        self._controller.reset(self._data, opening=0.0 if start.holding else 1.0)
+        self._samples: Samples = self._randomizer.reset(self._data, start, self.np_random)
+        self._delay = int(self._samples.get("control delay", 0))
+        self._first_opening = 0.0 if start.holding else 1.0
+        self._controller.reset(self._data, self._first_opening)
         self._waiting: list[NDArray[np.float64]] = []
         self._state = read_state(self._scene, self._data)
         self._observation = self._observe()
@@ -197,10 +201,11 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         self._base_dofs = np.array([joint.dofadr[0] for joint in base])
 
     def _delayed(self, action: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The action that reaches the robot now, `control delay` steps after it was given."""
+        """The action that reaches the robot now, "control delay" steps after it was given; before
+        the first one arrives the robot holds still."""
         self._waiting.append(action)
         if len(self._waiting) <= self._delay:
-            return np.array([0.0] * 6 + [action[6]] + [0.0] * 4)
+            return np.array([*(0.0,) * 6, self._first_opening, *(0.0,) * 4])
         return self._waiting.pop(0)
 
     def _observe(self) -> ObservationDict:
@@ -254,7 +259,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
             "holding": state.holding,
             "success": bool(success),
             "unstable": unstable,
-            "randomization": dict(self._samples),
+            "randomization": deepcopy(self._samples),
             "success_rule_version": SUCCESS_RULE_VERSION,
         }
 
