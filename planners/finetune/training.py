@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from planners.finetune.episodes import Episode, episode_of, noisy_turns
 from planners.finetune.lora import add_adapters, load_adapters, save_adapters
 from planners.finetune.synthetic import examples
 from planners.language_models.gguf import GgufFile
-from planners.language_models.llama import Llama
+from planners.language_models.llama import Llama, _rotate
 from planners.language_models.smollm2 import find_weights, read_network, read_tokenizer
 
 Report = Callable[[str], None]
@@ -143,14 +143,31 @@ class Trainer:
 
     def _hidden(self, tokens: Tensor) -> Tensor:
         """Last hidden states [batch, tokens, width]; padding at the end needs no mask."""
-        positions = torch.arange(tokens.shape[1])[None]
-        cosine, sine = self.network._rotation(positions)
+        length = tokens.shape[1]
+        cosine, sine = self.network._rotation(torch.arange(length)[None])
         rotation = (cosine.to(torch.bfloat16), sine.to(torch.bfloat16))
+        mask = torch.full((length, length), -torch.inf, dtype=torch.bfloat16).triu(1)
         x: Tensor = self.network.model.embed_tokens(tokens)
-        with sdpa_kernel(SDPBackend.MATH):
-            for layer in self.network.model.layers:
-                x, _ = layer(x, rotation, None, None)
+        for layer in self.network.model.layers:
+            x = x + _attend(layer.self_attn, layer.input_layernorm(x), rotation, mask)
+            x = x + layer.mlp(layer.post_attention_layernorm(x))
         return x
+
+
+def _attend(attention: Any, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+    """Attention written out: in bfloat16, three times faster on a CPU than torch's own."""
+    batch, length, _ = x.shape
+    size = attention.config.head_size
+    q, k, v = (
+        projection(x).view(batch, length, -1, size).transpose(1, 2)
+        for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+    )
+    q, k = _rotate(q, *rotation), _rotate(k, *rotation)
+    repeats = attention.config.heads // attention.config.key_value_heads
+    k, v = k.repeat_interleave(repeats, dim=1), v.repeat_interleave(repeats, dim=1)
+    weights = (q @ k.transpose(-1, -2) * size**-0.5 + mask).softmax(dim=-1)
+    y: Tensor = attention.o_proj((weights @ v).transpose(1, 2).reshape(batch, length, -1))
+    return y
 
 
 def train(
