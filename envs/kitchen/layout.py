@@ -202,6 +202,12 @@ NORTH: Final = pi / 2
 WEST: Final = pi
 SOUTH: Final = -pi / 2
 
+STOVE: Final = Rectangle((0.125, FRONT + FURNITURE_DEPTH / 2), (0.215, FURNITURE_DEPTH / 2))
+SINK: Final = Rectangle((-(FRONT + FURNITURE_DEPTH / 2), 0.95), (FURNITURE_DEPTH / 2, 0.45))
+FRIDGE: Final = Rectangle((1.86, FRONT + 0.23), (0.34, 0.27))
+PLANT: Final = Rectangle((-2.22, -1.75), (0.15, 0.15))
+"""What stands along the walls and is not worked at."""
+
 _WALL_LINE: Final = FRONT + FURNITURE_DEPTH / 2
 _BIN_CENTRE: Final = (-0.55, -(FRONT + 0.23))
 _BIN: Final = Rectangle(_BIN_CENTRE, (BIN_INNER_HALF, BIN_INNER_HALF))
@@ -304,6 +310,7 @@ def obstacles(openings: Mapping[str, float] | None = None) -> tuple[Rectangle, .
         Rectangle(_BIN_CENTRE, (BIN_INNER_HALF + 0.02, BIN_INNER_HALF + 0.02)),
         Rectangle(CABINET_CENTRE, (CABINET_HALF_WIDTH, FURNITURE_DEPTH / 2)),
         Rectangle(USER_POSITION, (0.2, 0.25)),
+        *(STOVE, SINK, FRIDGE, PLANT),
         *(
             Rectangle(
                 (_DRAWER_X[drawer], FRONT - (openings.get(drawer, 0.0) + handle) / 2),

@@ -352,7 +352,7 @@ def _stone(colour: Colour, seed: int) -> Image:
     rng = np.random.default_rng(seed)
     noise = cv2.GaussianBlur(rng.normal(0, 60, (128, 128)).astype(np.float32), (0, 0), 1.3)
     image = _canvas(colour, 128, 128).astype(np.float32) + noise[..., None]
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image, 0, 255), dtype=np.uint8)
 
 
 def _plain(colour: Colour) -> Image:
