@@ -1,0 +1,250 @@
+"""`robo data`: look at, check, repair, join and split sets of demonstrations."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from robo.data.lerobot_reader import Dataset
+
+Flag = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+Folder = tyro.conf.Positional[Path]
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """Say what a set holds."""
+
+    dataset: Folder
+    """The set's folder."""
+
+    json: Flag = False
+    """Print JSON."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        from robo.data.errors import DatasetError
+        from robo.data.report import print_info
+        from robo.errors import user_errors
+
+        with user_errors(DatasetError):
+            print_info(_open(self.dataset), as_json=self.json)
+        return 0
+
+
+@dataclass(frozen=True)
+class DataValidate:
+    """Check a set: the format's rules, then what the recording is worth; 1 with an error."""
+
+    dataset: Folder
+    """The set's folder."""
+
+    no_images: Flag = False
+    """Leave the films undecoded: much faster, but frozen cameras are not seen."""
+
+    json: Flag = False
+    """Print JSON."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        from robo.data.errors import DatasetError
+        from robo.data.layout import read_info
+        from robo.data.report import print_report
+        from robo.data.validate import validate
+        from robo.errors import user_errors
+
+        with user_errors(DatasetError):
+            read_info(self.dataset)
+            report = validate(self.dataset, images=not self.no_images)
+        print_report(report, as_json=self.json)
+        return 1 if report.errors else 0
+
+
+@dataclass(frozen=True)
+class DataRepair:
+    """Bring back what a crash left unfinished, and put right what can be deduced."""
+
+    dataset: Folder
+    """The set's folder."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        from rich.console import Console
+
+        from robo.data.errors import DatasetError
+        from robo.data.repair import repair
+        from robo.errors import user_errors
+
+        with user_errors(DatasetError):
+            done = repair(self.dataset)
+        for line in done or ["there was nothing to repair"]:
+            Console().print(line, highlight=False, markup=False, soft_wrap=True)
+        return 0
+
+
+@dataclass(frozen=True)
+class DataMerge:
+    """Join sets with the same features into a new one."""
+
+    datasets: tyro.conf.Positional[tuple[Path, ...]]
+    """The sets' folders."""
+
+    out: Path
+    """The new set's folder; it must not exist."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        from robo.data.assembling import merge_sets
+        from robo.data.errors import DatasetError
+        from robo.errors import user_errors
+
+        with user_errors(DatasetError):
+            merge_sets([_open(folder) for folder in self.datasets], self.out)
+        return _say_made(self.out)
+
+
+@dataclass(frozen=True)
+class DataSplit:
+    """Make new sets of a set's episodes: chosen ones, successes, or random shares."""
+
+    dataset: Folder
+    """The set's folder."""
+
+    out: Path
+    """The new set's folder, or the folder for the parts; it must not exist."""
+
+    into: tuple[str, ...] = ()
+    """Random parts such as `train=0.9 val=0.1`; each becomes a set in --out."""
+
+    episodes: str = ""
+    """Only these, such as `0-9,12`."""
+
+    successes: Flag = False
+    """Only episodes that are marked as successes."""
+
+    seed: int = 0
+    """Of the random parts."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        from robo.data.assembling import assemble, split_by_share
+        from robo.data.errors import DatasetError
+        from robo.errors import UserError, user_errors
+
+        if bool(self.into) + bool(self.episodes) + self.successes != 1:
+            raise UserError("say one of --into, --episodes and --successes")
+        with user_errors(DatasetError):
+            dataset = _open(self.dataset)
+            if self.into:
+                if self.out.exists():
+                    raise UserError(f"{self.out} exists; choose another folder")
+                parts = split_by_share(dataset, _shares(self.into), self.seed)
+                for name, numbers in parts.items():
+                    assemble([(dataset, numbers)], self.out / name)
+                    _say_made(self.out / name)
+                return 0
+            chosen = _numbers(self.episodes, len(dataset.episodes))
+            if self.successes:
+                chosen = [e.index for e in dataset.episodes if e.info.success]
+            assemble([(dataset, chosen)], self.out)
+        return _say_made(self.out)
+
+
+@dataclass(frozen=True)
+class DataStats:
+    """Compute the statistics that training normalises by, exactly, from the frames."""
+
+    dataset: Folder
+    """The set's folder."""
+
+    write: Flag = False
+    """Write them to the set's meta/stats.json."""
+
+    json: Flag = False
+    """Print JSON."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        from robo.data.dataset_stats import compute_stats, write_stats
+        from robo.data.errors import DatasetError
+        from robo.data.report import print_stats
+        from robo.data.storage import write_errors
+        from robo.errors import UserError, user_errors
+
+        with user_errors(DatasetError):
+            dataset = _open(self.dataset)
+            if not len(dataset):
+                raise UserError(f"{self.dataset} has no frames")
+            stats = compute_stats(dataset)
+            if self.write:
+                with write_errors(self.dataset, "the old statistics are intact"):
+                    write_stats(self.dataset, stats)
+        print_stats(stats, as_json=self.json)
+        return 0
+
+
+@dataclass(frozen=True)
+class Data:
+    """Look at, check, repair, join and split sets of demonstrations."""
+
+    action: (
+        Annotated[DataInfo, tyro.conf.subcommand("info")]
+        | Annotated[DataValidate, tyro.conf.subcommand("validate")]
+        | Annotated[DataRepair, tyro.conf.subcommand("repair")]
+        | Annotated[DataMerge, tyro.conf.subcommand("merge")]
+        | Annotated[DataSplit, tyro.conf.subcommand("split")]
+        | Annotated[DataStats, tyro.conf.subcommand("stats")]
+    )
+
+    def execute(self) -> int:
+        """Run the command."""
+        return self.action.execute()
+
+
+def _open(folder: Path) -> "Dataset":
+    from robo.data.lerobot_reader import Dataset
+
+    return Dataset(folder)
+
+
+def _say_made(folder: Path) -> int:
+    from rich.console import Console
+
+    made = _open(folder)
+    text = f"{folder}: {len(made.episodes)} episodes, {len(made)} frames"
+    Console().print(text, highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+def _shares(parts: tuple[str, ...]) -> dict[str, float]:
+    from robo.errors import UserError
+
+    shares = {}
+    for part in parts:
+        name, _, share = part.partition("=")
+        try:
+            shares[name] = float(share)
+        except ValueError:
+            name = ""
+        if not name or "/" in name or name.startswith("."):
+            raise UserError(f'--into takes parts such as train=0.9, not "{part}"')
+    return shares
+
+
+def _numbers(text: str, count: int) -> list[int]:
+    """Episode numbers from a text such as `0-9,12`."""
+    from robo.errors import UserError
+
+    numbers: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, dash, last = part.partition("-")
+        try:
+            numbers += range(int(first), int(last if dash else first) + 1)
+        except ValueError:
+            raise UserError(f'--episodes takes numbers such as 0-9,12, not "{part}"') from None
+    wrong = [number for number in numbers if not 0 <= number < count]
+    if wrong:
+        raise UserError(f"there is no episode {wrong[0]}; the set has {count}")
+    return numbers
