@@ -24,6 +24,10 @@ _BOX = mujoco.mjtGeom.mjGEOM_BOX
 _CAPSULE = mujoco.mjtGeom.mjGEOM_CAPSULE
 
 OVERVIEW_CAMERA: Final = "overview"
+"""Sees the whole room."""
+
+FOLLOW_CAMERA: Final = "follow"
+"""Turns after the robot."""
 
 _WOOD: Final = (0.80, 0.66, 0.48, 1.0)
 
@@ -46,13 +50,36 @@ def add_room(spec: mujoco.MjSpec) -> None:
     add_decoration(spec)
     _add_lights(spec)
     spec.worldbody.add_camera(
-        name=OVERVIEW_CAMERA, pos=(0.3, -4.6, 3.9), fovy=48.0, xyaxes=(1, 0, 0, 0, 0.62, 0.78)
+        name=OVERVIEW_CAMERA,
+        pos=(0.22, -4.7, 4.0),
+        fovy=46.5,
+        xyaxes=(1.0, 0.0, 0.0, 0.0, 0.635, 0.772),
+    )
+
+
+def add_follow_camera(spec: mujoco.MjSpec, body: str) -> None:
+    """Add the camera that stays in place and turns after a body."""
+    spec.worldbody.add_camera(
+        name=FOLLOW_CAMERA,
+        pos=(0.2, -3.4, 2.9),
+        fovy=40.0,
+        mode=mujoco.mjtCamLight.mjCAMLIGHT_TARGETBODY,
+        targetbody=body,
     )
 
 
 def _add_shell(spec: mujoco.MjSpec) -> None:
     """Floor and three walls; the south is open, as a doll's house, for the overview camera."""
     world, half, height = spec.worldbody, layout.ROOM_HALF, layout.WALL_HEIGHT / 2
+    spec.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=(0.80, 0.87, 0.93),
+        rgb2=(0.55, 0.60, 0.64),
+        width=32,
+        height=32,
+    )
     world.add_geom(
         name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=(half, half, 0.1), material="floor 0"
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from envs.kitchen import layout, robot
 from envs.kitchen.appearance import add_object_looks, add_room_materials
-from envs.kitchen.furniture import OVERVIEW_CAMERA, add_room
+from envs.kitchen.furniture import FOLLOW_CAMERA, OVERVIEW_CAMERA, add_follow_camera, add_room
 from envs.kitchen.objects import KINDS, ObjectKind, add_object, object_name
 from envs.kitchen.start import StartState
 from envs.kitchen.vocabulary import DRAWERS
@@ -75,7 +75,6 @@ def build_scene(start: StartState) -> Scene:
     spec.modelname = "kitchen"
     spec.compiler.degree = False
     spec.option.timestep = TIMESTEP
-    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = IMPRATIO
     # Things at rest are put to sleep until something touches them: seven times faster physics.
@@ -84,6 +83,7 @@ def build_scene(start: StartState) -> Scene:
     add_object_looks(spec, start.object_names)
     add_room(spec)
     robot.add_robot(spec)
+    add_follow_camera(spec, "robot/link2")
     for instance, name in enumerate(start.object_names):
         add_object(spec, KINDS[name], instance)
     return _index(spec.compile(), start)
@@ -223,4 +223,11 @@ def _put_in_hand(scene: Scene, data: mujoco.MjData, instance: int) -> None:
     _set_pose(scene, data, instance, (site[0], site[1], site[2] - below), yaw)
 
 
-__all__ = ["OVERVIEW_CAMERA", "Scene", "build_scene", "place_objects", "sample_spots"]
+__all__ = [
+    "FOLLOW_CAMERA",
+    "OVERVIEW_CAMERA",
+    "Scene",
+    "build_scene",
+    "place_objects",
+    "sample_spots",
+]
