@@ -245,7 +245,7 @@ class DatasetWriter:
     def close(self) -> None:
         """Let the next writer in; an open episode stays in the journal, to be brought back."""
         try:
-            if self._recording is not None and not self._sealed:
+            if self._recording and not self._sealed and not self._recording.refused:
                 with write_errors(self._journal, self._kept):
                     self._recording.finish(None)
         finally:

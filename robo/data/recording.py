@@ -42,6 +42,11 @@ class EpisodeRecording:
         features: The set's features.
         fps: Frames a second.
 
+    Attributes:
+        histograms: Of the cameras' images so far.
+        frames: How many frames are in the journal.
+        refused: Whether the disk refused and the caller was told.
+
     Raises:
         OSError: The disk refused; later refusals are raised by `add` and `finish`.
     """
@@ -54,6 +59,7 @@ class EpisodeRecording:
         self._error: BaseException | None = None
         self.histograms = {key: ImageHistogram() for key in self._cameras}
         self.frames = 0
+        self.refused = False
         self._thread = threading.Thread(target=self._run, name="episode recording", daemon=True)
         self._thread.start()
 
@@ -80,12 +86,14 @@ class EpisodeRecording:
             self._file.sync()
         except OSError as error:
             self._error = error
+            self.refused = True
             raise
         finally:
             self._file.close()
 
     def _raise(self) -> None:
         if self._error is not None:
+            self.refused = True
             raise self._error
 
     def _run(self) -> None:

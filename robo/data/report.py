@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from robo.data.findings import Report, Severity
