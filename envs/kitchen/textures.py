@@ -151,12 +151,12 @@ def _water() -> Image:
 
 def _tea() -> Image:
     """Top 0-0.25, then the sides."""
-    image = _canvas((212, 178, 110), 128, 128)
-    image[:32] = (120, 75, 30)
-    _write(image, "TEA", (64, 16), 18, (255, 235, 190), 3)
-    image[104:] = (120, 75, 30)
-    _write(image, "TEA", (64, 84), 30, (90, 45, 10), 5)
-    cv2.ellipse(image, (64, 50), (24, 11), -25, 0, 360, (45, 125, 40), -1, cv2.LINE_AA)
+    violet, cream = (105, 55, 145), (250, 238, 205)
+    image = _canvas(violet, 128, 128)
+    _write(image, "TEA", (64, 16), 20, cream, 4)
+    image[38:108, 14:114] = cream
+    _write(image, "TEA", (64, 88), 30, violet, 6)
+    cv2.ellipse(image, (64, 56), (26, 12), -25, 0, 360, (45, 135, 40), -1, cv2.LINE_AA)
     return image
 
 
@@ -350,7 +350,7 @@ def _tiles(colour: Colour, grout: Colour, count: int, seed: int) -> Image:
 
 def _stone(colour: Colour, seed: int) -> Image:
     rng = np.random.default_rng(seed)
-    noise = cv2.GaussianBlur(rng.normal(0, 60, (128, 128)).astype(np.float32), (0, 0), 1.3)
+    noise = cv2.GaussianBlur(rng.normal(0, 28, (128, 128)).astype(np.float32), (0, 0), 1.3)
     image = _canvas(colour, 128, 128).astype(np.float32) + noise[..., None]
     return np.asarray(np.clip(image, 0, 255), dtype=np.uint8)
 
