@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from math import sqrt
@@ -23,10 +22,7 @@ import numpy as np
 from envs.kitchen import rules
 from envs.kitchen.env import KitchenEnv
 from envs.kitchen.experts import SKILLS, make_expert
-from envs.kitchen.layout import SURFACES
-from envs.kitchen.start import StartState
-from envs.kitchen.state import KitchenState
-from envs.kitchen.vocabulary import DRAWERS, MAX_INSTANCES, OBJECTS, PLACES
+from envs.kitchen.skill_starts import SkillStart, draw_skill_start, succeeded
 
 LIMIT_SECONDS = 60.0
 SETTLE_SECONDS = 2.0
@@ -34,13 +30,10 @@ SETTLE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Task:
-    """What one episode asks for: a start, and what the skill is about."""
+    """What one episode asks for."""
 
-    skill: str
     seed: int
-    start: StartState
-    thing: int | None
-    place: str | None
+    what: SkillStart
 
 
 @dataclass(frozen=True)
@@ -60,68 +53,7 @@ class Result:
 def random_task(skill: str, seed: int) -> Task:
     """A random start that fits the skill."""
     rng = np.random.default_rng([SKILLS.index(skill), seed])
-    name = str(rng.choice(OBJECTS))
-    place = str(rng.choice(PLACES))
-    robot_at = str(rng.choice(PLACES))
-    drawers = {drawer: str(rng.choice(("open", "closed"))) for drawer in DRAWERS}
-    holding, thing, first = None, None, None
-    if skill == "go_to":
-        holding = name if rng.random() < 0.5 else None
-    elif skill in ("find", "pick_up"):
-        first, thing = (name, place), 0
-        robot_at = place if skill == "pick_up" else robot_at
-    elif skill in ("put_down", "bring"):
-        holding = name
-        robot_at = place if skill == "put_down" else robot_at
-    else:
-        place = str(rng.choice(DRAWERS))
-        robot_at = place
-        drawers[place] = "closed" if skill == "open" else "open"
-    if place in DRAWERS and skill in ("find", "pick_up", "put_down"):
-        drawers[place] = "open"
-    objects = _clutter(rng, first, holding)
-    if holding is not None and skill != "go_to":
-        thing = len(objects)
-    goal = {"find": None, "pick_up": None, "bring": "user"}.get(skill, place)
-    return Task(skill, seed, StartState(robot_at, holding, objects, drawers), thing, goal)
-
-
-def _clutter(
-    rng: np.random.Generator, first: tuple[str, str] | None, holding: str | None
-) -> tuple[tuple[str, str], ...]:
-    objects = [] if first is None else [first]
-    names = Counter(name for name, _ in objects)
-    names.update([holding] if holding else [])
-    places = Counter(place for _, place in objects)
-    count = len(objects) + int(rng.integers(8, 13))
-    while len(objects) < count:
-        name, place = str(rng.choice(OBJECTS)), str(rng.choice(PLACES))
-        # One place is left free for what is put down there.
-        if names[name] < MAX_INSTANCES and places[place] < SURFACES[place].capacity - 1:
-            objects.append((name, place))
-            names[name] += 1
-            places[place] += 1
-    return tuple(objects)
-
-
-def succeeded(state: KitchenState, task: Task) -> bool:
-    """Whether the rules say that the skill did what it is for."""
-    thing, place = task.thing, task.place
-    match task.skill:
-        case "find":
-            where = state.objects[thing or 0].place
-            return where is not None and rules.robot_at(state, where)
-        case "go_to":
-            kept = task.start.holding is None or state.holding == task.start.holding_id
-            return rules.robot_at(state, place or "") and kept
-        case "pick_up":
-            return rules.held(state, thing or 0)
-        case "put_down" | "bring":
-            return rules.on(state, thing or 0, place or "") and state.holding is None
-        case "open":
-            return rules.is_open(state, place or "")
-        case _:
-            return rules.is_closed(state, place or "")
+    return Task(seed, draw_skill_start(skill, rng))
 
 
 _ENV: list[KitchenEnv] = []
@@ -132,8 +64,9 @@ def run(task: Task) -> Result:
     if not _ENV:
         _ENV.append(KitchenEnv(terminate_ends_episode=False))
     env, begin, steps, unstable = _ENV[0], time.perf_counter(), 0, False
-    env.reset(seed=task.seed, options={"start": task.start})
-    expert = make_expert(env.scene, task.skill, task.thing, task.place)
+    what = task.what
+    env.reset(seed=task.seed, options={"start": what.start})
+    expert = make_expert(env.scene, what.skill, what.thing, what.place)
     while not expert.finished and steps < LIMIT_SECONDS * env.control_hz and not unstable:
         unstable = env.step(expert.act(env.kitchen_state))[4]["unstable"]
         steps += 1
@@ -145,14 +78,14 @@ def run(task: Task) -> Result:
         ):
             break
         unstable = env.step(action)[4]["unstable"]
-    success = not unstable and succeeded(env.kitchen_state, task)
+    success = not unstable and succeeded(env.kitchen_state, what)
     reason = None if success else "unstable" if unstable else expert.failure or "the rule says no"
-    name = None if task.thing is None else env.scene.names[task.thing]
-    where = task.place
-    if task.skill in ("find", "pick_up") and task.thing is not None:
-        where = task.start.objects[task.thing][1]
+    name = None if what.thing is None else env.scene.names[what.thing]
+    where = what.place
+    if what.skill in ("find", "pick_up") and what.thing is not None:
+        where = what.start.objects[what.thing][1]
     wall = time.perf_counter() - begin
-    return Result(task.skill, task.seed, name, where, success, reason, steps / env.control_hz, wall)
+    return Result(what.skill, task.seed, name, where, success, reason, steps / env.control_hz, wall)
 
 
 def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
