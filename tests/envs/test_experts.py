@@ -1,0 +1,156 @@
+"""The experts do what their skills say, through the action alone."""
+
+from itertools import pairwise
+
+import mujoco
+import numpy as np
+import pytest
+
+from envs.kitchen import layout, rules
+from envs.kitchen.env import KitchenEnv
+from envs.kitchen.experts import SKILLS, Expert, make_expert
+from envs.kitchen.experts.navigation import MARGIN, route
+from envs.kitchen.start import StartState
+from envs.kitchen.vocabulary import DRAWERS, OBJECTS, PLACES
+
+
+@pytest.fixture(scope="module")
+def env() -> KitchenEnv:
+    return KitchenEnv(terminate_ends_episode=False)
+
+
+def begin(env: KitchenEnv, start: StartState, seed: int = 0) -> None:
+    env.reset(seed=seed, options={"start": start})
+
+
+def carry_out(env: KitchenEnv, skill: str, thing: int | None, place: str | None) -> Expert:
+    expert = make_expert(env.scene, skill, thing, place)
+    for _ in range(400):
+        env.step(expert.act(env.kitchen_state))
+        if expert.finished:
+            break
+    for _ in range(5):
+        env.step(expert.act(env.kitchen_state))
+    return expert
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_every_object_is_fetched(env: KitchenEnv, name: str) -> None:
+    begin(env, StartState("user", None, ((name, "far counter"), ("tea", "far counter"))))
+    for skill in ("find", "pick_up", "bring"):
+        assert carry_out(env, skill, 0, "user").failure is None
+    assert rules.on(env.kitchen_state, 0, "user")
+    assert env.kitchen_state.holding is None
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_things_are_put_down_and_picked_up_everywhere(env: KitchenEnv, place: str) -> None:
+    drawers = dict.fromkeys(DRAWERS, "open")
+    begin(env, StartState(place, "apple", (("coke can", place), ("sponge", place)), drawers))
+    assert carry_out(env, "put_down", 2, place).failure is None
+    assert rules.on(env.kitchen_state, 2, place)
+    assert carry_out(env, "pick_up", 0, None).failure is None
+    assert rules.held(env.kitchen_state, 0)
+
+
+@pytest.mark.parametrize("drawer", DRAWERS)
+def test_drawers_open_and_close(env: KitchenEnv, drawer: str) -> None:
+    begin(env, StartState(drawer, None, (("rice chips", drawer),)))
+    assert carry_out(env, "open", None, drawer).failure is None
+    assert rules.is_open(env.kitchen_state, drawer)
+    assert carry_out(env, "close", None, drawer).failure is None
+    assert rules.is_closed(env.kitchen_state, drawer)
+    assert env.kitchen_state.objects[0].place == drawer
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_robot_goes_to_every_place(env: KitchenEnv, place: str) -> None:
+    begin(env, StartState("trash" if place == "user" else "user", "tea"))
+    carry_out(env, "go_to", None, place)
+    assert rules.robot_at(env.kitchen_state, place)
+    assert env.kitchen_state.holding == 0
+
+
+def test_a_fetch_takes_no_longer_than_people_watch(env: KitchenEnv) -> None:
+    begin(env, StartState("user", None, (("coke can", "table"),)))
+    for skill in ("find", "pick_up", "bring"):
+        carry_out(env, skill, 0, "user")
+    assert env.data.time < 25.0
+
+
+@pytest.mark.parametrize(
+    ("start", "skill", "thing", "place", "reason"),
+    [
+        (StartState("user", None, (("tea", "table"),)), "pick_up", 0, None, "out of reach"),
+        (StartState("user", "apple", (("tea", "user"),)), "pick_up", 0, None, "the hand is full"),
+        (StartState("user", None, (("tea", "top drawer"),)), "find", 0, None, "not in view"),
+        (StartState("user", None, (("tea", "user"),)), "put_down", 0, None, "not in the gripper"),
+        (StartState("user", None, ()), "bring", None, None, "nothing in the gripper"),
+        (StartState("user", None, ()), "open", None, "top drawer", "out of reach"),
+        (
+            StartState("top drawer", "tea", ()),
+            "put_down",
+            0,
+            "top drawer",
+            "the drawer is closed",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_given_up_with_a_reason(
+    env: KitchenEnv, start: StartState, skill: str, thing: int, place: str, reason: str
+) -> None:
+    begin(env, start)
+    assert carry_out(env, skill, thing, place).failure == reason
+
+
+def test_a_thing_lying_on_its_side_is_picked_up(env: KitchenEnv) -> None:
+    begin(env, StartState("table", None, (("coke can", "table"),)))
+    address = env.scene.object_qpos[0]
+    env.data.qpos[address + 2] = layout.SURFACES["table"].height + 0.034
+    env.data.qpos[address + 3 : address + 7] = (np.cos(np.pi / 4), 0.0, np.sin(np.pi / 4), 0.0)
+    mujoco.mj_forward(env.scene.model, env.data)
+    for _ in range(3):
+        env.step(np.array([0.0] * 6 + [1.0] + [0.0] * 4))
+    carry_out(env, "pick_up", 0, None)
+    assert rules.held(env.kitchen_state, 0)
+
+
+def test_actions_stay_in_the_action_space(env: KitchenEnv) -> None:
+    begin(env, StartState("user", None, (("coke can", "table"),)))
+    for skill in ("find", "pick_up"):
+        expert = make_expert(env.scene, skill, 0, None)
+        while not expert.finished:
+            action = expert.act(env.kitchen_state)
+            assert env.action_space.contains(action)
+            env.step(action)
+
+
+def test_ways_keep_clear_of_furniture_and_open_drawers() -> None:
+    openings = dict.fromkeys(DRAWERS, layout.DRAWER_TRAVEL)
+    zones = layout.obstacles(openings)
+    for first in PLACES:
+        for second in PLACES:
+            a, b = layout.STATIONS[first], layout.STATIONS[second]
+            points = [(a.x, a.y), *route((a.x, a.y), (b.x, b.y), openings)]
+            assert points[-1] == (b.x, b.y)
+            for p, q in pairwise(points):
+                for share in np.linspace(0.0, 1.0, 50):
+                    x, y = p[0] + share * (q[0] - p[0]), p[1] + share * (q[1] - p[1])
+                    assert not any(zone.contains(x, y, MARGIN - 0.002) for zone in zones)
+
+
+@pytest.mark.parametrize(
+    ("skill", "thing", "place"), [("juggle", 0, None), ("find", None, None), ("open", None, None)]
+)
+def test_a_skill_that_makes_no_sense_is_refused(
+    env: KitchenEnv, skill: str, thing: int | None, place: str | None
+) -> None:
+    begin(env, StartState())
+    with pytest.raises(ValueError, match=r"skill"):
+        make_expert(env.scene, skill, thing, place)
+
+
+def test_every_skill_has_an_expert(env: KitchenEnv) -> None:
+    begin(env, StartState("user", None, (("tea", "user"),)))
+    for skill in SKILLS:
+        assert make_expert(env.scene, skill, 0, "top drawer").failure is None
