@@ -36,7 +36,7 @@ def recorded_image_stats(dataset: Dataset, camera: str) -> FeatureStats | None:
         return None
     parts = [episode.feature_stats().get(camera) for episode in dataset.episodes]
     known = [part for part in parts if part is not None]
-    return merge(known) if len(known) == len(parts) else None
+    return merge(known) if known and len(known) == len(parts) else None
 
 
 def sampled_image_stats(dataset: Dataset, camera: str, images: int = IMAGES) -> FeatureStats:

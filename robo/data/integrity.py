@@ -50,7 +50,8 @@ def check_set(root: Path) -> Iterator[Finding]:
         yield from found
         yield from check_films(info, episode)
     yield from check_strays(info, episodes)
-    yield from check_stats(info, columns)
+    if columns:
+        yield from check_stats(info, columns)
 
 
 def check_meta(info: Info, episodes: Sequence[Episode], tasks: Sequence[str]) -> Iterator[Finding]:

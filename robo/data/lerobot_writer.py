@@ -23,6 +23,7 @@ from typing import Any, Self
 import numpy as np
 
 from robo.data.committing import commit
+from robo.data.dataset_stats import compute_stats, write_stats
 from robo.data.episodes import Episode, EpisodeInfo
 from robo.data.errors import DatasetError, DatasetFormatError, FrameError
 from robo.data.features import (
@@ -38,6 +39,7 @@ from robo.data.features import (
 )
 from robo.data.journal import read_journal
 from robo.data.layout import INFO, JOURNAL, Info, new_info, read_info
+from robo.data.lerobot_reader import Dataset
 from robo.data.recording import EpisodeRecording
 from robo.data.recovery import JOURNAL_FILE, LOCK_FILE, bring_back, check_appendable, check_counts
 from robo.data.storage import Lock, make_folder, sync_folder, write_errors
@@ -105,6 +107,7 @@ class DatasetWriter:
         self._given = [f for f in features.values() if f.key not in AUTOMATIC | RECORDED]
         self._recording: EpisodeRecording | None = None
         self._labels: dict[str, int] = {}
+        self._finished = 0
         self._began = 0.0
         self._success = False
         self._sealed = False
@@ -232,6 +235,7 @@ class DatasetWriter:
             episode = commit(self.root, journal, last, images=recording.histograms)
             self._drop()
         self.episodes.append(episode)
+        self._finished += 1
         return episode
 
     def discard_episode(self) -> None:
@@ -244,6 +248,11 @@ class DatasetWriter:
 
     def close(self) -> None:
         """Let the next writer in; an open episode stays in the journal, to be brought back."""
+        if self._finished:
+            # While recording, quantiles are merged from the episodes'; here they become exact.
+            with contextlib.suppress(OSError, DatasetError):
+                write_stats(self.root, compute_stats(Dataset(self.root)))
+            self._finished = 0
         try:
             if self._recording and not self._sealed and not self._recording.refused:
                 with write_errors(self._journal, self._kept):
