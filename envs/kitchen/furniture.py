@@ -199,7 +199,7 @@ def _add_drawer(spec: mujoco.MjSpec, drawer: str) -> None:
     board((0.006, hy, wall), (hx + 0.006, 0.0, wall), "right")
     board((0.006, hy, wall), (-hx - 0.006, 0.0, wall), "left")
     board((hx + 0.012, 0.006, wall), (0.0, hy + 0.006, wall), "back")
-    board((hx + 0.02, thick, panel + 0.01), (0.0, -hy - thick, panel - 0.01), "panel", SAGE)
+    board((hx + 0.014, thick, panel + 0.01), (0.0, -hy - thick, panel - 0.01), "panel", SAGE)
     handle = np.array(layout.drawer_handle(drawer)) - (x, y, surface.height)
     half, radius = layout.HANDLE_HALF_LENGTH, layout.HANDLE_RADIUS
     body.add_geom(
