@@ -106,7 +106,7 @@ def run_episode(
     feedback: bool = True,
     max_steps: int = MAX_STEPS,
     on_decision: Callable[[Decision], None] | None = None,
-    on_step: Callable[[AgentStep], None] | None = None,
+    on_step: Callable[[Episode], None] | None = None,
 ) -> Episode:
     """Act on an instruction until the agent chooses `done`, goes in circles or takes too long.
 
@@ -118,7 +118,7 @@ def run_episode(
         feedback: Whether outcomes are told to the chooser.
         max_steps: How many skills may be chosen.
         on_decision: Called before a skill is carried out.
-        on_step: Called after it.
+        on_step: Called after it, with the episode so far.
     """
     start = body.world
     scene = describe_scene(start)
@@ -126,6 +126,7 @@ def run_episode(
     steps: list[AgentStep] = []
     seen: Counter[object] = Counter()
     done = False
+    episode = Episode(instruction, (), start, start, done)
     while not done and len(steps) < max_steps and max(seen.values(), default=0) < MAX_REPEATS:
         decision = chooser.choose(instruction, scene, history, body.affordances(skills))
         skill = skills[decision.chosen]
@@ -137,6 +138,7 @@ def run_episode(
         world = body.world
         seen[world.things, world.robot_at, tuple(world.drawers.items())] += 1
         history.append(Step(skill.label, outcome.feedback if feedback else ""))
+        episode = Episode(instruction, tuple(steps), start, world, done)
         if on_step is not None:
-            on_step(steps[-1])
-    return Episode(instruction, tuple(steps), start, body.world, done)
+            on_step(episode)
+    return episode

@@ -1,10 +1,13 @@
 """A plan as it grows, on a terminal."""
 
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 
 from planners.saycan import Decision
+from planners.skills import DONE
 from robo.agent import AgentStep, Episode
 
 RUNNERS_UP = 2
@@ -17,6 +20,8 @@ class PlanDisplay:
     def __init__(self, console: Console, instruction: str) -> None:
         self.console = console
         self.number = 0
+        self._label = ""
+        self._status = console.status("")
         console.print(f"[bold]“{instruction}”[/bold]", highlight=False)
 
     def show_decision(self, decision: Decision) -> None:
@@ -33,8 +38,18 @@ class PlanDisplay:
             highlight=False,
         )
 
+        if decision.label != DONE.label:
+            self._label = decision.label
+            self._status.update(f"{self._label} …")
+            self._status.start()
+
+    def show_progress(self, simulated_seconds: float) -> None:
+        """Say how long the robot has been acting."""
+        self._status.update(f"{self._label} … {simulated_seconds:.0f} s")
+
     def show_step(self, step: AgentStep) -> None:
         """Print what came of a skill."""
+        self._status.stop()
         colour = "green" if step.outcome.success else "red"
         self.console.print(f"    [{colour}]{step.outcome.feedback}[/{colour}]", highlight=False)
 
@@ -53,3 +68,14 @@ class PlanDisplay:
             f"{', '.join(sorted(path.name for path in folder.iterdir()))} in {folder}",
             highlight=False,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._status.stop()

@@ -51,7 +51,7 @@ class Plan:
                 instruction,
                 feedback=self.planner.feedback,
                 on_decision=display.show_decision if display else None,
-                on_step=display.show_step if display else None,
+                on_step=(lambda so_far: display.show_step(so_far.steps[-1])) if display else None,
             )
         if display is None:
             Console().print_json(json.dumps(episode_data(episode)))

@@ -1,5 +1,6 @@
 """`robo run`: an instruction becomes motion."""
 
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,11 @@ import tyro
 from robo.planning import PlannerArguments, PlannerConfig
 
 if TYPE_CHECKING:
+    from envs.kitchen.env import KitchenEnv
     from envs.kitchen.start import StartState
     from planners.saycan import Decision
+    from robo.agent import Episode
+    from robo.kitchen_body import KitchenBody
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,6 @@ class Run:
 
     def execute(self) -> int:
         """Run the command; 0 when the planner reached `done` and its last skill succeeded."""
-        import time
-
         from envs.kitchen.start import DEFAULT_START
         from robo.planning import checked_instruction
         from robo.results import make_folder
@@ -53,13 +55,11 @@ class Run:
         return self._run(instruction, start, began)
 
     def _run(self, instruction: str, start: "StartState", began: float) -> int:
-        import time
         from contextlib import nullcontext
 
         from rich.console import Console
 
         from envs.kitchen.rendering import RenderingUnavailableError
-        from envs.kitchen.rules import SUCCESS_RULE_VERSION
         from planners.language_models import LanguageModelError
         from robo.agent import run_episode
         from robo.display import PlanDisplay
@@ -68,24 +68,32 @@ class Run:
         from robo.kitchen_body import KitchenBody
         from robo.planning import kitchen_skills, make_planner
         from robo.plots import plot_scores
-        from robo.report import episode_data
-        from robo.results import provenance, write_json
 
         with user_errors(RenderingUnavailableError):
             film = Film(self.out / "episode.mp4", instruction) if self.video else None
         planner = make_planner(self.planner)
         display = PlanDisplay(Console(), instruction)
+
+        def begin(decision: "Decision") -> None:
+            display.show_decision(decision)
+            if film:
+                film.caption(decision.label)
+
+        def watch(env: "KitchenEnv") -> None:
+            display.show_progress(body.simulated_seconds)
+            if film:
+                film.shoot(env)
+
+        def report(episode: "Episode") -> None:
+            display.show_step(episode.steps[-1])
+            self._write_report(episode, start, body, began)
+
         with (
             user_errors(LanguageModelError),
+            display,
             film or nullcontext(),
-            KitchenBody(start, self.seed, on_frame=film.shoot if film else None) as body,
+            KitchenBody(start, self.seed, on_frame=watch) as body,
         ):
-
-            def begin(decision: "Decision") -> None:
-                display.show_decision(decision)
-                if film:
-                    film.caption(decision.label)
-
             episode = run_episode(
                 planner,
                 kitchen_skills(),
@@ -93,26 +101,29 @@ class Run:
                 instruction,
                 feedback=self.planner.feedback,
                 on_decision=begin,
-                on_step=display.show_step,
+                on_step=report,
             )
-            simulated = body.simulated_seconds
-            unstable = body.unstable
-        display.show_end(episode)
         plot_scores(instruction, episode.steps, self.out / "scores.png")
-        wall = time.perf_counter() - began
-        write_json(
-            self.out / "report.json",
-            {
-                **provenance(
-                    {"planner": asdict(self.planner), "scene": str(self.scene)}, self.seed
-                ),
-                "success_rule_version": SUCCESS_RULE_VERSION,
-                "scene": start.to_dict(),
-                **episode_data(episode),
-                "unstable": unstable,
-                "simulated_seconds": round(simulated, 2),
-                "wall_seconds": round(wall, 2),
-            },
-        )
-        display.show_files(self.out, simulated, wall)
+        self._write_report(episode, start, body, began)
+        display.show_end(episode)
+        display.show_files(self.out, body.simulated_seconds, time.perf_counter() - began)
         return 0 if episode.done and all(step.outcome.success for step in episode.steps[-2:]) else 1
+
+    def _write_report(
+        self, episode: "Episode", start: "StartState", body: "KitchenBody", began: float
+    ) -> None:
+        """Write report.json; after every step, so that an interrupted run has one too."""
+        from envs.kitchen.rules import SUCCESS_RULE_VERSION
+        from robo.report import episode_data
+        from robo.results import provenance, write_json
+
+        data = {
+            **provenance({"planner": asdict(self.planner)}, self.seed),
+            "success_rule_version": SUCCESS_RULE_VERSION,
+            "scene": start.to_dict(),
+            **episode_data(episode),
+            "unstable": body.unstable,
+            "simulated_seconds": round(body.simulated_seconds, 2),
+            "wall_seconds": round(time.perf_counter() - began, 2),
+        }
+        write_json(self.out / "report.json", data)

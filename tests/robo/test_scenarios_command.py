@@ -1,0 +1,84 @@
+"""`robo scenarios`: resumes, and refuses to mix."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robo.commands.scenarios import RESULTS, SUMMARY, Scenarios
+from robo.errors import UserError
+from robo.evaluation import episode_seed, summarise
+
+LINES = [
+    {
+        "id": f"go-{place}",
+        "family": "single",
+        "instruction": f"Go to the {place}.",
+        "start": {"robot": "user", "objects": [["apple", "table"]]},
+        "goal": {"any": [{"robot_at": place}], "keep": [["apple", "table"]]},
+    }
+    for place in ("table", "trash", "far counter")
+]
+
+
+def scenario_file(tmp_path: Path) -> Path:
+    path = tmp_path / "set.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in LINES), encoding="utf-8")
+    return path
+
+
+def result(identity: str, success: bool) -> dict[str, Any]:
+    line = next(line for line in LINES if line["id"] == identity)
+    return {
+        **{key: line[key] for key in ("id", "family", "instruction")},
+        "plan_success": success,
+        "execution_success": False,
+    }
+
+
+def test_a_run_writes_results_and_a_summary_and_resumes_where_it_stopped(tmp_path: Path) -> None:
+    command = Scenarios(scenario_file(tmp_path), tmp_path / "out")
+    assert command.execute() == 0
+    results = (tmp_path / "out" / RESULTS).read_text(encoding="utf-8").splitlines(keepends=True)
+    summary = json.loads((tmp_path / "out" / SUMMARY).read_text(encoding="utf-8"))
+    assert {json.loads(line)["id"] for line in results} == {line["id"] for line in LINES}
+    assert summary["total"]["plan_success"]["trials"] == 3
+    assert summary["total"]["execution_success"]["wilson_95"][0] >= 0.0
+    assert {"command", "config", "seed", "versions", "git_commit", "success_rule_version"} <= set(
+        summary
+    )
+
+    # The last line is cut off and one is altered: only the cut one is run again.
+    first = json.loads(results[0]) | {"plan_success": "kept"}
+    cut = [json.dumps(first) + "\n", results[1], results[2][:40]]
+    (tmp_path / "out" / RESULTS).write_text("".join(cut), encoding="utf-8")
+    assert command._resume(
+        json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8")), []
+    ).keys() == {first["id"], json.loads(results[1])["id"]}
+
+
+def test_other_settings_do_not_mix_with_results_that_are_there(tmp_path: Path) -> None:
+    file, out = scenario_file(tmp_path), tmp_path / "out"
+    out.mkdir()
+    (out / RESULTS).write_text(
+        "".join(json.dumps(result(str(line["id"]), True)) + "\n" for line in LINES)
+    )
+    assert Scenarios(file, out, seed=1).execute() == 0  # all there: nothing is run
+    with pytest.raises(UserError, match="seed 1 there, 2 now"):
+        Scenarios(file, out, seed=2).execute()
+    with pytest.raises(UserError, match="workers"):
+        Scenarios(file, out, workers=0).execute()
+
+
+def test_results_are_counted_per_family_and_in_total() -> None:
+    results = [result("go-table", True), result("go-trash", False)]
+    summary = summarise(results)
+    assert summary["families"]["single"]["plan_success"]["successes"] == 1
+    assert summary["total"]["plan_success"]["trials"] == 2
+    assert summary["total"]["execution_success"]["rate"] == 0.0
+
+
+def test_a_scenarios_seed_depends_on_its_id_and_the_runs_seed_alone() -> None:
+    assert episode_seed(0, "a") == episode_seed(0, "a")
+    assert len({episode_seed(seed, name) for seed in (0, 1) for name in ("a", "b")}) == 4
