@@ -23,8 +23,8 @@ FROZEN_SECONDS = 1.0
 IDLE_SECONDS = 3.0
 CLIPPED_SHARE = 0.2
 JUMP_SPREADS = 10.0
-"""A step is a jump from this many times the set's 99th percentile of steps..."""
-JUMP_RANGE = 0.25
+"""A step is a jump from this many times the set's 95th percentile of steps..."""
+JUMP_RANGE = 0.4
 """... and this share of the element's range."""
 _TURN = 2 * np.pi
 _BLOCK = 4
@@ -36,7 +36,7 @@ class _Usual(NamedTuple):
     """Of each element of a table.
 
     Attributes:
-        step: The 99th percentile of the steps from frame to frame.
+        step: The 95th percentile of the steps from frame to frame.
         low: The smallest value.
         high: The largest.
         graded: Whether it takes more than a few values, as a switch does not.
@@ -162,7 +162,7 @@ class Screens:
         steps = np.abs(np.diff(table, axis=0))[inner]
         none = np.zeros(table.shape[1])
         return _Usual(
-            step=np.quantile(steps, 0.99, axis=0) if len(steps) else none,
+            step=np.quantile(steps, 0.95, axis=0) if len(steps) else none,
             low=table.min(0) if len(table) else none,
             high=table.max(0) if len(table) else none,
             graded=_graded(table),

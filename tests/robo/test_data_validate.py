@@ -1,0 +1,286 @@
+"""What loaders let pass in silence is found and named, and what can be deduced is repaired."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from robo.data.features import ACTION, STATE
+from robo.data.findings import Severity
+from robo.data.lerobot_reader import Dataset
+from robo.data.lerobot_writer import DatasetWriter
+from robo.data.repair import repair
+from robo.data.tables import parquet, read_parquet
+from robo.data.validate import validate
+from robo.data.video_encoding import VideoEncoder, mp4_of_packets
+from tests.robo import demonstrations as demo
+
+LENGTHS = (30, 24, 36)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return demo.record(tmp_path / "set", LENGTHS)
+
+
+def data_file(root: Path, episode: int) -> Path:
+    return root / f"data/chunk-000/file-{episode:03d}.parquet"
+
+
+def row_file(root: Path, episode: int) -> Path:
+    return root / f"meta/episodes/chunk-000/file-{episode:03d}.parquet"
+
+
+def change_table(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    path.write_bytes(parquet(change(read_parquet(path))))
+
+
+def change_info(root: Path, **values: object) -> None:
+    path = root / "meta/info.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def set_column(table: pa.Table, key: str, values: np.ndarray) -> pa.Table:
+    place = table.column_names.index(key)
+    kind = table.schema.field(key).type
+    flat = pa.array(values.reshape(-1))
+    array = flat if values.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    return table.set_column(place, table.schema.field(key), array.cast(kind))
+
+
+def drop_action(root: Path) -> None:
+    change_table(data_file(root, 1), lambda table: table.drop_columns([ACTION]))
+
+
+def put_nan(root: Path) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        values = np.array(table[STATE].to_pylist(), np.float32)
+        values[7, 1] = np.nan
+        return set_column(table, STATE, values)
+
+    change_table(data_file(root, 1), change)
+
+
+def shift_index(root: Path) -> None:
+    change_table(data_file(root, 1), lambda t: set_column(t, "index", t["index"].to_numpy() + 1))
+
+
+def swap_rows(root: Path) -> None:
+    first, second = row_file(root, 0).read_bytes(), row_file(root, 1).read_bytes()
+    row_file(root, 0).write_bytes(second)
+    row_file(root, 1).write_bytes(first)
+
+
+def wrong_task(root: Path) -> None:
+    change_table(
+        data_file(root, 1), lambda t: set_column(t, "task_index", t["task_index"].to_numpy() + 5)
+    )
+
+
+def plain_tasks(root: Path) -> None:
+    change_table(root / "meta/tasks.parquet", lambda t: t.replace_schema_metadata(None))
+
+
+def wrong_stats(root: Path) -> None:
+    path = root / "meta/stats.json"
+    stats = json.loads(path.read_text())
+    stats[ACTION]["std"] = [0.054, 0.054]
+    path.write_text(json.dumps(stats))
+
+
+def wrong_image_stats(root: Path) -> None:
+    path = root / "meta/stats.json"
+    stats = json.loads(path.read_text())
+    stats[demo.CAMERA]["std"] = [[[0.4]]] * 3
+    path.write_text(json.dumps(stats))
+
+
+def short_film(root: Path) -> None:
+    encoder = VideoEncoder(demo.SIDE, demo.SIDE, demo.FPS)
+    packets = [encoder.encode(demo.image(1, k)) for k in range(10)]
+    film = root / f"videos/{demo.CAMERA}/chunk-000/file-001.mp4"
+    film.write_bytes(mp4_of_packets(packets, demo.FPS))
+
+
+def stray_file(root: Path) -> None:
+    data_file(root, 7).write_bytes(data_file(root, 1).read_bytes())
+
+
+DEFECTS: list[tuple[Callable[[Path], object], int | None, str | None, str]] = [
+    (drop_action, 1, ACTION, "declared but missing"),
+    (put_nan, 1, STATE, "frame 7 holds no number"),
+    (lambda root: change_info(root, fps=30), 1, "timestamp", "the frames are 10 a second"),
+    (lambda root: change_info(root, total_frames=91), None, None, "total_frames is 91"),
+    (lambda root: change_info(root, total_episodes=2), None, None, "total_episodes is 2"),
+    (shift_index, 1, "index", "frame 0 holds 31, it must be 30"),
+    (swap_rows, 0, None, "row 0 of meta/episodes is episode 1"),
+    (lambda root: (root / "meta/stats.json").unlink(), None, None, "no file .*stats.json"),
+    (wrong_stats, None, ACTION, "std differ from the frames"),
+    (wrong_image_stats, None, demo.CAMERA, "the images have"),
+    (wrong_task, 1, "task_index", "it reaches from 6 to 6, there are 2 texts"),
+    (plain_tasks, None, None, "not pandas' index"),
+    (lambda root: data_file(root, 1).unlink(), 1, None, "there is no file"),
+    (lambda root: data_file(root, 1).write_bytes(b"PAR1"), 1, None, "cannot be read"),
+    (short_film, 1, demo.CAMERA, "the film has 10 frames, the episode needs 24"),
+    (stray_file, None, None, "belongs to no episode"),
+]
+
+
+@pytest.mark.parametrize(("break_it", "episode", "column", "message"), DEFECTS)
+def test_a_defect_is_found_with_its_episode_and_column(
+    break_it: Callable[[Path], object],
+    episode: int | None,
+    column: str | None,
+    message: str,
+    root: Path,
+) -> None:
+    break_it(root)
+    report = validate(root)
+    assert report.errors
+    assert report.findings[0].severity is Severity.ERROR
+
+    found = [
+        f
+        for f in report.findings
+        if f.episode == episode and f.column == column and re.search(message, f.message)
+    ]
+    assert found, report.as_dict()
+    for reported in report.episodes:
+        if reported.index == episode:
+            assert reported.score == 0.0
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda root: change_info(root, total_frames=91), "total_frames was 91, is 90"),
+        (lambda root: change_info(root, total_episodes=2), "total_episodes was 2, is 3"),
+        (lambda root: change_info(root, total_episodes=4), "total_episodes was 4, is 3"),
+        (shift_index, "counted index anew"),
+        (swap_rows, "brought the rows into order"),
+        (lambda root: (root / "meta/stats.json").unlink(), "stats.json: computed anew"),
+        (wrong_stats, "stats.json: computed anew"),
+        (plain_tasks, "made the text the index"),
+        (
+            lambda root: (root / "meta/info.json.partial").write_bytes(b"{"),
+            "removed 1 half-written files",
+        ),
+    ],
+)
+def test_what_can_be_deduced_is_repaired(
+    break_it: Callable[[Path], object], said: str, root: Path
+) -> None:
+    columns = {key: Dataset(root).column(key) for key in (STATE, ACTION)}
+    break_it(root)
+    assert said in " ".join(repair(root))
+    assert validate(root).findings == []
+    for key, values in columns.items():
+        assert np.array_equal(Dataset(root).column(key), values)
+    assert repair(root) == []
+    with DatasetWriter(root) as writer:
+        demo.add_episode(writer, 25)
+    assert validate(root).findings == []
+
+
+def test_a_writer_does_not_write_over_episodes_that_are_not_counted(root: Path) -> None:
+    change_info(root, total_episodes=2)
+    with pytest.raises(Exception, match="`robo data repair` puts the counts right"):
+        DatasetWriter(root)
+    repair(root)
+    assert len(Dataset(root).episodes) == 3
+
+
+def test_an_episode_that_is_there_in_part_is_dropped(root: Path) -> None:
+    change_info(root, total_episodes=2, total_frames=54)
+    data_file(root, 2).unlink()
+    assert "there only in part" in " ".join(repair(root))
+    assert len(Dataset(root).episodes) == 2
+    assert validate(root).findings == []
+
+
+def freeze(values: dict[str, np.ndarray], k: int) -> dict[str, np.ndarray]:
+    return {**values, demo.CAMERA: demo.image(1, min(k, 8))}
+
+
+def darken(values: dict[str, np.ndarray], k: int) -> dict[str, np.ndarray]:
+    return {**values, demo.CAMERA: np.zeros_like(values[demo.CAMERA])}
+
+
+def jump(values: dict[str, np.ndarray], k: int) -> dict[str, np.ndarray]:
+    return {**values, STATE: values[STATE] + np.float32([0, 4 * (k == 12), 0])}
+
+
+def clip(values: dict[str, np.ndarray], k: int) -> dict[str, np.ndarray]:
+    return {**values, ACTION: np.float32([9.0 if k % 2 else values[ACTION][0], 0.3 * (k % 20)])}
+
+
+def idle(values: dict[str, np.ndarray], k: int) -> dict[str, np.ndarray]:
+    if k < 3:
+        return values
+    still = demo.frame_of(1, 3)
+    return {**still, demo.CAMERA: values[demo.CAMERA]}
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "message"),
+    [
+        ("frozen camera", {"change": freeze}, "stands still for"),
+        ("dark camera", {"change": darken}, "all images are black"),
+        ("jump", {"change": jump}, "element 1 jumps by .* after frame 11"),
+        ("clipped action", {"change": clip}, "element 0 is at the end of its range in 50%"),
+        ("idle", {"change": idle}, "nothing happens for .* from frame 3 on"),
+        ("success", {"success": False}, "marked a failure, the success rule says a success"),
+        ("duplicate", {"number": 0}, "the same states and actions as episode 0"),
+        ("missed deadlines", {"late": [5, 9]}, r"2 frames late \(4.1%\), the worst 3.0 periods"),
+    ],
+)
+def test_a_poor_recording_is_found(
+    check: str, arguments: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "set"
+    demo.make(root)
+    with DatasetWriter(root) as writer:
+        demo.add_episode(writer, 50)
+        demo.add_episode(writer, 50, **arguments)  # type: ignore[arg-type]
+        demo.add_episode(writer, 60)
+    report = validate(root)
+    assert report.errors == 0
+    found = [f for f in report.findings if f.check == check]
+    assert [f.episode for f in found] == [1]
+
+    assert re.search(message, found[0].message)
+    scores = [episode.score for episode in report.episodes]
+    assert scores[0] == scores[2] == 1.0
+    assert scores[1] < 1.0
+
+
+def test_a_good_recording_has_no_findings(root: Path) -> None:
+    report = validate(root)
+    assert report.findings == []
+    assert [episode.score for episode in report.episodes] == [1.0, 1.0, 1.0]
+
+
+def test_an_open_episode_is_said(root: Path) -> None:
+    with DatasetWriter(root) as writer:
+        demo.add_episode(writer, 5, finish=False)
+        assert [f.check for f in validate(root, images=False).findings] == ["journal"]
+
+
+def test_an_empty_set_is_valid(tmp_path: Path) -> None:
+    demo.make(tmp_path / "set")
+    assert validate(tmp_path / "set").findings == []
+    assert repair(tmp_path / "set") == []
+
+
+def test_a_state_that_is_constant_does_no_harm(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    demo.make(root)
+    with DatasetWriter(root) as writer:
+        demo.add_episode(
+            writer, 40, change=lambda values, k: {**values, STATE: np.zeros(3, np.float32)}
+        )
+    assert validate(root).errors == 0
