@@ -6,6 +6,7 @@ is given, `images/<camera>`, uint8 of shape (height, width, 3), for each camera.
 success rules, in `KitchenEnv.kitchen_state`.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -47,6 +48,9 @@ STATE_NAMES: Final[tuple[str, ...]] = (
 """Proprioception, in order: arm joints (rad, rad/s), gripper position (base frame, m) and the first
 two columns of its rotation (base frame), opening (0..1), base pose (world frame, m), base velocity
 (base frame, m/s, rad/s)."""
+
+# Into the log, where MuJoCo itself would write a file beside whatever is being run.
+mujoco.set_mju_user_warning(logging.getLogger(__name__).warning)
 
 ObservationDict = dict[str, NDArray[Any]]
 SuccessRule = Callable[[KitchenState], bool]
