@@ -337,7 +337,7 @@ class Randomizer:
         for term in terms:
             if term.moves:
                 samples[term.name] = term.apply(self._scene, data, term.distribution, rng)
-        return samples
+        return {name: samples[name] for name in self.names}
 
 
 __all__ = [

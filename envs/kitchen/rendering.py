@@ -5,6 +5,7 @@ tessellated primitives are what costs, and the shadow map's allocation is what m
 expensive. Observations do without all of them; videos take their time.
 """
 
+import atexit
 import ctypes
 import os
 import threading
@@ -165,6 +166,8 @@ def _gl_context() -> Any:
     if context is None:
         context = _contexts.context = _new_context()
         context.make_current()
+        # Before the interpreter takes the GL library apart.
+        atexit.register(context.free)
     return context
 
 
