@@ -1,0 +1,152 @@
+"""MuJoCo's geoms as coloured and textured meshes, one glTF model for each body."""
+
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+import trimesh as typeless_trimesh
+from numpy.typing import NDArray
+from PIL import Image
+
+SHOWN_GROUPS: Final = (0, 1, 2)
+"""MuJoCo's own viewer shows these groups of geoms."""
+SLICES: Final = 20
+"""Corners of round things."""
+PLANE: Final = 20.0
+"""Half the side of an endless plane (m)."""
+UNSET_RGBA: Final = np.array([0.5, 0.5, 0.5, 1.0], np.float32)
+"""A geom with this colour has its material's."""
+
+trimesh: Any = typeless_trimesh
+"""It has annotations on half of its functions."""
+
+_TYPE = mujoco.mjtGeom
+_LAYER = int(mujoco.mjtTextureRole.mjTEXROLE_RGB)
+
+# Corners of a face in the order of its texture, seen from outside: right, up.
+_FACES: Final = (
+    ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    ((-1, 0, 0), (0, -1, 0), (0, 0, 1)),
+    ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
+    ((0, -1, 0), (1, 0, 0), (0, 0, 1)),
+    ((0, 0, 1), (1, 0, 0), (0, 1, 0)),
+    ((0, 0, -1), (-1, 0, 0), (0, 1, 0)),
+)
+
+
+def body_model(model: mujoco.MjModel, body: int) -> bytes | None:
+    """The body's visible geoms in its own frame as binary glTF (m), or None without any."""
+    scene = trimesh.Scene()
+    first = int(model.body_geomadr[body])
+    for geom in range(first, first + int(model.body_geomnum[body])):
+        mesh = _geom_mesh(model, geom)
+        if mesh is not None:
+            pose = np.eye(4)
+            pose[:3, :3] = _rotation(model.geom_quat[geom])
+            pose[:3, 3] = model.geom_pos[geom]
+            mesh.apply_transform(pose)
+            scene.add_geometry(mesh)
+    if not scene.geometry:
+        return None
+    exported = scene.export(file_type="glb")
+    assert isinstance(exported, bytes)
+    return exported
+
+
+def look(model: mujoco.MjModel) -> bytes:
+    """A fingerprint of all that `body_model` shows; poses of bodies are not in it."""
+    parts = (
+        model.geom_type, model.geom_size, model.geom_pos, model.geom_quat, model.geom_rgba,
+        model.geom_matid, model.geom_dataid, model.mat_rgba, model.mat_texid, model.mat_texrepeat,
+    )  # fmt: skip
+    return b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+
+
+def _geom_mesh(model: mujoco.MjModel, geom: int) -> Any:
+    material = int(model.geom_matid[geom])
+    colour = model.geom_rgba[geom]
+    if material >= 0 and np.array_equal(colour, UNSET_RGBA):
+        colour = model.mat_rgba[material]
+    if model.geom_group[geom] not in SHOWN_GROUPS or colour[3] <= 0.01:
+        return None
+    texture = int(model.mat_texid[material, _LAYER]) if material >= 0 else -1
+    mesh, uv = _shape(model, geom)
+    if mesh is None:
+        return None
+    pbr = trimesh.visual.material.PBRMaterial(
+        baseColorFactor=(np.clip(colour, 0, 1) * 255).astype(np.uint8),
+        metallicFactor=0.0,
+        roughnessFactor=0.85,
+        alphaMode="BLEND" if colour[3] < 0.99 else "OPAQUE",
+    )
+    if texture >= 0 and uv is not None:
+        pbr.baseColorTexture = _image(model, texture)
+        repeat = model.mat_texrepeat[material] if model.geom_type[geom] != _TYPE.mjGEOM_MESH else 1
+        uv = uv * repeat
+    mesh.visual = trimesh.visual.TextureVisuals(uv=uv, material=pbr)
+    return mesh
+
+
+def _shape(model: mujoco.MjModel, geom: int) -> tuple[Any, NDArray[np.float64] | None]:
+    """A geom's surface in its own frame, and its texture coordinates where it can have some."""
+    kind, size = int(model.geom_type[geom]), np.asarray(model.geom_size[geom], np.float64)
+    if kind == _TYPE.mjGEOM_BOX:
+        return _box(size, _FACES)
+    if kind == _TYPE.mjGEOM_PLANE:
+        half = np.array([size[0] or PLANE, size[1] or PLANE, 0.0])
+        return _box(half, _FACES[4:5])
+    if kind == _TYPE.mjGEOM_SPHERE:
+        return trimesh.creation.uv_sphere(radius=size[0], count=(SLICES // 2, SLICES)), None
+    if kind == _TYPE.mjGEOM_ELLIPSOID:
+        ball = trimesh.creation.uv_sphere(radius=1.0, count=(SLICES // 2, SLICES))
+        return ball.apply_scale(size), None
+    if kind == _TYPE.mjGEOM_CYLINDER:
+        return trimesh.creation.cylinder(size[0], 2 * size[1], sections=SLICES), None
+    if kind == _TYPE.mjGEOM_CAPSULE:
+        capsule = trimesh.creation.capsule(2 * size[1], size[0], count=(SLICES // 2, SLICES))
+        return capsule.apply_translation((0, 0, -capsule.bounds.mean(axis=0)[2])), None
+    if kind == _TYPE.mjGEOM_MESH:
+        return _mesh(model, int(model.geom_dataid[geom]))
+    return None, None
+
+
+def _box(half: NDArray[np.float64], faces: Any) -> tuple[Any, NDArray[np.float64]]:
+    corners, uv, triangles = [], [], []
+    for number, (normal, right, up) in enumerate(np.array(faces, float)):
+        for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
+            corners.append((normal + x * right + y * up) * half)
+            uv.append(((x + 1) / 2, (y + 1) / 2))
+        triangles += [[4 * number, 4 * number + 1, 4 * number + 2]]
+        triangles += [[4 * number, 4 * number + 2, 4 * number + 3]]
+    return trimesh.Trimesh(corners, triangles, process=False), np.array(uv)
+
+
+def _mesh(model: mujoco.MjModel, mesh: int) -> tuple[Any, NDArray[np.float64] | None]:
+    begin, count = int(model.mesh_vertadr[mesh]), int(model.mesh_vertnum[mesh])
+    vertices = model.mesh_vert[begin : begin + count]
+    begin, count = int(model.mesh_faceadr[mesh]), int(model.mesh_facenum[mesh])
+    faces = model.mesh_face[begin : begin + count]
+    texture = int(model.mesh_texcoordadr[mesh])
+    if texture < 0:
+        return trimesh.Trimesh(vertices, faces, process=False), None
+    # A corner may have another texture coordinate in each of its faces.
+    places = model.mesh_facetexcoord[begin : begin + count]
+    pairs, inverse = np.unique(
+        np.stack([faces.ravel(), places.ravel()], axis=1), axis=0, return_inverse=True
+    )
+    uv = np.asarray(model.mesh_texcoord[texture + pairs[:, 1]], np.float64)
+    uv[:, 1] = 1.0 - uv[:, 1]  # MuJoCo counts from the image's first row, glTF's tools from below
+    return trimesh.Trimesh(vertices[pairs[:, 0]], inverse.reshape(-1, 3), process=False), uv
+
+
+def _image(model: mujoco.MjModel, texture: int) -> Image.Image:
+    height, width = int(model.tex_height[texture]), int(model.tex_width[texture])
+    channels, begin = int(model.tex_nchannel[texture]), int(model.tex_adr[texture])
+    pixels = model.tex_data[begin : begin + height * width * channels]
+    return Image.fromarray(pixels.reshape(height, width, channels)[..., :3].copy())
+
+
+def _rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
+    matrix = np.zeros(9)
+    mujoco.mju_quat2Mat(matrix, quaternion)
+    return matrix.reshape(3, 3)

@@ -1,0 +1,128 @@
+"""A mirror of a MuJoCo model in viser: one node for each body, and only what moved is sent."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+import viser
+from numpy.typing import NDArray
+
+from robo.recording.browser_meshes import body_model, look
+
+MOVED: Final = 2e-4
+"""A body that moved or turned less (m, in quaternion numbers) is not sent again."""
+
+Poses = NDArray[np.float64]
+"""Position (m) and quaternion wxyz of each body in the world frame, shape (nbody, 7)."""
+
+
+def body_poses(data: mujoco.MjData) -> Poses:
+    """A copy of where all bodies are."""
+    return np.concatenate([data.xpos, data.xquat], axis=1)
+
+
+def blend(before: Poses, after: Poses, share: float) -> Poses:
+    """Poses between two, `share` 0 to 1 of the way; short turns only."""
+    turn = np.sign((before[:, 3:] * after[:, 3:]).sum(axis=1, keepdims=True))
+    target = after.copy()
+    target[:, 3:] *= np.where(turn == 0, 1.0, turn)
+    poses = before + share * (target - before)
+    poses[:, 3:] /= np.linalg.norm(poses[:, 3:], axis=1, keepdims=True)
+    return poses
+
+
+@dataclass
+class _Node:
+    handle: Any
+    pose: NDArray[np.float64]
+
+
+class SceneMirror:
+    """Shows a model's bodies.
+
+    Args:
+        server: The 3-D scene's server.
+    """
+
+    def __init__(self, server: viser.ViserServer) -> None:
+        self._server = server
+        self._nodes: dict[int, _Node] = {}
+        self._look = b""
+        self._number = 0
+        scene = server.scene
+        scene.world_axes.visible = False
+        scene.configure_default_lights(enabled=False)
+        scene.configure_environment_map(None)
+        scene.add_light_hemisphere(
+            "/light/sky", sky_color=(255, 250, 240), ground_color=(150, 140, 130), intensity=2.2
+        )
+        scene.add_light_directional(
+            "/light/sun", color=(255, 244, 225), intensity=1.6, position=(1.5, -2.0, 4.0)
+        )
+
+    def load(self, model: mujoco.MjModel) -> None:
+        """Show this model; does nothing where it looks like the one that is shown."""
+        new_look = look(model)
+        if new_look == self._look:
+            return
+        self._number += 1
+        old = list(self._nodes.values())
+        self._nodes = {}
+        with self._server.atomic():
+            for body in range(model.nbody):
+                glb = body_model(model, body)
+                if glb is not None:
+                    name = f"/model{self._number}/{body}"
+                    handle = self._server.scene.add_glb(name, glb)
+                    self._nodes[body] = _Node(handle, np.full(7, np.nan))
+            for node in old:
+                node.handle.remove()
+        self._look = new_look
+
+    def push(self, poses: Poses) -> int:
+        """Send the bodies that moved; returns how many."""
+        moved = [
+            (node, poses[body])
+            for body, node in self._nodes.items()
+            if not np.abs(poses[body] - node.pose).max() < MOVED
+        ]
+        if moved:
+            with self._server.atomic():
+                for node, pose in moved:
+                    node.handle.position, node.handle.wxyz = pose[:3], pose[3:]
+                    node.pose = pose.copy()
+        return len(moved)
+
+
+def carry_cameras(
+    server: viser.ViserServer, before: NDArray[np.float64], after: NDArray[np.float64]
+) -> None:
+    """Move all viewers along with a body that went from one pose to another, both (7,)."""
+    turn = _yaw(after) - _yaw(before)
+    cosine, sine = np.cos(turn), np.sin(turn)
+    rotation = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+    for camera in _cameras(server):
+        position, target = camera.position, camera.look_at
+        camera.position = after[:3] + rotation @ (position - before[:3])
+        camera.look_at = after[:3] + rotation @ (target - before[:3])
+
+
+def place_cameras(
+    server: viser.ViserServer, position: NDArray[np.float64], target: NDArray[np.float64]
+) -> None:
+    """Put all viewers, and those that come later, at a position (m, world) looking at a target."""
+    initial = server.initial_camera
+    initial.position, initial.look_at = tuple(position), tuple(target)
+    for camera in _cameras(server):
+        camera.position, camera.look_at = position, target
+
+
+def _cameras(server: viser.ViserServer) -> Iterable[Any]:
+    return [client.camera for client in server.get_clients().values()]
+
+
+def _yaw(pose: NDArray[np.float64]) -> float:
+    w, x, y, z = pose[3:]
+    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
