@@ -34,7 +34,7 @@ def check_set(root: Path) -> Iterator[Finding]:
         labels = read_texts(root / SUBTASKS, "subtask")
         episodes = read_episodes(info)
     except DatasetFormatError as problem:
-        yield error("meta", str(problem))
+        yield error("meta", _said(problem, root))
         return
     yield from check_meta(info, episodes, tasks)
     files = _FrameFiles(info, episodes)
@@ -43,7 +43,7 @@ def check_set(root: Path) -> Iterator[Finding]:
         try:
             table = files.rows(episode)
         except DatasetFormatError as problem:
-            yield error("data", str(problem), episode.index)
+            yield error("data", _said(problem, info.root), episode.index)
             continue
         found, values = check_frames(info, episode, table, tasks, labels)
         columns.append(values)
@@ -106,7 +106,7 @@ def check_frames(
         try:
             columns[key] = column_values(table, feature)
         except DatasetFormatError as problem:
-            found.append(error("column", str(problem), episode.index, key))
+            found.append(error("column", _said(problem, info.root), episode.index, key))
             continue
         bad = _first_not_finite(columns[key])
         if bad is not None:
@@ -174,7 +174,7 @@ def check_films(info: Info, episode: Episode) -> Iterator[Finding]:
                     message = f"its stretch {film.start:.3f} to {film.stop:.3f} s does not hold "
                     yield error("film", message + f"{episode.length} frames", episode.index, key)
         except DatasetFormatError as problem:
-            yield error("film", str(problem), episode.index, key)
+            yield error("film", _said(problem, info.root), episode.index, key)
 
 
 def check_strays(info: Info, episodes: Sequence[Episode]) -> Iterator[Finding]:
@@ -195,7 +195,10 @@ def check_stats(info: Info, episodes: Sequence[Columns]) -> Iterator[Finding]:
     try:
         content = read_json(info.root / STATS)
     except DatasetFormatError as problem:
-        yield error("stats", f"{problem}; without it policies skip normalisation; {remedy}")
+        yield error(
+            "stats",
+            f"{_said(problem, info.root)}; without it policies skip normalisation; {remedy}",
+        )
         return
     for key, feature in info.features.items():
         if not (feature.is_numeric or feature.is_camera):
@@ -251,6 +254,11 @@ class _FrameFiles:
                 f"{path} holds {table.num_rows} frames, its episodes have {self._held[number]}"
             )
         return table.slice(self._before[id(episode)], episode.length)
+
+
+def _said(problem: DatasetFormatError, root: Path) -> str:
+    """A message with paths as seen from the set's folder."""
+    return str(problem).replace(f"{root}/", "")
 
 
 def _first_not_finite(values: np.ndarray) -> int | None:
