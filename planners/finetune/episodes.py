@@ -90,7 +90,7 @@ def noisy_turns(
 
 def _wrong_turn(kitchen: SymbolicKitchen, wanted: Skill, rng: random.Random) -> Skill:
     """A skill that does little harm: one that is possible and loses nothing."""
-    verbs = (Verb.FIND, Verb.GO_TO, Verb.PICK_UP)
+    verbs = (Verb.FIND, Verb.GO_TO, Verb.PICK_UP, Verb.PUT_DOWN)
     possible = [
         skill
         for skill in SKILLS

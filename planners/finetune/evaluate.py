@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -39,22 +40,27 @@ def main() -> None:
             success = rollout.done and trial.goal.reached(trial.start, rollout.end)
             results.append((trial.family, success))
             rows.append((trial.id, trial.instruction, success, plan_text(rollout.deeds)))
+            show(rows[-1])
     for example in itertools.islice(examples(HELD_OUT_SEED, held_out=True), given.held_out):
         rollout = roll_out(chooser, example.instruction, example.start)
         success = serves(example, rollout)
         results.append((f"held out: {example.kind}", success))
         rows.append((example.kind, example.instruction, success, plan_text(rollout.deeds)))
-    print(table(results))  # noqa: T201
-    for name, instruction, success, plan in rows:
-        if not success:
-            print(f"{name}: {instruction}\n    {plan}")  # noqa: T201
-    print(f"{time.monotonic() - began:.0f} s")  # noqa: T201
+        show(rows[-1])
+    sys.stdout.write(f"{table(results)}\n{time.monotonic() - began:.0f} s\n")
     if given.out is not None:
         lines = (
             json.dumps(dict(zip(("id", "instruction", "success", "plan"), row, strict=True)))
             for row in rows
         )
         given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def show(row: tuple[str, str, bool, str]) -> None:
+    """Write a failure as soon as it is known."""
+    name, instruction, success, plan = row
+    if not success:
+        sys.stderr.write(f"{name}: {instruction}\n    {plan}\n")
 
 
 if __name__ == "__main__":

@@ -116,6 +116,11 @@ CLEAR_PLACE: Final = (
     "tidy {place}: bin whatever lies there",
     "toss whatever is {at}",
     "get rid of everything {at}",
+    "everything that's still {at} goes in the trash",
+    "all of what is {at} should be thrown out",
+    "throw out all that's left {at}",
+    "dinner is over, bin everything {at}",
+    "whatever lies {at} is waste",
 )
 """All that is at the place goes to the trash; {at} is "on the table"."""
 
@@ -128,6 +133,10 @@ MOVE_ALL_FROM: Final = (
     "transfer all that is {at} {to}",
     "make room {at}: put it all {on}",
     "relocate all items {at} {to}",
+    "empty {place}, all of it should end up {on}",
+    "all that's {at} has to be {on}",
+    "unload {place}: everything goes {on}",
+    "take all the things {at} {to}",
 )
 
 BRING_ALL_FROM: Final = (
@@ -146,6 +155,9 @@ SWAPS: Final = (
     "put {the} where {the2} is and {the2} where {the} is",
     "let {the} and {the2} trade places",
     "interchange {the} and {the2}",
+    "{the} and {the2} should change places",
+    "make {the} and {the2} switch positions",
+    "{the} has to be where {the2} is now, and the other way round",
 )
 
 TOGETHER: Final = (

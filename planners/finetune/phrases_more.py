@@ -54,6 +54,10 @@ CARRY: Final = (
     "hold {the} while you go {to}",
     "go {to} with {the} in your hand",
     "bring {the} {to} and don't put it down",
+    "pick up {the} and hold it at {place}",
+    "stand at {place} holding {the}",
+    "pick {the} up and take it {to}, but keep it in your hand",
+    "I want you at {place} with {the} in your gripper",
 )
 """The thing stays in the hand."""
 
@@ -127,6 +131,54 @@ KEEP: Final = (
     "{c}, not {not}",
 )
 """{not} stays where it is."""
+
+PAIRS: Final = (
+    "put two {p} and {a} {on}",
+    "move both {p} and {the} {to}",
+    "{a} and two {p} should be {on}",
+    "get two {p} as well as {a} {to}",
+    "we need two {p} and one {x} {on}",
+    "place two {p} {on}, and {a} too",
+    "take the two {p} {to}, {the} as well",
+)
+
+PAIRS_USER: Final = (
+    "bring me two {p} and {a}",
+    "I want two {p} and {a}",
+    "get us two {p} and one {x}",
+    "{a} and two {p}, please",
+    "hand me both {p} and {the}",
+    "two {p} for us and {a}, bring them here",
+)
+
+PAIRS_TRASH: Final = (
+    "throw away two {p} and {the}",
+    "both {p} and {the} are garbage",
+    "get rid of the two {p} and {the}",
+    "toss {the} and both {p}",
+)
+
+KINDS: Final = (
+    "{p} {on}, {p2} {on2}",
+    "sort the kitchen: {p} {on}, {p2} {on2}",
+    "put {p} {on} and {p2} {on2}",
+    "{p} go {on} and {p2} {on2}",
+    "tidy up: {p} belong {on}, {p2} belong {on2}",
+    "I want {p} {on} and {p2} {on2}",
+    "bring {p} {to} and {p2} {to2}",
+    "separate things: {p} {to}, {p2} {to2}",
+    "all {p} should be {on}, all {p2} {on2}",
+    "can you sort a bit? {p} {on}, {p2} {on2}",
+)
+"""Two kinds of things, each to its place."""
+
+ALREADY: Final = (
+    "{the} belongs {on}. If it is there already, leave it.",
+    "make sure {the} is {on}",
+    "check that {the} is {on}, and if not, put it there",
+    "unless {the} is {on} already, put it there",
+    "{the} has to be {on}; do nothing if it is",
+)
 
 SMALL_TALK: Final = (
     "It's been raining all day.",

@@ -170,6 +170,12 @@ INTO_DRAWER: Final = (
     "leave {the} in {drawer}",
     "drop {the} into {drawer}",
     "file {the} away in {drawer}",
+    "put {the} in {drawer} and leave it open",
+    "put {the} into {drawer}; the drawer can stay open",
+    "{the} should be in {drawer}",
+    "{the} lives in {drawer}",
+    "place {the} in {drawer}",
+    "{the} goes into {drawer}, and don't bother to close it",
 )
 
 INTO_DRAWER_AND_CLOSE: Final = (
@@ -184,6 +190,9 @@ INTO_DRAWER_AND_CLOSE: Final = (
     "lock {the} away in {drawer}, closed please",
     "tuck {the} into {drawer} and leave it closed",
     "put {the} away in {drawer}, and make sure the drawer is closed in the end",
+    "{the} goes into {drawer}, and I want it closed again afterwards",
+    "{the} belongs in {drawer}, which should be closed in the end",
+    "put {the} in {drawer} and close {drawer}",
 )
 
 OUT_OF_DRAWER: Final = (
@@ -379,6 +388,32 @@ GO_AND_COME_BACK: Final = (
     "run to {place} and back",
     "go see {place} and report back to me",
     "head to {place} and then get back here",
+    "look what is lying on {place} and report back",
+    "peek at {place} and come back to tell me",
+    "inspect {place}, then return here",
+    "see what's on {place}, then come to me",
+)
+
+GO_THREE: Final = (
+    "go to {place}, then to {place2}, then {place3}",
+    "visit {place}, {place2} and finally {place3}",
+    "first drive to {place}, after that to {place2}, and end at {place3}",
+    "make a tour: {place}, {place2}, {place3}",
+    "do a round: {place}, {place2}, {place3}",
+    "pass by {place} and {place2} and then go to {place3}",
+    "check {place}, check {place2}, then go to {place3}",
+    "inspect {place} and {place2}; after that drive to {place3}",
+)
+
+TOUR_AND_BACK: Final = (
+    "go to {place}, then to {place2}, then come to me",
+    "look at {place} and at {place2}, then come back here",
+    "visit {place} and {place2} and return to me",
+    "make a round past {place} and {place2}, and come back",
+    "check {place}, check {place2}, come back",
+    "have a look at what is on {place} and {place2} and report back to me",
+    "drive by {place} and {place2} before you come to me",
+    "inspect {place}, then {place2}, and get back to my side",
 )
 
 GO_TWO: Final = (

@@ -34,12 +34,14 @@ def set_up(speaker: Speaker, noun: Noun, name: str, goal: str) -> tuple[Draft, N
     """A scene with the thing somewhere, told or not, in the hand at times."""
     rng = speaker.rng
     share = rng.random()
-    if share < 0.09:
+    if share < 0.1:
         return Draft(speaker, [], held=name), noun, None
-    where = goal if goal and share < 0.12 else random_place(rng, exclude=(goal, TRASH))
+    where = goal if goal and share < 0.14 else random_place(rng, exclude=(goal, TRASH))
     draft = Draft(speaker, [(name, where)])
-    if share > 0.91:
+    if share > 0.86:
         draft.held = rng.choice([o for o in OBJECTS if o not in (*noun.names, *noun.fringe)])
+        if share > 0.96:
+            draft.robot = rng.choice((TRASH, *DRAWERS))
     if where in DRAWERS and rng.random() < 0.6:
         draft.drawers = {where: True}
     told = where != goal and rng.random() < (0.5 if where in DRAWERS else 0.2)
@@ -221,8 +223,11 @@ def which_drawer(draft: Draft, drawer: str, *, is_open: bool | None) -> str:
     rng = draft.rng
     states = draft.world.drawers
     alone = is_open is not None and [d for d in DRAWERS if states[d] == is_open] == [drawer]
-    if alone and rng.random() < 0.3:
-        return "the drawer"
+    if alone and rng.random() < 0.4:
+        state = ("open", "open") if is_open else ("closed", "shut")
+        return rng.choice(
+            ("the drawer", "the drawer", f"the {state[0]} drawer", f"the drawer that's {state[1]}")
+        )
     return draft.speaker.place(drawer)
 
 
@@ -313,9 +318,20 @@ def go(speaker: Speaker) -> Built:
     draft = Draft(speaker, [])
     if rng.random() < 0.1:
         draft.held = rng.choice(OBJECTS)
-    place, second = rng.sample([p for p in PLACES if p != USER], 2)
+    place, second, third = rng.sample([p for p in PLACES if p != USER], 3)
     said, said2 = speaker.place(place), speaker.place(second)
-    kind = rng.choices(("go", "come", "return", "two"), (5, 3, 3, 2))[0]
+    kind = rng.choices(("go", "come", "return", "two", "three", "tour"), (4, 2, 3, 2, 1.5, 1.5))[0]
+    if kind in ("three", "tour"):
+        if len({place, second, third} & set(DRAWERS)) > 1:
+            raise UnclearError
+        last = USER if kind == "tour" else third
+        lines = place_words.TOUR_AND_BACK if kind == "tour" else place_words.GO_THREE
+        slots = {"place": said, "place2": said2, "place3": speaker.place(last)}
+        if kind == "tour" and {place, second} == {"close counter", "far counter"}:
+            slots = {"place": "one counter", "place2": "the other counter", "place3": ""}
+            place, second = "close counter", "far counter"
+        text = speaker.wrap(fill(speaker.pick(lines), **slots))
+        return text, draft, [visit(place), visit(second), visit(last)]
     if kind == "go":
         if rng.random() < 0.3:
             text = fill(speaker.pick(place_words.GO_SENTENCES), place=said)
@@ -349,19 +365,19 @@ def _table() -> dict[Builder, float]:
     from planners.finetune import requests_more as more
 
     return {
-        bring: 13,
-        need: 12,
-        pick: 4,
-        find: 2.5,
-        held_thing: 6,
+        bring: 10,
+        need: 15,
+        pick: 3,
+        find: 2,
+        held_thing: 5,
         negative: 3,
         correction: 2,
-        move: 13,
-        trash: 6,
-        into_drawer: 5,
+        move: 9,
+        trash: 5,
+        into_drawer: 6,
         out_of_drawer: 5,
-        drawer_state: 5,
-        go: 6,
+        drawer_state: 6,
+        go: 7,
         **long.BUILDERS,
         **more.BUILDERS,
     }

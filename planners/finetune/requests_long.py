@@ -10,6 +10,7 @@ from planners.finetune import requests as short
 from planners.finetune.categories import CATEGORIES
 from planners.finetune.language import Noun, Speaker, fill
 from planners.finetune.oracle import Errand, Wish
+from planners.finetune.phrases_more import KINDS
 from planners.finetune.scenes import DRAWERS, OBJECTS, PLACES, SURFACES, scene_order
 from planners.finetune.synthetic import (
     Builder,
@@ -184,6 +185,7 @@ def sort_kinds(speaker: Speaker) -> Built:
             required.append((rng.choice(noun.names), place))
     forbidden = (*nouns[0].names, *nouns[1].names)
     draft = Draft(speaker, required, forbidden=forbidden, crowd=rng.choice((0, 1, 2, 4)))
+    said_kinds: list[str] = []
     clauses, errands = [], []
     for noun, goal in zip(nouns, goals, strict=True):
         ids = [i for i, thing in enumerate(draft.world.things) if thing.name in noun.names]
@@ -197,6 +199,7 @@ def sort_kinds(speaker: Speaker) -> Built:
         )
         said = said.replace("every ", "all ")
         lines = {USER: words.ALL_TO_USER, TRASH: words.ALL_TO_TRASH}.get(goal, words.ALL_TO_PLACE)
+        said_kinds.append(said)
         clauses.append(
             fill(
                 speaker.pick([s for s in lines if not s.startswith(("{all}", "I ", "could"))]),
@@ -205,6 +208,17 @@ def sort_kinds(speaker: Speaker) -> Built:
                 to=speaker.to(goal),
             )
         )
+    if USER not in goals and rng.random() < 0.6:
+        text = fill(
+            speaker.pick(KINDS),
+            p=said_kinds[0].replace("all ", ""),
+            p2=said_kinds[1].replace("all ", ""),
+            on=speaker.on(goals[0]),
+            on2=speaker.on(goals[1]),
+            to=speaker.to(goals[0]),
+            to2=speaker.to(goals[1]),
+        )
+        return text, draft, errands
     text = speaker.pick(joints.JOINS[:9])
     return speaker.wrap(fill(text, c1=clauses[0], c2=clauses[1])), draft, errands
 
@@ -215,6 +229,8 @@ def swap(speaker: Speaker) -> Built:
     (noun, name), (other, other_name) = distinct_nouns(speaker, 2, 0.0)
     a, b = rng.sample(SURFACES, 2)
     draft = Draft(speaker, [(name, a), (other_name, b)], forbidden=(name, other_name))
+    if rng.random() < 0.3:
+        noun, other = speaker.located(noun, a), speaker.located(other, b)
     if rng.random() < 0.6:
         errands = [draft.move(noun, b), draft.move(other, a)]
         line = speaker.pick(words.SWAPS)
@@ -299,11 +315,11 @@ def _clause(speaker: Speaker, draft: Draft, kind: str, noun: Noun, goal: str) ->
 
 BUILDERS: Final[dict[Builder, float]] = {
     a_list: 9,
-    quantity: 5,
-    everything_at: 4,
-    story: 6,
+    quantity: 6,
+    everything_at: 7,
+    story: 5,
     wipe: 1.5,
-    sort_kinds: 2.5,
-    swap: 2,
-    combination: 13,
+    sort_kinds: 4,
+    swap: 3,
+    combination: 10,
 }

@@ -6,10 +6,11 @@ from typing import Final
 from planners.finetune import phrases_more as more
 from planners.finetune import requests as short
 from planners.finetune.language import Noun, Speaker, fill
+from planners.finetune.nouns import PLURALS
 from planners.finetune.oracle import Errand, Wish
 from planners.finetune.phrases_fetch import BRING_IMPERATIVES
 from planners.finetune.phrases_place import MOVE_IMPERATIVES, TRASH_IMPERATIVES
-from planners.finetune.scenes import DRAWERS, OBJECTS, SURFACES, random_place
+from planners.finetune.scenes import DRAWERS, OBJECTS, SURFACES, random_place, scene_order
 from planners.finetune.synthetic import (
     Builder,
     Draft,
@@ -232,10 +233,52 @@ def chatty(speaker: Speaker) -> Built:
     return f"{text} {speaker.pick(more.AFTERTHOUGHTS)}", draft, errands
 
 
+def pair_and_one(speaker: Speaker) -> Built:
+    """Two of a kind and one other thing, to one goal."""
+    rng = speaker.rng
+    first, second = rng.sample(OBJECTS, 2)
+    goal = rng.choice((USER, USER, TRASH, *SURFACES, *DRAWERS))
+    places = short.spots(speaker, 3, (goal,))
+    required = [(first, places[0]), (first, places[1]), (second, places[2])]
+    draft = Draft(speaker, required, forbidden=(first, second))
+    ids = [i for i, thing in enumerate(draft.world.things) if thing.name == first]
+    ids.sort(key=lambda i: scene_order(draft.world, i))
+    noun = speaker.named(second)
+    lone = draft.move(noun, goal)
+    two = [Errand(Wish.MOVE, tuple(ids), goal) for _ in ids]
+    lines = {USER: more.PAIRS_USER, TRASH: more.PAIRS_TRASH}.get(goal, more.PAIRS)
+    line = speaker.pick(lines)
+    text = fill(
+        line,
+        p=rng.choice(PLURALS[first]),
+        a=noun.a,
+        the=noun.the,
+        x=noun.x,
+        on=speaker.on(goal),
+        to=speaker.to(goal),
+    )
+    after = line.find("{p}") < max(line.find("{a}"), line.find("{the}"), line.find("{x}"))
+    return text, draft, [*two, lone] if after else [lone, *two]
+
+
+def already(speaker: Speaker) -> Built:
+    """Something that may be so already."""
+    rng = speaker.rng
+    noun, name = noun_for(speaker, 0.1)
+    goal = rng.choice(SURFACES)
+    where = goal if rng.random() < 0.6 else short.spots(speaker, 1, (goal,))[0]
+    draft = Draft(speaker, [(name, where)], forbidden=(*noun.names, *noun.fringe))
+    errand = draft.move(noun, goal)
+    text = fill(speaker.pick(more.ALREADY), the=clear(draft, noun), on=speaker.on(goal))
+    return text, draft, [errand]
+
+
 BUILDERS: Final[dict[Builder, float]] = {
     two_goals: 4,
-    step_by_step: 4,
-    carry: 1,
+    step_by_step: 3,
+    carry: 2,
+    pair_and_one: 3,
+    already: 2,
     release_first: 2,
     alternatives: 3,
     search: 1.5,
