@@ -8,6 +8,7 @@ expensive. Observations do without all of them; videos take their time.
 import atexit
 import ctypes
 import os
+import sys
 import threading
 from dataclasses import dataclass
 from typing import Any, Final
@@ -172,6 +173,8 @@ def _gl_context() -> Any:
 
 
 def _new_context() -> Any:
+    if sys.platform != "linux":
+        return mujoco.GLContext(64, 64)
     backend = os.environ.get("MUJOCO_GL", "").lower() or _usable_backend()
     # Not through mujoco.gl_context: that one fixes its choice when mujoco is first imported.
     try:
