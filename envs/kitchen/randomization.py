@@ -113,7 +113,9 @@ def colours(
     materials = distribution.draw(rng, (model.nmat, 3))
     geoms = distribution.draw(rng, (model.ngeom, 3))
     model.mat_rgba[:, :3] *= materials
-    model.geom_rgba[:, :3] = np.clip(model.geom_rgba[:, :3] * geoms, 0.0, 1.0)
+    # A geom's own colour hides its material's.
+    plain = model.geom_matid < 0
+    model.geom_rgba[plain, :3] = np.clip(model.geom_rgba[plain, :3] * geoms[plain], 0.0, 1.0)
     return {"materials": materials.tolist(), "mean": float(geoms.mean())}
 
 
