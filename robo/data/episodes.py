@@ -21,6 +21,7 @@ class EpisodeInfo:
     Attributes:
         seed: Of the environment's reset.
         environment: Its gymnasium id.
+        start: What else the environment was made and reset with, plain JSON values.
         versions: Of the packages that took part.
         device: What acted: browser, keyboard, gamepad, expert, policy.
         operator_note: Words of the person who recorded.
@@ -33,6 +34,7 @@ class EpisodeInfo:
 
     seed: int | None = None
     environment: str = ""
+    start: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     device: str = ""
     operator_note: str = ""
@@ -43,21 +45,26 @@ class EpisodeInfo:
     restored: bool = False
 
     def as_row(self) -> dict[str, Any]:
-        """Its columns in meta/episodes; versions are JSON."""
-        return {**asdict(self), "versions": json.dumps(dict(self.versions), sort_keys=True)}
+        """Its columns in meta/episodes; mappings are JSON."""
+        row = asdict(self)
+        for key in _JSON:
+            row[key] = json.dumps(row[key], sort_keys=True, ensure_ascii=False)
+        return row
 
     @staticmethod
     def from_row(row: Mapping[str, Any]) -> "EpisodeInfo":
         """Columns of meta/episodes; what a set by someone else lacks keeps its default."""
         known = {k: row[k] for k in _EXTRA_TYPES if row.get(k) is not None}
-        if "versions" in known:
-            known["versions"] = json.loads(known["versions"])
+        for key in _JSON & known.keys():
+            known[key] = json.loads(known[key])
         return EpisodeInfo(**known)
 
 
+_JSON = {"start", "versions"}
 _EXTRA_TYPES = {
     "seed": pa.int64(),
     "environment": pa.string(),
+    "start": pa.string(),
     "versions": pa.string(),
     "device": pa.string(),
     "operator_note": pa.string(),

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from robo.data.committing import commit
-from robo.data.episodes import Episode, counted_episodes, read_episodes
+from robo.data.episodes import Episode, counted_episodes, episodes_schema, read_episodes
 from robo.data.errors import DatasetFormatError
 from robo.data.features import RECORDED, cameras_of
 from robo.data.journal import Journal, read_journal
 from robo.data.layout import JOURNAL, Info, read_info
 from robo.data.storage import sync_folder
+from robo.data.tables import read_schema
 
 JOURNAL_FILE = "episode.journal"
 LOCK_FILE = "lock"
@@ -25,6 +26,12 @@ def check_appendable(info: Info) -> None:
         raise DatasetFormatError(
             f"{info.root} was not recorded by robo (it lacks {', '.join(missing)}), so it cannot "
             "be added to; record into a new set"
+        )
+    first = next((info.root / "meta" / "episodes").glob("chunk-*/file-*.parquet"), None)
+    if first is not None and not read_schema(first).equals(episodes_schema(info.features)):
+        raise DatasetFormatError(
+            f"{info.root} was recorded by another version of robo, whose episodes have other "
+            "columns; `robo data merge` makes a set of it that can be added to"
         )
 
 

@@ -37,6 +37,18 @@ def read_parquet(path: Path) -> pa.Table:
         raise DatasetFormatError(f"{path} cannot be read: {error}") from error
 
 
+def read_schema(path: Path) -> pa.Schema:
+    """The columns of a parquet file.
+
+    Raises:
+        DatasetFormatError: It is broken.
+    """
+    try:
+        return pq.read_schema(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetFormatError(f"{path} cannot be read: {error}") from error
+
+
 def arrow_type(feature: Feature) -> pa.DataType:
     """A column's type in the frames' tables."""
     value = pa.bool_() if feature.dtype == "bool" else pa.from_numpy_dtype(feature.dtype)

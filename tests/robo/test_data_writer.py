@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robo.data import committing, journal, storage
+from robo.data.assembling import merge_sets
 from robo.data.dataset_stats import compute_stats
 from robo.data.episodes import EpisodeInfo, read_episodes
 from robo.data.errors import DatasetBusyError, DatasetError, DatasetWriteError, FrameError
@@ -35,6 +36,7 @@ from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter, create_dataset
 from robo.data.repair import repair
 from robo.data.statistics import close
+from robo.data.tables import parquet
 from robo.data.validate import validate
 from tests.robo import demonstrations as demo
 
@@ -58,7 +60,9 @@ def test_what_is_recorded_is_read_back(
         told: dict[str, list[np.ndarray]] = {STATE: [], ACTION: [], extra.key: []}
         with DatasetWriter(root) as writer:
             for number, length in enumerate(lengths):
-                writer.begin_episode(f"task {number % 2}", EpisodeInfo(seed=number))
+                writer.begin_episode(
+                    f"task {number % 2}", EpisodeInfo(seed=number, start={"n": number})
+                )
                 for k in range(length):
                     frame = {
                         STATE: rng.normal(size=states).astype(np.float32),
@@ -78,6 +82,7 @@ def test_what_is_recorded_is_read_back(
         for number, episode in enumerate(dataset.episodes):
             assert episode.tasks == (f"task {number % 2}",)
             assert episode.info.seed == number
+            assert episode.info.start == {"n": number}
             assert episode.info.success == bool(number % 2)
         assert not validate(root).errors
 
@@ -264,6 +269,26 @@ def test_a_disk_that_fills_loses_nothing_finished(size: int, tmp_path: Path) -> 
     assert not validate(root).errors
 
 
+def test_finishing_can_be_tried_again_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = demo.record(tmp_path / "set", [8])
+    with DatasetWriter(root) as writer:
+        demo.add_episode(writer, 5, finish=False)
+
+        def refuse(path: Path, data: bytes) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(committing, "write_whole", refuse)
+            with pytest.raises(DatasetWriteError, match="this one is whole in the journal"):
+                writer.finish_episode()
+        assert writer.finish_episode().length == 5
+        demo.add_episode(writer, 3)
+    assert [episode.length for episode in Dataset(root).episodes] == [8, 5, 3]
+    assert not validate(root).errors
+
+
 def test_a_full_disk_is_said_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +398,18 @@ def test_an_environments_spaces_become_features() -> None:
     assert features[STATE].shape == (5,)
     assert features["observation.images.head"].size == (96, 64)
     assert features[ACTION].shape == (7,)
+
+
+def test_a_set_whose_episodes_have_other_columns_is_not_added_to(tmp_path: Path) -> None:
+    root = demo.record(tmp_path / "set", [4])
+    file = root / "meta/episodes/chunk-000/file-000.parquet"
+    file.write_bytes(parquet(pq.read_table(file).drop_columns(["operator_note"])))
+    with pytest.raises(DatasetError, match="`robo data merge` makes a set of it"):
+        DatasetWriter(root)
+    merge_sets([Dataset(root)], tmp_path / "merged")
+    with DatasetWriter(tmp_path / "merged") as writer:
+        demo.add_episode(writer, 3)
+    assert not validate(tmp_path / "merged").errors
 
 
 def test_numbering_goes_on_in_the_next_chunk(tmp_path: Path) -> None:
