@@ -188,7 +188,7 @@ def add_robot(spec: mujoco.MjSpec) -> None:
     base.inertia = (2.0, 2.0, 3.0)
     _add_base_shell(base)
     base.add_camera(
-        name=HEAD_CAMERA, pos=(-0.09, 0.28, 1.6), quat=_looking_down(0.80, -0.38), fovy=62.0
+        name=HEAD_CAMERA, pos=(0.04, -0.27, 1.66), quat=_looking_down(1.08, 0.46), fovy=62.0
     )
     _add_arm(base, ARM_MOUNT)
     _add_actuators(spec)
@@ -237,8 +237,8 @@ def _add_base_shell(base: mujoco.MjsBody) -> None:
         rgba=_GREY,
         **seen,
     )
-    base.add_geom(type=box, size=(0.07, 0.13, 0.06), pos=(-0.18, 0.2, 1.6), rgba=_WHITE, **solid)
-    base.add_geom(type=box, size=(0.01, 0.11, 0.04), pos=(-0.105, 0.2, 1.6), rgba=_DARK, **seen)
+    base.add_geom(type=box, size=(0.07, 0.13, 0.06), pos=(-0.04, -0.23, 1.66), rgba=_WHITE, **solid)
+    base.add_geom(type=box, size=(0.01, 0.11, 0.04), pos=(0.03, -0.23, 1.66), rgba=_DARK, **seen)
     base.add_geom(type=box, size=(0.005, 0.12, 0.012), pos=(0.198, 0, 0.34), rgba=_BLUE, **seen)
 
 
@@ -297,10 +297,10 @@ def _add_hand(flange: mujoco.MjsBody, fingers: bool) -> None:
     )  # fmt: skip
     hand.add_site(name=GRIPPER_SITE, pos=(0, 0, 0.1034), size=(0.005, 0, 0), group=4)
     # On the side of the hand that faces away from the base, tilted to the fingertips.
-    tilt = 0.35
+    tilt = 0.30
     looking = np.array([-np.sin(tilt), 0.0, np.cos(tilt)])
     hand.add_camera(
-        name=WRIST_CAMERA, pos=(0.085, 0.0, 0.03), fovy=75.0,
+        name=WRIST_CAMERA, pos=(0.07, 0.0, 0.0), fovy=75.0,
         quat=_camera_quaternion(looking, np.array([0.0, 1.0, 0.0])),
     )  # fmt: skip
     if not fingers:
