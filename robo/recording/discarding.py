@@ -1,0 +1,59 @@
+"""Taking finished episodes out of a set: noted at once, done when the session is over.
+
+The note lies in the set's journal folder, so that a cut does not forget it; the set is then made
+anew without the episodes and put in the old one's place.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from robo.data.assembling import assemble
+from robo.data.features import AUTOMATIC, RECORDED
+from robo.data.layout import JOURNAL
+from robo.data.lerobot_reader import Dataset
+from robo.data.lerobot_writer import DatasetWriter, create_dataset
+from robo.data.storage import read_json, write_errors, write_json
+from robo.recording.replacing import finish_replacing, new_place, replace_set
+
+NOTE = "discarded.json"
+
+
+def read_discarded(root: Path) -> frozenset[int]:
+    """Indices of the episodes that are to be taken out."""
+    path = root / JOURNAL / NOTE
+    return frozenset(read_json(path)) if path.is_file() else frozenset()
+
+
+def write_discarded(root: Path, episodes: Collection[int]) -> None:
+    """Note which episodes are to be taken out.
+
+    Raises:
+        DatasetWriteError: The disk refused.
+    """
+    with write_errors(root / JOURNAL, "all finished episodes are intact"):
+        write_json(root / JOURNAL / NOTE, sorted(episodes))
+
+
+def discard(root: Path) -> int:
+    """Take the noted episodes out; how many.
+
+    Raises:
+        DatasetBusyError: Someone is recording into the set.
+        DatasetWriteError: The disk refused; the set is as it was.
+    """
+    finish_replacing(root)
+    gone = read_discarded(root)
+    if not gone:
+        return 0
+    # The open writer keeps others out, and has brought an unfinished episode back.
+    with DatasetWriter(root) as writer:
+        new = new_place(root)
+        left = [e.index for e in writer.episodes if e.index not in gone]
+        if left:
+            assemble([(Dataset(root), left)], new)
+        else:
+            own = AUTOMATIC.keys() | RECORDED.keys()
+            features = [f for key, f in writer.info.features.items() if key not in own]
+            create_dataset(new, writer.info.fps, features, writer.info.robot_type)
+        replace_set(root, new)
+    return len(gone)

@@ -1,0 +1,147 @@
+"""The scripted experts as a device: a chain of skills, with noise in what is sent (DART).
+
+Noise goes into the executed action and the expert's own action, its correction of what the noise
+did before, is recorded as the label: a policy that learns from it has seen how to come back (Laskey
+et al. 2017, "DART: Noise Injection for Robust Imitation Learning"). As in people's movements, the
+noise grows with the size of the motion (Harris & Wolpert 1998), so fine approaches stay possible.
+"""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.kitchen import rules
+from envs.kitchen.env import KitchenEnv
+from envs.kitchen.experts import Expert, make_expert
+from envs.kitchen.layout import distance
+from planners.skills import Skill, Verb, choose_instance, obstacle
+from robo.recording.device import Command, EpisodeStart, Event, Phase, Tick
+from robo.recording.kitchen import (
+    EXPERT_NAMES,
+    SkillRule,
+    kitchen_of,
+    skills_of,
+    world_of_state,
+)
+
+SKILL_SECONDS = 60.0
+"""A skill that takes longer (simulated) has failed."""
+
+SETTLE_SECONDS = 2.0
+"""At most this long the robot waits after a skill for things to come to rest (simulated)."""
+
+MOTIONS = (slice(0, 3), slice(3, 6), slice(7, 9), slice(9, 10))
+"""Numbers of the action that move something together: gripper, its turn, base, its turn."""
+
+
+class ExpertDevice:
+    """Carries out the episode's skills one after another; failed episodes are skipped.
+
+    Args:
+        noise: Standard deviation of what is added to each motion, as a share of its size.
+
+    Attributes:
+        failure: Why the last episode failed, in a few words; None when it succeeded.
+    """
+
+    name = "expert"
+    paced = False
+
+    def __init__(self, noise: float = 0.0) -> None:
+        self.noise = noise
+        self.failure: str | None = None
+
+    def open(self, env: "gymnasium.Env[Any, Any]") -> str:
+        """See `Device`."""
+        self._env: KitchenEnv = kitchen_of(env)
+        return ""
+
+    def begin(self, start: EpisodeStart) -> None:
+        """See `Device`."""
+        self.failure = None
+        self._rng = np.random.default_rng([start.seed, 1])
+        self._low = self._env.action_space.low  # type: ignore[attr-defined]
+        self._high = self._env.action_space.high  # type: ignore[attr-defined]
+        self._left = list(skills_of(start.task))
+        self._place: str | None = None
+        self._handled: frozenset[int] = frozenset()
+        self._expert: Expert | None = None
+        if not self._left:
+            self.failure = f'"{start.task}" is no skill'
+
+    def act(self, tick: Tick) -> Command:
+        """See `Device`."""
+        if tick.info.get("unstable") or tick.status.phase is Phase.OVER:
+            self.failure = "the simulation broke down"
+        if self._expert is not None and self._is_over():
+            self._judge()
+        if self.failure is None and self._expert is None and self._left:
+            self._begin_skill(self._left[0])
+        if self.failure is not None:
+            return Command(event=Event.SKIP)
+        if self._expert is None:
+            return Command(event=Event.KEEP)
+        wanted = self._expert.act(self._env.kitchen_state)
+        self._steps += 1
+        self._waited += self._expert.finished
+        label = self._left[0].label
+        if not self.noise:
+            return Command(wanted, label=label)
+        return Command(self._with_noise(wanted), intended=wanted, label=label)
+
+    def end(self, kept: bool) -> None:
+        """See `Device`."""
+
+    def close(self) -> None:
+        """See `Device`."""
+
+    def _begin_skill(self, skill: Skill) -> None:
+        state = self._env.kitchen_state
+        world = world_of_state(state, self._place, self._handled)
+        self.failure = obstacle(world, skill, distance)
+        if self.failure is not None:
+            return
+        thing = place = None
+        match skill.verb:
+            case Verb.FIND | Verb.PICK_UP:
+                thing = choose_instance(world, skill.argument, distance)
+                place = None if thing is None else world.things[thing].place
+            case Verb.PUT_DOWN:
+                thing, place = world.holding, world.robot_at
+            case Verb.BRING:
+                thing, place = world.holding, "user"
+            case _:
+                place = skill.argument
+        self._place, self._thing = place, thing
+        self._expert = make_expert(self._env.scene, EXPERT_NAMES[skill.verb], thing, place)
+        self._rule = SkillRule(skill, state)
+        self._steps = self._waited = 0
+
+    def _is_over(self) -> bool:
+        """Whether the expert has said "terminate" and nothing rolls or swings any more."""
+        assert self._expert is not None
+        if not self._expert.finished:
+            return self._steps >= SKILL_SECONDS * self._env.control_hz
+        state = self._env.kitchen_state
+        still = all(
+            thing.speed < rules.REST_SPEED or thing.id == state.holding for thing in state.objects
+        )
+        return still or self._waited > SETTLE_SECONDS * self._env.control_hz
+
+    def _judge(self) -> None:
+        assert self._expert is not None
+        if not self._rule.holds(self._env.kitchen_state):
+            self.failure = self._expert.failure or "the rule says no"
+        if self._left[0].verb in (Verb.PUT_DOWN, Verb.BRING) and self._thing is not None:
+            self._handled |= {self._thing}
+        self._left.pop(0)
+        self._expert = None
+
+    def _with_noise(self, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+        sent = wanted.copy()
+        for part in MOTIONS:
+            size = float(np.linalg.norm(wanted[part]))
+            sent[part] += self.noise * size * self._rng.standard_normal(len(wanted[part]))
+        return np.clip(sent, self._low, self._high)

@@ -1,0 +1,261 @@
+"""Tasks in the kitchen: chains of skills, random starts in which they make sense, their rules.
+
+A chain is a skill's label or several with commas between, such as "find the apple, pick up the
+apple, bring it to you". A family is a verb alone, such as "pick up": each start draws what it is
+about, and its label is then the task.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import gymnasium
+import numpy as np
+
+from envs.kitchen import rules
+from envs.kitchen.env import KitchenEnv
+from envs.kitchen.layout import distance
+from envs.kitchen.skill_starts import draw_skill_start
+from envs.kitchen.start import DEFAULT_START, StartState
+from envs.kitchen.state import KitchenState
+from envs.kitchen.vocabulary import DRAWERS, OBJECTS, PLACES
+from planners.skills import Skill, Verb, all_skills, apply_skill, obstacle
+from planners.world import FLOOR, HAND, Thing, World
+from robo.errors import UserError
+from robo.recording.tasks import SEEDS, Start
+from robo.scenario import world_of
+
+FAMILIES = (
+    Verb.FIND, Verb.GO_TO, Verb.PICK_UP, Verb.PUT_DOWN, Verb.BRING, Verb.OPEN, Verb.CLOSE,
+)  # fmt: skip
+"""The verbs that a robot can be shown."""
+
+EXPERT_NAMES = {
+    Verb.FIND: "find",
+    Verb.GO_TO: "go_to",
+    Verb.PICK_UP: "pick_up",
+    Verb.PUT_DOWN: "put_down",
+    Verb.BRING: "bring",
+    Verb.OPEN: "open",
+    Verb.CLOSE: "close",
+}
+"""The experts' names of the verbs."""
+
+DRAWS = 500
+"""So many random starts are tried until one suits a chain."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A skill of a chain, or any of a family.
+
+    Attributes:
+        verb: What it does.
+        argument: What it is about; None: drawn.
+    """
+
+    verb: Verb
+    argument: str | None
+
+
+def chain_of(text: str) -> tuple[Step, ...] | None:
+    """The chain that a task's words name; None when they name none."""
+    labels = {skill.label: skill for skill in all_skills(OBJECTS, PLACES, DRAWERS)}
+    steps = []
+    for part in text.split(","):
+        words = " ".join(part.split()).lower().removeprefix("then ")
+        if words in labels and labels[words].verb in FAMILIES:
+            steps.append(Step(labels[words].verb, labels[words].argument))
+        elif words in FAMILIES:
+            steps.append(Step(Verb(words), None))
+        elif words == "bring":
+            steps.append(Step(Verb.BRING, ""))
+        else:
+            return None
+    if len(steps) > 1 and any(step.argument is None for step in steps):
+        return None
+    return tuple(steps)
+
+
+class KitchenTask:
+    """A chain of skills, or free words without a rule, with starts drawn from a seed.
+
+    A person's progress along the chain is what the rules see: the next skill's label begins when
+    the one before is done. The task is done when the last skill's rule holds then.
+
+    Args:
+        text: A chain, a family or free words.
+        seed: Of the session.
+        start: Where everything is in every episode; None: drawn anew for a chain, and the stocked
+            kitchen for free words.
+
+    Raises:
+        UserError: No start suits the chain.
+    """
+
+    def __init__(self, text: str, seed: int = 0, start: StartState | None = None) -> None:
+        self.text = text.strip()
+        self.seed = seed
+        self.chain = chain_of(text) or ()
+        self.skills: tuple[Skill, ...] = ()
+        self.rule_version = rules.SUCCESS_RULE_VERSION if self.chain else ""
+        self._fixed = start
+        self._done = 0
+        self._rule: SkillRule | None = None
+        if start is not None and any(step.argument is None for step in self.chain):
+            raise UserError(
+                f'"{text}" draws its starts itself; leave out --scene or name the skill'
+            )
+
+    def start(self, number: int) -> Start:
+        """See `Task`; what it is about is kept in the start's words."""
+        rng = np.random.default_rng([self.seed, crc32(self.text.encode()), number])
+        state, skills = self._draw(rng)
+        words = ", ".join(skill.label for skill in skills) or self.text
+        draw = {"task": self.text, "seed": self.seed, "number": number}
+        return Start(words, int(rng.integers(SEEDS)), {"start": state.to_dict()}, draw)
+
+    def begin(self, env: "gymnasium.Env[Any, Any]", words: str) -> None:
+        """See `Task`."""
+        self.skills = skills_of(words)
+        self._done = 0
+        self._rule = None
+        if self.skills:
+            self._rule = SkillRule(self.skills[0], kitchen_of(env).kitchen_state)
+
+    def judge(self, env: "gymnasium.Env[Any, Any]", info: Mapping[str, Any]) -> bool | None:
+        """See `Task`."""
+        if self._rule is None:
+            return None
+        state = kitchen_of(env).kitchen_state
+        while self._rule.holds(state):
+            if self._done == len(self.skills) - 1:
+                return not info.get("unstable", False)
+            self._done += 1
+            self._rule = SkillRule(self.skills[self._done], state)
+        return False
+
+    @property
+    def label(self) -> str:
+        """See `Task`."""
+        return self.skills[self._done].label if self.skills else self.text
+
+    def _draw(self, rng: np.random.Generator) -> tuple[StartState, tuple[Skill, ...]]:
+        if not self.chain:
+            return self._fixed or DEFAULT_START, ()
+        first = self.chain[0]
+        for _ in range(DRAWS):
+            if self._fixed is not None:
+                state, argument = self._fixed, first.argument or ""
+            else:
+                drawn = draw_skill_start(EXPERT_NAMES[first.verb], rng, first.argument or None)
+                state = drawn.start
+                argument = _argument(first.verb, state, drawn.thing, drawn.place)
+            skills = (
+                Skill(first.verb, argument),
+                *(Skill(step.verb, step.argument or "") for step in self.chain[1:]),
+            )
+            if self._fixed is not None or _feasible(state, skills):
+                return state, skills
+        raise UserError(f'no start was found in which "{self.text}" can be done; check the order')
+
+
+class SkillRule:
+    """Whether a skill that begins in a state is done in a later one.
+
+    Args:
+        skill: Any but "done".
+        state: In which it begins.
+    """
+
+    def __init__(self, skill: Skill, state: KitchenState) -> None:
+        self.skill = skill
+        self._held = state.holding
+
+    def holds(self, state: KitchenState) -> bool:
+        """Whether it is done."""
+        argument, held = self.skill.argument, self._held
+        named = [thing.id for thing in state.objects if thing.name == argument]
+        match self.skill.verb:
+            case Verb.FIND:
+                places = [state.objects[i].place for i in named if rules.visible(state, i)]
+                return any(place and rules.robot_at(state, place) for place in places)
+            case Verb.GO_TO:
+                return rules.robot_at(state, argument) and state.holding == held
+            case Verb.PICK_UP:
+                return state.holding in named
+            case Verb.PUT_DOWN:
+                here = rules.robot_places(state)
+                put = held in named and state.holding is None
+                return put and any(rules.on(state, held or 0, place) for place in here)
+            case Verb.BRING:
+                return held is not None and state.holding is None and rules.on(state, held, "user")
+            case Verb.OPEN:
+                return rules.is_open(state, argument)
+            case _:
+                return rules.is_closed(state, argument)
+
+
+def skills_of(words: str) -> tuple[Skill, ...]:
+    """The skills of a chain in which everything is named; none for other words."""
+    steps = chain_of(words) or ()
+    if any(step.argument is None for step in steps):
+        return ()
+    return tuple(Skill(step.verb, step.argument or "") for step in steps)
+
+
+def kitchen_of(env: "gymnasium.Env[Any, Any]") -> KitchenEnv:
+    """The kitchen in an environment.
+
+    Raises:
+        UserError: It is another environment.
+    """
+    inner = env.unwrapped
+    if not isinstance(inner, KitchenEnv):
+        raise UserError(f"{type(inner).__name__} is not the kitchen")
+    return inner
+
+
+def world_of_state(
+    state: KitchenState, robot_at: str | None, handled: frozenset[int] = frozenset()
+) -> World:
+    """The planner's view of a state.
+
+    Args:
+        state: The true one.
+        robot_at: Where the robot was sent last; of several places at one spot it is there.
+        handled: What the robot has put down.
+    """
+    here = rules.robot_places(state)
+    return World(
+        things=tuple(
+            Thing(thing.name, HAND if rules.held(state, i) else rules.place_of(state, i) or FLOOR)
+            for i, thing in enumerate(state.objects)
+        ),
+        robot_at=robot_at if robot_at in here else next(iter(here), None),
+        drawers={drawer: _drawer(state, drawer) for drawer in DRAWERS},
+        places=PLACES,
+        handled=handled,
+    )
+
+
+def _drawer(state: KitchenState, drawer: str) -> bool | None:
+    if rules.is_open(state, drawer):
+        return True
+    return False if rules.is_closed(state, drawer) else None
+
+
+def _argument(verb: Verb, start: StartState, thing: int | None, place: str | None) -> str:
+    if verb in (Verb.FIND, Verb.PICK_UP, Verb.PUT_DOWN) and thing is not None:
+        return start.object_names[thing]
+    return "" if verb is Verb.BRING else place or ""
+
+
+def _feasible(start: StartState, skills: Sequence[Skill]) -> bool:
+    world = world_of(start)
+    for skill in skills:
+        if obstacle(world, skill, distance) is not None:
+            return False
+        world = apply_skill(world, skill, distance)
+    return True

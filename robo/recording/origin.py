@@ -1,0 +1,82 @@
+"""How an episode was made: what `robo replay` needs to make it again."""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from robo import __version__
+from robo.data.episodes import EpisodeInfo
+from robo.results import git_commit
+
+PACKAGES = ("mujoco", "gymnasium", "mink", "numpy")
+
+START = "start"
+"""Where an episode's versions hold its start, as JSON."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The environment of an episode and its start.
+
+    Attributes:
+        environment: The gymnasium id; empty for one that was made without.
+        arguments: Of `gymnasium.make`, plain JSON values.
+        seed: Of the reset; None: none was given, so the episode cannot be made again exactly.
+        options: Of the reset, plain JSON values.
+        draw: Which draw of a session's seed this start is, for resuming; empty where it is none.
+    """
+
+    environment: str
+    arguments: Mapping[str, Any]
+    seed: int | None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    draw: Mapping[str, Any] = field(default_factory=dict)
+
+    def info(self, device: str, rule_version: str) -> EpisodeInfo:
+        """What the set keeps of it."""
+        start = {
+            "arguments": dict(self.arguments),
+            "options": dict(self.options),
+            "draw": dict(self.draw),
+        }
+        text = json.dumps(start, sort_keys=True, ensure_ascii=False)
+        return EpisodeInfo(
+            seed=self.seed,
+            environment=self.environment,
+            versions={**_versions(), START: text},
+            device=device,
+            success_rule_version=rule_version,
+            git_commit=_commit(),
+        )
+
+    @staticmethod
+    def of(info: EpisodeInfo) -> "Origin":
+        """What `info` has kept; of sets by others only the seed and the environment, if those."""
+        start = json.loads(info.versions.get(START, "{}"))
+        return Origin(
+            environment=info.environment,
+            arguments=start.get("arguments", {}),
+            seed=info.seed,
+            options=start.get("options", {}),
+            draw=start.get("draw", {}),
+        )
+
+
+@cache
+def _commit() -> str:
+    return git_commit() or ""
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {"robo": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

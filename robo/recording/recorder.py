@@ -1,0 +1,342 @@
+"""The public recorder: steps an environment and records what was seen and sent.
+
+    with Recorder(env, root, task="swing up") as recorder:
+        observation, info = recorder.reset(seed=0)
+        for _ in range(200):
+            observation, *_ = recorder.step(policy(observation))
+        recorder.keep()
+
+A kept episode is on the disk, readable by any reader, when `keep` returns. Of one that is cut off,
+the next recorder (or `robo data repair`) brings back everything up to its last second.
+"""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from robo.data.episodes import Episode
+from robo.data.errors import DatasetFormatError
+from robo.data.features import (
+    ACTION,
+    AUTOMATIC,
+    RECORDED,
+    Features,
+    dataset_key,
+    features_of_spaces,
+    vector,
+)
+from robo.data.layout import INFO, read_info
+from robo.data.lerobot_writer import DatasetWriter, create_dataset
+from robo.recording.origin import Origin
+from robo.recording.tasks import PlainTask, Start, Task
+
+SENT_ACTION = "sent_action"
+"""The column of what was sent where `action` holds what should have been (DART). Its name does not
+begin with "action", because LeRobot takes every such column for something to predict."""
+
+Observation = Mapping[str, NDArray[Any]]
+Step = tuple[Observation, float, bool, bool, dict[str, Any]]
+
+
+class Recorder:
+    """Records episodes of an environment into a dataset, which is made when there is none.
+
+    Args:
+        env: With a Dict observation of `state` (n,) and `images/<camera>` (H, W, 3) uint8, or one
+            vector, which is then `state`.
+        root: The set's folder.
+        task: What is to be done: words, or a `Task` that also draws starts and judges.
+        fps: Frames a second; the environment's own rate when None.
+        device: What acts, as recorded with every episode.
+        arguments: With which `gymnasium.make` made the environment; needed to replay.
+        names: Names of the elements of a column, by key.
+        with_sent_action: Whether the set has the column `sent_action`.
+        restore: False throws the unfinished episode of an earlier recorder away.
+
+    Attributes:
+        env: The environment.
+        writer: The set's.
+        fps: Frames a second.
+        frames: Of the open episode.
+        success: Whether the success rule holds now; None where there is none.
+        observation: The last one.
+
+    Raises:
+        DatasetError: It is no set, or one of other features; or someone is recording into it.
+    """
+
+    def __init__(
+        self,
+        env: "gymnasium.Env[Any, Any]",
+        root: Path,
+        task: str | Task,
+        *,
+        fps: int | None = None,
+        device: str = "policy",
+        arguments: Mapping[str, Any] | None = None,
+        names: Mapping[str, list[str]] | None = None,
+        with_sent_action: bool = False,
+        restore: bool = True,
+    ) -> None:
+        self.env = env
+        self.root = root
+        self.task: Task = PlainTask(task) if isinstance(task, str) else task
+        self.device = device
+        self.fps = fps or rate_of(env)
+        self.frames = 0
+        self.success: bool | None = None
+        self._arguments = dict(arguments or {})
+        self._id = env.spec.id if env.spec is not None else ""
+        features = features_of_env(env, names or {}, with_sent_action=with_sent_action)
+        if not (root / INFO).exists():
+            kind = type(env.unwrapped).__name__.removesuffix("Env").lower()
+            create_dataset(root, self.fps, features.values(), kind)
+        check_same(root, features, self.fps)
+        self.writer = DatasetWriter(root, restore=restore)
+        self._start: Start | None = None
+        self.observation: Observation = {}
+        self._waiting: _Frame | None = None
+        self._began = 0.0
+
+    @property
+    def sends_otherwise(self) -> bool:
+        """Whether the set has a column for what was sent."""
+        return SENT_ACTION in self.writer.info.features
+
+    def reset(
+        self,
+        seed: int | None = None,
+        options: Mapping[str, Any] | None = None,
+        start: Start | None = None,
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Reset the environment; an open episode is dropped.
+
+        Args:
+            seed: Of the reset. Without one the episode cannot be replayed.
+            options: Of the reset, plain JSON values.
+            start: Both, as the task drew them.
+        """
+        self.drop()
+        if start is not None:
+            seed, options = start.seed, start.options
+        self._start = start
+        self._seed, self._options = seed, dict(options or {})
+        observation, info = self.env.reset(seed=seed, options=self._options or None)
+        self.observation = as_dict(observation)
+        self.task.begin(self.env.unwrapped, self._words)
+        self.success = self.task.judge(self.env.unwrapped, info)
+        return self.observation, info
+
+    def step(
+        self,
+        action: Any,
+        *,
+        intended: NDArray[Any] | None = None,
+        label: str = "",
+        capture_time: float | None = None,
+    ) -> Step:
+        """Send an action and record the frame: what was seen before it, and the action.
+
+        Args:
+            action: What is sent, as the environment takes it.
+            intended: What is recorded as `action` where it differs; the sent one then goes to the
+                column `sent_action`.
+            label: The skill that is being carried out; the task's own when empty.
+            capture_time: Seconds since the episode's first frame at which the observation was
+                made; by the clock when None.
+
+        Returns:
+            What the environment's `step` returns, the observation as a dictionary.
+        """
+        now = time.perf_counter()
+        if not self.frames:
+            self._open_episode()
+            self._began = now
+        captured = now - self._began if capture_time is None else capture_time
+        sent = np.atleast_1d(np.asarray(action, np.float32)).reshape(-1)
+        # Copied, because an environment may write its next observation into the same arrays.
+        columns = {dataset_key(key): np.array(value) for key, value in self.observation.items()}
+        columns[ACTION] = sent if intended is None else np.asarray(intended, np.float32)
+        if self.sends_otherwise:
+            columns[SENT_ACTION] = sent
+        elif intended is not None:
+            raise ValueError(f'the set has no column "{SENT_ACTION}"; make the recorder with one')
+        label = label or self.task.label
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.success = self.task.judge(self.env.unwrapped, info)
+        self._flush()
+        self._waiting = _Frame(columns, bool(self.success), label, captured)
+        self.frames += 1
+        self.observation = as_dict(observation)
+        return self.observation, float(reward), bool(terminated), bool(truncated), info
+
+    def show(self, action: Any) -> tuple[Observation, dict[str, Any]]:
+        """Send an action without recording it, for a replay.
+
+        Args:
+            action: As a set holds it, shape (n,).
+        """
+        sent = action_of_row(self.env.action_space, action)
+        observation, _, _, _, info = self.env.step(sent)
+        self.success = self.task.judge(self.env.unwrapped, info)
+        self.observation = as_dict(observation)
+        return self.observation, info
+
+    def keep(self, note: str = "", *, success: bool | None = None) -> Episode:
+        """Finish the open episode.
+
+        Args:
+            note: Of the operator.
+            success: Whether the task was done, where no rule says so.
+
+        Raises:
+            DatasetWriteError: The disk refused; the episode is whole in the journal.
+        """
+        if self._waiting is not None:
+            said = self.success if self.success is not None else bool(success)
+            self._flush(success=said)
+        episode = self.writer.finish_episode(operator_note=note)
+        self.frames = 0
+        return episode
+
+    def drop(self) -> None:
+        """Throw the open episode away, if there is one."""
+        self._waiting = None
+        self.frames = 0
+        if self.writer.is_recording:
+            self.writer.discard_episode()
+
+    def close(self) -> None:
+        """Let go of the set; the open episode stays in the journal, to be brought back."""
+        if self.writer.is_recording:
+            self._flush()
+        self.writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _words(self) -> str:
+        return self.task.text if self._start is None else self._start.task
+
+    def _open_episode(self) -> None:
+        draw = self._start.draw if self._start is not None else {}
+        origin = Origin(self._id, self._arguments, self._seed, self._options, draw)
+        self.writer.begin_episode(self._words, origin.info(self.device, self.task.rule_version))
+
+    def _flush(self, success: bool | None = None) -> None:
+        """Hand on the last frame, held back because `keep` may say that the task was done."""
+        frame, self._waiting = self._waiting, None
+        if frame is not None:
+            self.writer.add_frame(
+                frame.columns,
+                success=frame.success if success is None else success,
+                label=frame.label,
+                capture_time=frame.captured,
+            )
+
+
+class _Frame(NamedTuple):
+    columns: dict[str, NDArray[Any]]
+    success: bool
+    label: str
+    captured: float
+
+
+def as_dict(observation: Any) -> Observation:
+    """An observation with our keys; one vector is `state`."""
+    return observation if isinstance(observation, Mapping) else {"state": observation}
+
+
+def action_of_row(space: "gymnasium.Space[Any]", numbers: NDArray[Any]) -> Any:
+    """A recorded action as the environment takes it.
+
+    Args:
+        space: The environment's action space.
+        numbers: As a set holds it, shape (n,).
+    """
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return int(numbers[0])
+    return np.asarray(numbers, space.dtype).reshape(space.shape or (-1,))
+
+
+def rate_of(env: "gymnasium.Env[Any, Any]") -> int:
+    """Steps a second of an environment: its `control_hz`, else its `render_fps`.
+
+    Raises:
+        DatasetFormatError: It says neither.
+    """
+    inner = env.unwrapped
+    rate = getattr(inner, "control_hz", None) or inner.metadata.get("render_fps")
+    if not rate:
+        raise DatasetFormatError(f"{type(inner).__name__} does not say its rate; give --fps")
+    return round(float(rate))
+
+
+def features_of_env(
+    env: "gymnasium.Env[Any, Any]",
+    names: Mapping[str, list[str]],
+    *,
+    with_sent_action: bool,
+) -> Features:
+    """The columns and cameras of an environment's set.
+
+    Raises:
+        DatasetFormatError: The environment's observation has not our keys.
+    """
+    spaces = env.observation_space
+    if isinstance(spaces, gymnasium.spaces.Box) and len(spaces.shape) == 1:
+        spaces = gymnasium.spaces.Dict({"state": spaces})
+    if not isinstance(spaces, gymnasium.spaces.Dict):
+        raise DatasetFormatError(
+            f"{type(env.unwrapped).__name__} observes {spaces}; recording needs a Dict of `state` "
+            "(n,) and `images/<camera>` (height, width, 3)"
+        )
+    features = features_of_spaces(spaces, env.action_space)
+    for key, listed in names.items():
+        if key in features:
+            features[key] = vector(key, features[key].shape[0], listed)
+    if with_sent_action:
+        action = features[ACTION]
+        features[SENT_ACTION] = vector(SENT_ACTION, action.shape[0], action.names)
+    return features
+
+
+def check_same(root: Path, features: Features, fps: int) -> None:
+    """Refuse a set that has other features or another rate than what is to be recorded.
+
+    Raises:
+        DatasetFormatError: With the first difference.
+    """
+    info = read_info(root)
+    if info.fps != fps:
+        raise DatasetFormatError(
+            f"{root} has {info.fps} frames a second, this would be {fps}; choose another --dataset"
+        )
+    automatic = AUTOMATIC.keys() | RECORDED.keys()
+    there = {key: f for key, f in info.features.items() if key not in automatic}
+    for key in {**there, **features}:
+        one, other = there.get(key), features.get(key)
+        if (one and (one.dtype, one.shape)) != (other and (other.dtype, other.shape)):
+            raise DatasetFormatError(
+                f'"{key}" is {_shape(one)} in {root} and {_shape(other)} here; '
+                "record the same or choose another --dataset"
+            )
+
+
+def _shape(feature: Any) -> str:
+    return "missing" if feature is None else f"{feature.dtype} {feature.shape}"

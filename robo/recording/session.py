@@ -1,0 +1,324 @@
+"""The loop of `robo record`: a device acts, a recorder records, at a fixed rate for people.
+
+Finished episodes are on the disk at once. What the person discards is taken out when the session
+ends, or, should it be cut off, when the next one begins.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from time import perf_counter, sleep
+from typing import Any
+
+from robo.data.episodes import Episode
+from robo.recording.device import (
+    Command,
+    Device,
+    EpisodeStart,
+    Event,
+    Phase,
+    Status,
+    Tick,
+)
+from robo.recording.discarding import discard, read_discarded, write_discarded
+from robo.recording.episode_list import recorded_episode, recorded_episodes, thumbnail_of
+from robo.recording.origin import Origin
+from robo.recording.pacing import Pacer
+from robo.recording.recorder import Observation, Recorder
+from robo.recording.replaying import SentActions, read_sent
+from robo.recording.tasks import Start
+
+IDLE_SECONDS = 0.001
+"""An unpaced device that has nothing to say is asked again after this."""
+
+
+@dataclass
+class Summary:
+    """What a session did.
+
+    Attributes:
+        kept: Episodes finished in it, the discarded ones too.
+        skipped: Starts given up.
+        discarded: Episodes taken out of the set at its end.
+        missed: Deadlines missed in the kept episodes.
+        frames: Frames in the kept episodes.
+        stopped: Whether the device asked to stop before all was recorded.
+    """
+
+    kept: int = 0
+    skipped: int = 0
+    discarded: int = 0
+    missed: int = 0
+    frames: int = 0
+    stopped: bool = False
+
+
+class Session:
+    """Records episodes of one task until the set holds as many as wanted.
+
+    Args:
+        recorder: With the environment, the set and the task.
+        device: What acts.
+        wanted: How many episodes of the task the set is to hold.
+        on_episode: Called after every kept episode.
+        on_open: Called with what the device wants the person to know.
+        seconds: An episode is over after so much; None: when the device says so.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        device: Device,
+        wanted: int,
+        *,
+        on_episode: Callable[[Episode], None] | None = None,
+        on_open: Callable[[str], None] | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        self.recorder = recorder
+        self.device = device
+        self.wanted = wanted
+        self.summary = Summary()
+        self._on_episode = on_episode
+        self._on_open = on_open
+        self._limit = None if seconds is None else max(1, round(seconds * recorder.fps))
+        self._pacer = Pacer(recorder.fps)
+        self._discarded = read_discarded(recorder.root)
+        self._episodes = recorded_episodes(recorder.root, self._discarded)
+        self._ours = {e.index for e in recorder.writer.episodes if self._is_ours(e)}
+        self._message = ""
+        self._replay: _Replay | None = None
+        self._words = recorder.task.text
+        self._first = 0.0
+
+    @property
+    def kept(self) -> int:
+        """Episodes of the task that the set holds, the discarded ones left out."""
+        return len(self._ours - self._discarded)
+
+    def run(self) -> Summary:
+        """Record until all is there or the device stops, then take out what was discarded.
+
+        Raises:
+            UserError: The device cannot work here.
+            DatasetWriteError: The disk refused.
+        """
+        try:
+            if self.kept < self.wanted:
+                self._run()
+        finally:
+            self.device.close()
+            self.recorder.close()
+        self.summary.discarded = discard(self.recorder.root)
+        return self.summary
+
+    def _run(self) -> None:
+        number = self._first_number()
+        start = self.recorder.task.start(number)
+        self.recorder.reset(start=start)
+        said = self.device.open(self.recorder.env.unwrapped)
+        if self._on_open is not None:
+            self._on_open(said)
+        while not self.summary.stopped and self.kept < self.wanted:
+            event = self._episode(start)
+            if event in (Event.KEEP, Event.SKIP):
+                number += 1
+                start = self.recorder.task.start(number)
+
+    def _first_number(self) -> int:
+        """The draw after the last one of this task and seed that the set holds."""
+        episodes = self.recorder.writer.episodes
+        ours = [Origin.of(episodes[index].info).draw for index in self._ours]
+        like = self.recorder.task.start(0).draw
+        numbers = [
+            int(draw["number"])
+            for draw in ours
+            if "number" in draw and {**draw, "number": 0} == {**like, "number": 0}
+        ]
+        return max(numbers, default=-1) + 1
+
+    def _is_ours(self, episode: Episode) -> bool:
+        text = self.recorder.task.text
+        return text in (Origin.of(episode.info).draw.get("task"), *episode.tasks)
+
+    def _episode(self, start: Start) -> Event:
+        """One episode, and the replays in between; how it ended."""
+        observation, info = self._begin(start)
+        phase = Phase.WAITING
+        while True:
+            if self.device.paced:
+                if phase is not Phase.RECORDING:
+                    self._pacer.missed = 0
+                self._pacer.wait()
+            began = perf_counter()
+            if self._replay is not None:
+                phase = Phase.REPLAYING
+            command = self.device.act(Tick(observation, info, self._status(phase)))
+            if self._replay is not None:
+                if self._replay_ends(command):
+                    return Event.AGAIN
+                observation, info = self._replay.step(self.recorder)
+                continue
+            if command.action is not None and phase in (Phase.WAITING, Phase.RECORDING):
+                self._message = ""
+                observation, info, over = self._step(command, began)
+                phase = Phase.OVER if over else Phase.RECORDING
+            elif not self.device.paced:
+                sleep(IDLE_SECONDS)
+            event = self._answer(command)
+            if event is not None:
+                return event
+
+    def _begin(self, start: Start) -> tuple[Observation, Mapping[str, Any]]:
+        if self._replay is not None:
+            origin = self._replay.sent.origin
+            shown = Start(self._replay.task, origin.seed or 0, origin.options)
+            observation, info = self.recorder.reset(start=shown)
+            start = shown
+        else:
+            observation, info = self.recorder.reset(start=start)
+        self._pacer.reset()
+        number = len(self._episodes)
+        self.device.begin(
+            EpisodeStart(number, start.task, start.seed, start.options, observation, info)
+        )
+        self._words = start.task
+        return observation, info
+
+    def _step(self, command: Command, began: float) -> tuple[Observation, Mapping[str, Any], bool]:
+        recorder = self.recorder
+        if not recorder.frames:
+            self._first = began
+        # What goes as fast as it can is timed by the simulation, people by the clock.
+        captured = began - self._first if self.device.paced else recorder.frames / recorder.fps
+        observation, _, terminated, truncated, info = recorder.step(
+            command.action,
+            intended=command.intended,
+            label=command.label,
+            capture_time=captured,
+        )
+        over = self._limit is not None and recorder.frames >= self._limit
+        return observation, info, terminated or truncated or over
+
+    def _answer(self, command: Command) -> Event | None:
+        """Do what the device asks for; an event that ends the episode comes back."""
+        match command.event:
+            case Event.KEEP if self.recorder.frames:
+                self._keep(command.note)
+            case Event.AGAIN:
+                self._drop("recording it again")
+            case Event.SKIP:
+                self.summary.skipped += 1
+                self._drop("on to the next start")
+            case Event.STOP:
+                self.summary.stopped = True
+                if self.recorder.frames and self.recorder.success is not False:
+                    self._keep(command.note)
+                else:
+                    self._drop("")
+            case Event.DISCARD:
+                self._discard(command.episode)
+                return None
+            case Event.REPLAY if self._episodes:
+                self._show(command.episode)
+                return Event.AGAIN
+            case _:
+                return None
+        return command.event
+
+    def _keep(self, note: str) -> None:
+        frames, missed = self.recorder.frames, self._pacer.missed
+        picture = thumbnail_of(self.recorder.observation)
+        # Where no rule says so, a person who keeps an episode does.
+        episode = self.recorder.keep(note, success=self.device.paced)
+        shown = recorded_episode(episode, self.recorder.fps, picture, missed=missed)
+        self._episodes = (*self._episodes, shown)
+        self._ours.add(episode.index)
+        self.summary.kept += 1
+        self.summary.frames += frames
+        self.summary.missed += missed
+        self._message = f"kept episode {episode.index}"
+        self.device.end(True)
+        if self._on_episode is not None:
+            self._on_episode(episode)
+
+    def _drop(self, message: str) -> None:
+        self.recorder.drop()
+        self._message = message
+        self.device.end(False)
+
+    def _discard(self, number: int | None) -> None:
+        index = self._index(number)
+        if index is None:
+            self._message = "there is no such episode"
+            return
+        self._discarded ^= {index}
+        write_discarded(self.recorder.root, self._discarded)
+        gone = index in self._discarded
+        self._episodes = tuple(
+            replace(shown, discarded=shown.index in self._discarded) for shown in self._episodes
+        )
+        self._message = f"episode {index} {'will be taken out' if gone else 'stays'}"
+
+    def _show(self, number: int | None) -> None:
+        index = self._index(number)
+        self._drop("")
+        if index is None:
+            self._message = "there is no such episode"
+            return
+        sent = read_sent(self.recorder.root, self.recorder.writer.episodes[index])
+        self._replay = _Replay(index, sent, self._episodes[index].task)
+        self._message = f"replay of episode {index}"
+
+    def _replay_ends(self, command: Command) -> bool:
+        assert self._replay is not None
+        asked = command.event in (Event.KEEP, Event.AGAIN, Event.STOP)
+        if not asked and not self._replay.is_over:
+            return False
+        self.summary.stopped = self.summary.stopped or command.event is Event.STOP
+        self._replay = None
+        self._message = "the replay is over"
+        self.device.end(False)
+        return True
+
+    def _index(self, number: int | None) -> int | None:
+        index = len(self._episodes) - 1 if number is None else number
+        return index if 0 <= index < len(self._episodes) else None
+
+    def _status(self, phase: Phase) -> Status:
+        recorder, replay = self.recorder, self._replay
+        frames = recorder.frames if replay is None else replay.frame
+        recording = phase is Phase.RECORDING
+        return Status(
+            phase=phase,
+            task=self._words,
+            episode=len(self._episodes) if replay is None else replay.episode,
+            frames=frames,
+            seconds=perf_counter() - self._first if recording else frames / recorder.fps,
+            success=recorder.success,
+            fps=recorder.fps,
+            rate=self._pacer.rate if recording else 0.0,
+            missed=self._pacer.missed if recording else 0,
+            kept=self.kept,
+            wanted=self.wanted,
+            episodes=self._episodes,
+            message=self._message,
+        )
+
+
+class _Replay:
+    """A recorded episode that is being shown."""
+
+    def __init__(self, episode: int, sent: SentActions, task: str) -> None:
+        self.episode = episode
+        self.sent = sent
+        self.task = task
+        self.frame = 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.frame >= len(self.sent.actions)
+
+    def step(self, recorder: Recorder) -> tuple[Observation, Mapping[str, Any]]:
+        observation, info = recorder.show(self.sent.actions[self.frame])
+        self.frame += 1
+        return observation, info
