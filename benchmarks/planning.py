@@ -1,31 +1,42 @@
-"""Plan success of many planners over one scenario set, in the symbolic kitchen.
+"""Plan and execution success of planners that differ in one thing each.
 
-    python benchmarks/planning.py scenarios/kitchen_dev.jsonl --out runs/planning --llm smollm2
+    python benchmarks/planning.py scenarios/kitchen_dev.jsonl --out runs/planning --workers 2
 
-Every variant is a `robo scenarios --plan-only` of its own below --out, so it resumes.
+A scenario is run with every variant before the next, so that prompts shared by variants are scored
+once. Every finished scenario is kept; run again to go on.
 """
 
 import json
-from dataclasses import dataclass, replace
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from robo.commands.scenarios import SUMMARY, Scenarios
-from robo.planning import PlannerConfig
+from planners.language_models import load_language_model
+from robo.evaluation import Evaluator, prepare_process, summarise
+from robo.planning import FormulaName, PlannerConfig, planner_with
+from robo.progress import progress_bar
+from robo.results import make_folder, provenance, write_json
+from robo.scenario import Scenario, load_scenarios
 from robo.statistics import Rate
 
-VARIANTS: dict[str, dict[str, object]] = {
-    "sum": {"formula": "sum"},
-    "mean": {"formula": "mean"},
-    "half prior": {"formula": "half-prior"},
-    "prior": {"formula": "prior"},
-    "no affordances": {"affordances": False},
-    "no feedback": {"feedback": False},
-    "generation": {"generate": True},
-}
+FORMULAS: tuple[FormulaName, ...] = ("sum", "mean", "half-prior", "prior")
+
+
+def variants(llm: str, default: FormulaName) -> dict[str, PlannerConfig]:
+    """The formulas, and the default formula less one thing each."""
+    planner = PlannerConfig(llm=llm, formula=default)
+    return {
+        **{formula: replace(planner, formula=formula) for formula in FORMULAS},
+        "no affordances": replace(planner, affordances=False),
+        "no feedback": replace(planner, feedback=False),
+        "generation": replace(planner, generate=True),
+    }
 
 
 @dataclass(frozen=True)
@@ -36,37 +47,99 @@ class Planning:
     """Scenario set."""
 
     out: Path = Path("runs/planning")
-    """Folder for results, one folder a variant."""
+    """Folder for results."""
 
     llm: str = "robo-135m"
     """Language model."""
 
+    default: FormulaName = "sum"
+    """Formula of the variants that leave something out."""
+
+    only: tuple[str, ...] = ()
+    """Variants to run; all when left out."""
+
+    physics: bool = False
+    """Carry the plans out as well."""
+
+    seed: int = 0
+    """Of where things lie."""
+
     workers: int = 1
     """Processes to use."""
 
-    variants: tuple[str, ...] = tuple(VARIANTS)
-    """Which variants to run."""
+
+_evaluators: dict[str, Evaluator] = {}
+
+
+def set_up(arguments: Planning) -> None:
+    """Load the model once for all variants."""
+    prepare_process()
+    model = load_language_model(arguments.llm)
+    for name, config in variants(arguments.llm, arguments.default).items():
+        if not arguments.only or name in arguments.only:
+            planner = planner_with(model, config)
+            _evaluators[name] = Evaluator(
+                planner, config.feedback, arguments.seed, arguments.physics
+            )
+
+
+def run(scenario: Scenario) -> dict[str, Any]:
+    """One scenario with every variant."""
+    return {
+        "id": scenario.id,
+        "variants": {name: evaluator.run(scenario) for name, evaluator in _evaluators.items()},
+    }
 
 
 def main() -> None:
-    """Run every variant and print one table."""
+    """Run what is missing, print a table, write it as JSON."""
     arguments = tyro.cli(Planning)
-    rates: dict[str, dict[str, Rate]] = {}
-    for name in arguments.variants:
-        planner = replace(PlannerConfig(llm=arguments.llm), **VARIANTS[name])  # type: ignore[arg-type]
-        out = arguments.out / arguments.file.stem / arguments.llm / name.replace(" ", "-")
-        Scenarios(arguments.file, out, arguments.workers, plan_only=True, planner=planner).execute()
-        summary = json.loads((out / SUMMARY).read_text())
-        groups = {**summary["families"], "total": summary["total"]}
-        rates[name] = {
-            family: Rate(group["plan_success"]["successes"], group["plan_success"]["trials"])
-            for family, group in groups.items()
-        }
-    table = Table("variant", *next(iter(rates.values())), title=arguments.llm)
-    for name, by_family in rates.items():
-        cells = [f"{rate.successes}/{rate.trials}" for rate in by_family.values()]
-        table.add_row(name, *cells[:-1], str(by_family["total"]))
-    Console(width=140).print(table)
+    make_folder(arguments.out)
+    stem = f"{arguments.file.stem}-{arguments.llm.replace('/', '_').replace(':', '_')}"
+    path = arguments.out / f"{stem}{'-physics' if arguments.physics else ''}.jsonl"
+    results = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    finished = {result["id"] for result in results}
+    waiting = [one for one in load_scenarios(arguments.file) if one.id not in finished]
+    with (
+        ProcessPoolExecutor(
+            arguments.workers, get_context("spawn"), initializer=set_up, initargs=(arguments,)
+        ) as pool,
+        progress_bar("scenarios", len(finished) + len(waiting), len(finished)) as advance,
+        path.open("a", encoding="utf-8") as file,
+    ):
+        for future in as_completed([pool.submit(run, scenario) for scenario in waiting]):
+            results.append(future.result())
+            file.write(json.dumps(results[-1], ensure_ascii=False) + "\n")
+            file.flush()
+            advance()
+    summaries = {
+        name: summarise([result["variants"][name] for result in results])
+        for name in results[0]["variants"]
+    }
+    config = {key: str(value) for key, value in asdict(arguments).items()}
+    write_json(path.with_suffix(".json"), {**provenance(config, arguments.seed), **summaries})
+    print_table(arguments.llm, summaries)
+
+
+def print_table(title: str, summaries: dict[str, dict[str, Any]]) -> None:
+    """Variants by families."""
+    first = next(iter(summaries.values()))
+    for kind in first["total"]:
+        table = Table("variant", *sorted(first["families"]), "total", title=f"{title}: {kind}")
+        for name, summary in summaries.items():
+            groups = [summary["families"][family] for family in sorted(first["families"])]
+            cells = [rate(group[kind]) for group in groups]
+            table.add_row(
+                name,
+                *(f"{cell.successes}/{cell.trials}" for cell in cells),
+                str(rate(summary["total"][kind])),
+            )
+        Console(width=150).print(table)
+
+
+def rate(cell: dict[str, Any]) -> Rate:
+    """A rate as it was written."""
+    return Rate(cell["successes"], cell["trials"])
 
 
 if __name__ == "__main__":

@@ -7,38 +7,113 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from robo.errors import user_errors
 from robo.planning import PlannerConfig
-from robo.scenario import Scenario
+from robo.scenario import Scenario, distance, world_of
 from robo.statistics import Rate
 
-
-class _Worker:
-    """What a process keeps between scenarios."""
-
-    def __init__(self, config: PlannerConfig, seed: int, physics: bool) -> None:
-        from robo.planning import make_planner
-
-        self.config = config
-        self.seed = seed
-        self.physics = physics
-        self.planner = make_planner(config)
+if TYPE_CHECKING:
+    from planners.saycan import Chooser
+    from planners.world import World
+    from robo.agent import Body, Episode
 
 
-_worker: _Worker | None = None
+@dataclass(frozen=True)
+class Evaluator:
+    """Carries out scenarios with one planner.
+
+    Attributes:
+        planner: Chooses the skills.
+        feedback: Whether it is told what came of them.
+        seed: Of what is drawn.
+        physics: Whether scenarios are carried out in physics too.
+    """
+
+    planner: "Chooser"
+    feedback: bool
+    seed: int
+    physics: bool
+
+    def run(self, scenario: Scenario) -> dict[str, Any]:
+        """Plan a scenario in the symbolic kitchen and, if asked, carry it out in physics.
+
+        Plan success: the plan reaches the goal in the symbolic kitchen and ends with `done`.
+        Execution success: physics reaches the goal, and the agent chose `done`.
+
+        Raises:
+            UserError: The language model failed.
+        """
+        from planners.language_models import LanguageModelError
+        from robo.agent import SymbolicBody
+        from robo.report import world_data
+
+        began = time.perf_counter()
+        start = world_of(scenario.start)
+        with user_errors(LanguageModelError):
+            planned = self._episode(scenario, SymbolicBody(start, distance))
+            result = {
+                "id": scenario.id,
+                "family": scenario.family,
+                "instruction": scenario.instruction,
+                "plan": planned.plan,
+                "plan_end": world_data(planned.end),
+                "plan_success": planned.done and scenario.goal.reached(start, planned.end),
+            }
+            if self.physics:
+                result |= self._act(scenario, start)
+        return result | {"wall_seconds": round(time.perf_counter() - began, 2)}
+
+    def _act(self, scenario: Scenario, start: "World") -> dict[str, Any]:
+        from robo.kitchen_body import KitchenBody
+        from robo.report import episode_data
+
+        seed = episode_seed(self.seed, scenario.id)
+        with KitchenBody(scenario.start, seed) as body:
+            acted = self._episode(scenario, body)
+            return {
+                "seed": seed,
+                "execution": episode_data(acted, scores=False),
+                "execution_success": acted.done and scenario.goal.reached(start, acted.end),
+                "simulated_seconds": round(body.simulated_seconds, 2),
+                "unstable": body.unstable,
+            }
+
+    def _episode(self, scenario: Scenario, body: "Body") -> "Episode":
+        from robo.agent import run_episode
+        from robo.planning import kitchen_skills
+
+        return run_episode(
+            self.planner, kitchen_skills(), body, scenario.instruction, feedback=self.feedback
+        )
+
+
+_evaluator: Evaluator | None = None
 
 
 def set_up_worker(config: PlannerConfig, seed: int, physics: bool) -> None:
-    """Prepare a process for `run_scenario`; one thread a process is fastest."""
-    global _worker
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ["OMP_NUM_THREADS"] = "1"
+    """Prepare a process for `run_scenario`."""
+    global _evaluator
+    from robo.planning import make_planner
+
+    prepare_process()
+    _evaluator = Evaluator(make_planner(config), config.feedback, seed, physics)
+
+
+def run_scenario(scenario: Scenario) -> dict[str, Any]:
+    """`Evaluator.run` in a process that `set_up_worker` has prepared."""
+    assert _evaluator is not None
+    return _evaluator.run(scenario)
+
+
+def prepare_process() -> None:
+    """Make this a worker: one thread is fastest, and it ends with the process that started it."""
     import torch
 
     torch.set_num_threads(1)
-    _worker = _Worker(config, seed, physics)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
@@ -47,59 +122,6 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def run_scenario(scenario: Scenario) -> dict[str, Any]:
-    """Plan a scenario in the symbolic kitchen and, if asked, carry it out in physics.
-
-    Plan success: the plan reaches the goal in the symbolic kitchen and ends with `done`.
-    Execution success: physics reaches the goal, and the agent chose `done`.
-
-    Raises:
-        UserError: The language model failed.
-    """
-    from planners.language_models import LanguageModelError
-    from robo.agent import SymbolicBody, run_episode
-    from robo.planning import kitchen_skills
-    from robo.report import episode_data, world_data
-    from robo.scenario import distance, world_of
-
-    assert _worker is not None
-    began = time.perf_counter()
-    skills, feedback = kitchen_skills(), _worker.config.feedback
-    start = world_of(scenario.start)
-    with user_errors(LanguageModelError):
-        planned = run_episode(
-            _worker.planner,
-            skills,
-            SymbolicBody(start, distance),
-            scenario.instruction,
-            feedback=feedback,
-        )
-        result: dict[str, Any] = {
-            "id": scenario.id,
-            "family": scenario.family,
-            "instruction": scenario.instruction,
-            "plan": planned.plan,
-            "plan_end": world_data(planned.end),
-            "plan_success": planned.done and scenario.goal.reached(start, planned.end),
-        }
-        if _worker.physics:
-            from robo.kitchen_body import KitchenBody
-
-            seed = episode_seed(_worker.seed, scenario.id)
-            with KitchenBody(scenario.start, seed) as body:
-                acted = run_episode(
-                    _worker.planner, skills, body, scenario.instruction, feedback=feedback
-                )
-                result |= {
-                    "seed": seed,
-                    "execution": episode_data(acted, scores=False),
-                    "execution_success": acted.done and scenario.goal.reached(start, acted.end),
-                    "simulated_seconds": round(body.simulated_seconds, 2),
-                    "unstable": body.unstable,
-                }
-    return result | {"wall_seconds": round(time.perf_counter() - began, 2)}
 
 
 def episode_seed(seed: int, identity: str) -> int:

@@ -8,6 +8,7 @@ import tyro
 from robo.errors import UserError, user_errors
 
 if TYPE_CHECKING:
+    from planners.language_models import LanguageModel
     from planners.saycan import Chooser
     from planners.skills import Skill
 
@@ -65,15 +66,21 @@ def make_planner(config: PlannerConfig) -> "Chooser":
     Raises:
         UserError: The model cannot be had.
     """
-    from envs.kitchen.layout import distance
-    from envs.kitchen.vocabulary import DRAWERS, PLACES
-    from planners.examples import solved_examples
     from planners.language_models import LanguageModelError, load_language_model
-    from planners.prompts import FewShotPrompt, PromptStyle, ScenePrompt
-    from planners.saycan import Formula, Generative, SayCan
 
     with user_errors(LanguageModelError):
         model = load_language_model(config.llm)
+    return planner_with(model, config)
+
+
+def planner_with(model: "LanguageModel", config: PlannerConfig) -> "Chooser":
+    """What chooses skills with a model that is loaded already."""
+    from envs.kitchen.layout import distance
+    from envs.kitchen.vocabulary import DRAWERS, PLACES
+    from planners.examples import solved_examples
+    from planners.prompts import FewShotPrompt, PromptStyle, ScenePrompt
+    from planners.saycan import Formula, Generative, SayCan
+
     name = config.prompt
     if name == "auto":
         name = "scene" if config.llm == FINE_TUNED else "examples"
