@@ -1,6 +1,5 @@
 """A mirror of a MuJoCo model in viser: one node for each body, and only what moved is sent."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -96,17 +95,46 @@ class SceneMirror:
         return len(moved)
 
 
-def carry_cameras(
-    server: viser.ViserServer, before: NDArray[np.float64], after: NDArray[np.float64]
-) -> None:
-    """Move all viewers along with a body that went from one pose to another, both (7,)."""
-    turn = _yaw(after) - _yaw(before)
-    cosine, sine = np.cos(turn), np.sin(turn)
-    rotation = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
-    for camera in _cameras(server):
-        position, target = camera.position, camera.look_at
-        camera.position = after[:3] + rotation @ (position - before[:3])
-        camera.look_at = after[:3] + rotation @ (target - before[:3])
+class Chase:
+    """Takes all viewers along with a body, as if they sat on it.
+
+    Args:
+        server: The 3-D scene's server.
+    """
+
+    def __init__(self, server: viser.ViserServer) -> None:
+        self._server = server
+        self._pose: NDArray[np.float64] | None = None
+        self._seats: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._ends = 0.0
+
+    def follow(self, pose: NDArray[np.float64], now: float) -> None:
+        """Tell where the body is, shape (7,), and the time (s).
+
+        While the body moves a viewer keeps the seat that it had at first: what a page reports of
+        its camera is late, and would add up to a drift.
+        """
+        if self._pose is None:
+            self._pose = pose.copy()
+        if np.abs(pose - self._pose).max() < 1e-3:
+            return
+        if now > self._ends:
+            self._seats = {}
+        self._ends = now + 0.4
+        for number, client in self._server.get_clients().items():
+            camera = client.camera
+            if number not in self._seats:
+                self._seats[number] = (
+                    _onto(self._pose, camera.position),
+                    _onto(self._pose, camera.look_at),
+                )
+            position, target = self._seats[number]
+            camera.position, camera.look_at = _from(pose, position), _from(pose, target)
+        self._pose = pose.copy()
+
+    def forget(self) -> None:
+        """Another thing moved the viewers."""
+        self._seats, self._ends = {}, 0.0
 
 
 def place_cameras(
@@ -115,14 +143,22 @@ def place_cameras(
     """Put all viewers, and those that come later, at a position (m, world) looking at a target."""
     initial = server.initial_camera
     initial.position, initial.look_at = tuple(position), tuple(target)
-    for camera in _cameras(server):
+    for client in server.get_clients().values():
+        camera = client.camera
         camera.position, camera.look_at = position, target
 
 
-def _cameras(server: viser.ViserServer) -> Iterable[Any]:
-    return [client.camera for client in server.get_clients().values()]
-
-
-def _yaw(pose: NDArray[np.float64]) -> float:
+def _turn(pose: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotation about the vertical of a pose, world from body."""
     w, x, y, z = pose[3:]
-    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _onto(pose: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(_turn(pose).T @ (point - pose[:3]))
+
+
+def _from(pose: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(pose[:3] + _turn(pose) @ point)

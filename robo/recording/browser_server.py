@@ -38,6 +38,11 @@ MIME: Final = {
     "jpg": "image/jpeg",
     "svg": "image/svg+xml",
 }
+IN_VISER: Final = b"""
+<script>document.hasFocus = () => true;</script>
+<style>[data-dock-group], .mantine-Notifications-root { display: none !important; }</style>
+"""
+"""viser connects only in a page that has the focus, and a frame inside of one has it rarely."""
 SLOW_PAGE_BYTES: Final = 400_000
 """A page with this much unsent is left out of pictures, so that they do not pile up."""
 
@@ -127,8 +132,7 @@ class PageServer:
                     return refusal()
                 if path == VISER or path.startswith(f"{VISER}/"):
                     inner = replace(request, path=path.removeprefix(VISER) or "/")
-                    answer: Response | None = process_request(connection, inner)
-                    return answer
+                    return _viser_answer(process_request, connection, inner)
                 if request.headers.get("Upgrade", "").lower() == "websocket":
                     return None if path == CHANNEL else refusal()
                 return self._file(path)
@@ -193,6 +197,21 @@ class PageServer:
                     f"viser {viser.__version__} lets anyone in, so the page cannot be protected; "
                     "install viser 1.1"
                 )
+
+
+def _viser_answer(
+    process_request: Callable[[ServerConnection, Request], Response | None],
+    connection: ServerConnection,
+    request: Request,
+) -> Response | None:
+    """viser's own answer; its page without its panel, for ours stands beside it."""
+    plain = request.headers.copy()
+    if request.path == "/":
+        del plain["Accept-Encoding"]
+    answer = process_request(connection, replace(request, headers=plain))
+    if answer is None or request.path != "/" or answer.status_code != http.HTTPStatus.OK:
+        return answer
+    return response(answer.body.replace(b"<head>", b"<head>" + IN_VISER, 1), MIME["html"])
 
 
 def page_file(name: str) -> bytes | None:

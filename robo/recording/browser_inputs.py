@@ -1,0 +1,175 @@
+"""What the page's operator does, gathered from messages and gizmos, read by the session."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from robo.recording.browser_controls import Operator, Pose, arrived
+from robo.recording.device import Event
+
+HEARTBEAT: Final = 0.7
+"""Held keys of a page that says nothing for so long (s) are let go: the robot stops."""
+PULL_AFTER_RELEASE: Final = 2.0
+"""A gizmo that was let go pulls so much longer (s), until the gripper is there."""
+MIN_SPEED: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An event that a button or hotkey asks for.
+
+    Attributes:
+        event: What.
+        episode: About which episode; None: the last.
+    """
+
+    event: Event
+    episode: int | None = None
+
+
+class Inputs:
+    """Thread-safe. Pages are numbered; two may be open and both steer.
+
+    Args:
+        clock: Seconds, monotonic.
+
+    Attributes:
+        label: The skill that is being carried out, as the operator says.
+        note: The operator's note to the open episode.
+        view_asked: A page asks for a good view; whoever gives it sets this to False.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._held: dict[int, tuple[frozenset[str], float]] = {}
+        self._targets: dict[str, Pose] = {}
+        self._released: dict[str, float] = {}
+        self._wishes: deque[Wish] = deque(maxlen=20)
+        self._closed: frozenset[str] = frozenset()
+        self._driving = False
+        self._speed = 0.5
+        self._sliders: dict[str, float] = {}
+        self._touched = False
+        self.label = ""
+        self.note = ""
+        self.view_asked = False
+
+    def receive(self, page: int, message: Mapping[str, Any]) -> None:
+        """Take a page's message; what makes no sense is ignored."""
+        with self._lock:
+            for name, value in message.items():
+                take = _TAKERS.get(name)
+                if take is not None:
+                    take(self, page, value)
+
+    def leave(self, page: int) -> None:
+        """A page is gone: its keys are no longer held."""
+        with self._lock:
+            self._held.pop(page, None)
+
+    def drag(self, gizmo: str, pose: Pose) -> None:
+        """A gizmo is being dragged."""
+        with self._lock:
+            self._targets[gizmo] = np.array(pose, np.float64)
+            self._released.pop(gizmo, None)
+            self._driving = False
+
+    def release(self, gizmo: str) -> None:
+        """A gizmo was let go."""
+        with self._lock:
+            self._released[gizmo] = self._clock()
+
+    def begin(self, closed: frozenset[str]) -> None:
+        """An episode is to begin: nothing was touched yet, these grippers are closed."""
+        with self._lock:
+            self._targets, self._released, self._sliders = {}, {}, {}
+            self._closed, self._touched, self._driving = closed, False, False
+
+    def wish(self) -> Wish | None:
+        """The oldest event that was asked for, taken out."""
+        with self._lock:
+            return self._wishes.popleft() if self._wishes else None
+
+    def operator(self, poses: Mapping[str, Pose]) -> tuple[Operator, bool]:
+        """What is being done now, and whether anything was since the episode's start.
+
+        Args:
+            poses: Where the grippers are; one that reached its gizmo is no longer pulled.
+        """
+        now = self._clock()
+        with self._lock:
+            alive = [keys for keys, seen in self._held.values() if now - seen < HEARTBEAT]
+            keys = frozenset().union(*alive)
+            for gizmo, since in list(self._released.items()):
+                late = now - since > PULL_AFTER_RELEASE
+                if late or keys or arrived(poses[gizmo], self._targets[gizmo]):
+                    del self._released[gizmo], self._targets[gizmo]
+            self._touched |= bool(keys or self._targets)
+            operator = Operator(
+                keys=keys,
+                targets=dict(self._targets),
+                driving=self._driving,
+                closed=self._closed,
+                speed=self._speed,
+                sliders=dict(self._sliders),
+            )
+            return operator, self._touched
+
+    def _keys(self, page: int, value: Any) -> None:
+        if isinstance(value, list) and all(isinstance(key, str) for key in value):
+            self._held[page] = (frozenset(key.lower() for key in value), self._clock())
+
+    def _event(self, page: int, value: Any) -> None:
+        if isinstance(value, dict) and value.get("name") in set(Event):
+            episode = value.get("episode")
+            number = episode if isinstance(episode, int) else None
+            self._wishes.append(Wish(Event(value["name"]), number))
+
+    def _gripper(self, page: int, value: Any) -> None:
+        if isinstance(value, str):
+            self._closed = self._closed ^ {value}
+            self._touched = True
+
+    def _mode(self, page: int, value: Any) -> None:
+        if value in ("arm", "base", "other"):
+            self._driving = not self._driving if value == "other" else value == "base"
+            self._targets, self._released = {}, {}
+
+    def _pace(self, page: int, value: Any) -> None:
+        if isinstance(value, int | float):
+            self._speed = float(np.clip(value, MIN_SPEED, 1.0))
+
+    def _slider(self, page: int, value: Any) -> None:
+        if isinstance(value, dict) and isinstance(value.get("value"), int | float):
+            self._sliders[str(value.get("name"))] = float(value["value"])
+            self._touched = True
+
+    def _text(self, page: int, value: Any) -> None:
+        if isinstance(value, dict):
+            self.label = str(value.get("label", self.label))[:200]
+            self.note = str(value.get("note", self.note))[:2000]
+
+    def _view(self, page: int, value: Any) -> None:
+        self.view_asked = True
+
+    def _start(self, page: int, value: Any) -> None:
+        self._touched = True
+
+
+_TAKERS: Final[dict[str, Callable[[Inputs, int, Any], None]]] = {
+    "keys": Inputs._keys,
+    "event": Inputs._event,
+    "gripper": Inputs._gripper,
+    "mode": Inputs._mode,
+    "speed": Inputs._pace,
+    "slider": Inputs._slider,
+    "text": Inputs._text,
+    "view": Inputs._view,
+    "start": Inputs._start,
+}

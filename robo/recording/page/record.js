@@ -1,0 +1,243 @@
+"use strict";
+const $ = (id) => document.getElementById(id);
+const MOTION = new Set(["w", "a", "s", "d", "i", "j", "k", "l", "u", "o"]);
+const EVENTS = { arrowright: "keep", n: "keep", arrowleft: "again", r: "again", escape: "stop", q: "stop" };
+const HEARTBEAT_MS = 200;
+
+let channel = null;
+let setup = { grippers: [], keys: [], sliders: [], drives: false };
+let status = null;
+let finished = false;
+
+/* ---- channel ---- */
+function say(message) {
+  if (channel && channel.readyState === WebSocket.OPEN) channel.send(JSON.stringify(message));
+}
+function connect() {
+  const address = new URL("channel", location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  channel = new WebSocket(address);
+  channel.binaryType = "arraybuffer";
+  channel.onopen = () => { veil(""); release(); };
+  channel.onmessage = ({ data }) => {
+    if (typeof data !== "string") return showPicture(new Uint8Array(data));
+    const { kind, content } = JSON.parse(data);
+    ({ setup: showSetup, status: showStatus, episodes: showEpisodes, closed: showClosed })[kind]?.(content);
+  };
+  channel.onclose = () => {
+    if (finished) return;
+    veil("The connection is lost; trying again …");
+    setTimeout(connect, 1000);
+  };
+}
+function veil(text) {
+  $("veil").hidden = !text;
+  $("veil").firstElementChild.textContent = text;
+}
+function showClosed() {
+  finished = true;
+  veil("The session is over. Everything that was kept is on the disk; this page can be closed.");
+}
+
+/* ---- keys: held ones, hotkeys ---- */
+const held = new Map(); // physical key -> name
+function sendKeys() {
+  say({ keys: [...new Set(held.values())] });
+  for (const mark of document.querySelectorAll("#legend kbd"))
+    mark.classList.toggle("held", [...held.values()].includes(mark.textContent.toLowerCase()));
+}
+function release() {
+  held.clear();
+  sendKeys();
+}
+function onKeyDown(event) {
+  const typing = event.target.matches?.("input:not([type=range])");
+  const key = event.key.toLowerCase();
+  if (typing && (key === "escape" || key === "enter")) event.target.blur();
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (key === "tab") return;
+  if (key === " " && event.target.matches?.("button")) event.target.blur();
+  event.preventDefault();
+  event.stopImmediatePropagation(); // viser would move its camera
+  if (MOTION.has(key)) {
+    if (!held.has(event.code)) { held.set(event.code, key); sendKeys(); }
+    return;
+  }
+  if (event.repeat) return;
+  if (EVENTS[key]) say({ event: { name: EVENTS[key] } });
+  else if (key === " " || key === "g") setup.grippers.slice(0, 1).forEach((name) => say({ gripper: name }));
+  else if (key === "m" && setup.drives) say({ mode: "other" });
+  else if (key === "v") say({ view: true });
+  else if (key === "enter") say({ start: true });
+}
+function onKeyUp(event) {
+  if (held.delete(event.code)) sendKeys();
+  event.stopImmediatePropagation();
+}
+function listen(view) {
+  view.addEventListener("keydown", onKeyDown, true);
+  view.addEventListener("keyup", onKeyUp, true);
+  view.addEventListener("blur", () => setTimeout(() => document.hasFocus() || release(), 0));
+}
+listen(window);
+document.addEventListener("visibilitychange", release);
+setInterval(() => { if (held.size) sendKeys(); }, HEARTBEAT_MS);
+
+$("scene").addEventListener("load", () => listen($("scene").contentWindow));
+
+/* ---- controls ---- */
+for (const button of document.querySelectorAll("[data-event]"))
+  button.onclick = () => { say({ event: { name: button.dataset.event } }); button.blur(); };
+for (const button of document.querySelectorAll("[data-mode]"))
+  button.onclick = () => { say({ mode: button.dataset.mode }); button.blur(); };
+$("speed").oninput = () => say({ speed: Number($("speed").value) });
+$("speed").onchange = () => $("speed").blur();
+for (const name of ["label", "note"]) $(name).oninput = () => say({ text: { [name]: $(name).value } });
+
+function element(tag, options = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), options);
+  made.append(...children);
+  return made;
+}
+function showSetup(content) {
+  setup = content;
+  $("note").value = "";
+  $("mode").style.display = setup.drives ? "" : "none";
+  $("speedrow").style.display = setup.keys.length ? "" : "none";
+  $("labels").replaceChildren(...setup.labels.map((value) => element("option", { value })));
+  $("grippers").replaceChildren(...setup.grippers.map((name) => {
+    const button = element("button", { onclick: () => { say({ gripper: name }); button.blur(); } });
+    button.dataset.gripper = name;
+    return button;
+  }));
+  $("sliders").replaceChildren(...setup.sliders.map(({ name, low, high, start }) => {
+    const value = element("output", { textContent: start.toFixed(2) });
+    const input = element("input", { type: "range", min: low, max: high, step: (high - low) / 200, value: start });
+    input.oninput = () => {
+      value.textContent = Number(input.value).toFixed(2);
+      say({ slider: { name, value: Number(input.value) } });
+    };
+    return element("label", {}, name, input, value);
+  }));
+  showLegend();
+}
+let legendMode = null;
+function showLegend() {
+  const mode = status?.driving ? "base" : "arm";
+  legendMode = mode;
+  const rows = setup.keys.filter(([when]) => !when || when === mode);
+  $("legend").style.display = rows.length ? "" : "none";
+  $("legend").replaceChildren(...rows.flatMap(([, keys, meaning]) => [
+    element("span", {}, ...keys.split(" ").map((key) => element("kbd", { textContent: key }))),
+    element("span", { textContent: meaning }),
+  ]));
+}
+
+/* ---- status ---- */
+const HINTS = {
+  waiting: "Move the robot to begin: drag the gizmo, hold a key, or press Enter",
+  recording: "Recording",
+  over: "The episode has ended: keep it (→) or record it again (←)",
+  replaying: "Replay; → or ← ends it",
+};
+let message = "";
+function showStatus(now) {
+  const before = status;
+  status = now;
+  $("task").textContent = now.task;
+  $("progress").max = now.wanted || 1;
+  $("progress").value = now.kept;
+  $("count").textContent = `${now.kept} of ${now.wanted}`;
+  $("phase").textContent = now.phase === "recording" ? `● episode ${now.episode}` : now.phase;
+  $("phase").className = `pill ${now.phase}`;
+  $("hint").textContent = now.phase === "recording" && now.driving ? "Driving the base" : HINTS[now.phase];
+  const success = now.success === null ? "no rule" : now.success ? "✓ holds" : "not yet";
+  $("success").textContent = success;
+  $("success").className = now.success ? "good" : "";
+  $("time").textContent = `${now.seconds.toFixed(1)} s`;
+  $("frames").textContent = `${now.frames} frames`;
+  $("rate").textContent = now.rate ? `${now.rate.toFixed(1)} Hz` : "–";
+  $("fps").textContent = now.fps;
+  $("missed").textContent = now.missed;
+  $("missed").className = now.missed ? "bad" : "";
+  const replaying = now.phase === "replaying";
+  $("keep").firstChild.textContent = replaying ? "End replay " : "Keep, next ";
+  $("keep").disabled = !replaying && !now.frames;
+  $("again").disabled = replaying || !now.frames;
+  $("skip").disabled = replaying;
+  for (const button of document.querySelectorAll("[data-mode]"))
+    button.classList.toggle("on", (button.dataset.mode === "base") === now.driving);
+  for (const button of document.querySelectorAll("[data-gripper]")) {
+    const closed = now.closed.includes(button.dataset.gripper);
+    const only = setup.grippers.length < 2;
+    button.textContent = `${only ? "Gripper" : button.dataset.gripper} ${closed ? "closed" : "open"} `;
+    if (button.dataset.gripper === setup.grippers[0]) button.append(element("kbd", { textContent: "Space" }));
+  }
+  if (document.activeElement !== $("speed")) $("speed").value = now.speed;
+  if ((now.driving ? "base" : "arm") !== legendMode) showLegend();
+  if (now.message !== message) toast((message = now.message));
+  if (before?.episode !== now.episode || before?.phase !== now.phase) markShown();
+}
+let toastTimer = 0;
+function toast(text) {
+  if (!text) return;
+  $("toast").textContent = text;
+  $("toast").classList.add("on");
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => $("toast").classList.remove("on"), 2500);
+}
+
+/* ---- cameras ---- */
+async function showPicture(bytes) {
+  const name = new TextDecoder().decode(bytes.subarray(1, 1 + bytes[0]));
+  const picture = await createImageBitmap(new Blob([bytes.subarray(1 + bytes[0])], { type: "image/jpeg" }));
+  let canvas = document.querySelector(`canvas[data-camera="${CSS.escape(name)}"]`);
+  if (!canvas) {
+    canvas = element("canvas");
+    canvas.dataset.camera = name;
+    $("cameras").append(element("figure", {}, canvas, element("figcaption", { textContent: name })));
+  }
+  if (canvas.width !== picture.width || canvas.height !== picture.height) {
+    canvas.width = picture.width;
+    canvas.height = picture.height;
+    canvas.style.aspectRatio = `${picture.width} / ${picture.height}`;
+  }
+  canvas.getContext("2d").drawImage(picture, 0, 0);
+  picture.close();
+}
+
+/* ---- recorded episodes, the newest first ---- */
+const rows = new Map();
+function showEpisodes(episodes) {
+  const newest = [...episodes].reverse();
+  $("total").textContent = episodes.length || "";
+  $("episodes").replaceChildren(...newest.map(rowOf));
+  markShown();
+}
+function rowOf(episode) {
+  const text = JSON.stringify(episode);
+  const old = rows.get(episode.index);
+  if (old?.text === text) return old.row;
+  const mark = episode.success === null ? "" : episode.success ? "✓" : "✗";
+  const missed = episode.missed ? ` · ${episode.missed} missed` : "";
+  const ask = (name) => () => { say({ event: { name, episode: episode.index } }); document.activeElement.blur(); };
+  const row = element("li", { className: episode.discarded ? "discarded" : "" },
+    episode.picture
+      ? element("img", { src: `pictures/${episode.index}.jpg?${episode.frames}`, alt: "" })
+      : element("span", { className: "blank" }),
+    element("div", { className: "what", title: episode.task },
+      element("b", { textContent: `${episode.index} ` }),
+      element("span", { textContent: mark, className: episode.success ? "good" : "bad" }), ` ${episode.task}`,
+      element("br"), element("small", { textContent: `${episode.seconds.toFixed(1)} s${missed}` })),
+    element("div", { className: "acts" },
+      element("button", { textContent: "▶", title: "replay", onclick: ask("replay") }),
+      element("button", { textContent: episode.discarded ? "↺" : "✕", title: episode.discarded ? "put back" : "discard", onclick: ask("discard") })));
+  row.dataset.index = episode.index;
+  rows.set(episode.index, { text, row });
+  return row;
+}
+function markShown() {
+  for (const row of $("episodes").children)
+    row.classList.toggle("shown", status?.phase === "replaying" && Number(row.dataset.index) === status.episode);
+}
+connect();
