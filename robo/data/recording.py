@@ -23,7 +23,7 @@ from robo.data.video_encoding import VideoEncoder
 
 SYNC_SECONDS = 1.0
 """A power cut loses at most this much of the open episode."""
-BACKLOG_SECONDS = 0.5
+BACKLOG_SECONDS = 1.0
 """`kill -9` loses at most this much; a caller faster than the encoder waits."""
 
 
