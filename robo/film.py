@@ -35,7 +35,7 @@ class Film:
 
     def shoot(self, env: KitchenEnv) -> None:
         """Append a frame of the environment as it is now."""
-        room = self._room.render(env.scene.model, env.data, "overview")
+        room = self._room.render(env.scene.model, env.data, "follow")
         wrist = self._wrist.render(env.scene.model, env.data, "wrist")
         frame = with_caption(with_inset(room, wrist), self.title, self.line)
         self._writer.add(np.ascontiguousarray(frame))

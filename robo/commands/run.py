@@ -44,6 +44,7 @@ class Run:
     def execute(self) -> int:
         """Run the command; 0 when the planner reached `done` and its last skill succeeded."""
         from envs.kitchen.start import DEFAULT_START
+        from robo.graphics import check_graphics
         from robo.planning import checked_instruction
         from robo.results import make_folder
         from robo.scenario import load_scene
@@ -52,6 +53,7 @@ class Run:
         instruction = checked_instruction(self.instruction)
         start = DEFAULT_START if self.scene is None else load_scene(self.scene)
         make_folder(self.out)
+        check_graphics()
         return self._run(instruction, start, began)
 
     def _run(self, instruction: str, start: "StartState", began: float) -> int:

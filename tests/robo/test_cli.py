@@ -74,6 +74,13 @@ def test_a_broken_scenario_line_is_refused_with_its_number(tmp_path: Path) -> No
     assert_refused(robo("scenarios", str(path), "--out", str(tmp_path / "out")), "line 2")
 
 
+def test_graphics_that_are_not_there_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUJOCO_GL", "moon")
+    assert_refused(robo("run", "eat", "--out", str(tmp_path)), "MUJOCO_GL=moon")
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert_refused(robo("run", "eat", "--out", str(tmp_path / "file" / "out")), "cannot make")
