@@ -15,7 +15,7 @@ from robo.data.lerobot_reader import Dataset
 from robo.data.video_decoding import VideoFile
 from robo.recording.device import RecordedEpisode
 
-THUMBNAIL = 64
+THUMBNAIL = 160
 """The longer side of a thumbnail at most, pixels."""
 
 PICTURES = 30

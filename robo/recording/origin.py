@@ -1,6 +1,5 @@
 """How an episode was made: what `robo replay` needs to make it again."""
 
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +12,6 @@ from robo.data.episodes import EpisodeInfo
 from robo.results import git_commit
 
 PACKAGES = ("mujoco", "gymnasium", "mink", "numpy")
-
-START = "start"
-"""Where an episode's versions hold its start, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +39,11 @@ class Origin:
             "options": dict(self.options),
             "draw": dict(self.draw),
         }
-        text = json.dumps(start, sort_keys=True, ensure_ascii=False)
         return EpisodeInfo(
             seed=self.seed,
             environment=self.environment,
-            versions={**_versions(), START: text},
+            start=start,
+            versions=_versions(),
             device=device,
             success_rule_version=rule_version,
             git_commit=_commit(),
@@ -56,13 +52,12 @@ class Origin:
     @staticmethod
     def of(info: EpisodeInfo) -> "Origin":
         """What `info` has kept; of sets by others only the seed and the environment, if those."""
-        start = json.loads(info.versions.get(START, "{}"))
         return Origin(
             environment=info.environment,
-            arguments=start.get("arguments", {}),
+            arguments=info.start.get("arguments", {}),
             seed=info.seed,
-            options=start.get("options", {}),
-            draw=start.get("draw", {}),
+            options=info.start.get("options", {}),
+            draw=info.start.get("draw", {}),
         )
 
 
