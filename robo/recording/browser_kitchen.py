@@ -34,9 +34,9 @@ KEYS: Final = (
     ("", "M", "arm or base"),
     ("", "V", "view"),
 )
-CAMERA: Final = np.array([-1.5, 0.8, 2.15])
-"""Behind the robot's left shoulder, base frame (m)."""
-TARGET: Final = np.array([0.75, 0.0, 0.75])
+CAMERA: Final = np.array([-0.95, -0.95, 1.95])
+"""Behind the robot's right shoulder, base frame (m); its mast is on the left."""
+TARGET: Final = np.array([0.65, 0.05, 0.75])
 
 
 class KitchenControls:

@@ -20,7 +20,10 @@ UNSET_RGBA: Final = np.array([0.5, 0.5, 0.5, 1.0], np.float32)
 trimesh: Any = typeless_trimesh
 """It has annotations on half of its functions."""
 
+GAMMA: Final = 2.2
+
 _TYPE = mujoco.mjtGeom
+_FLAT = mujoco.mjtTexture.mjTEXTURE_2D
 _LAYER = int(mujoco.mjtTextureRole.mjTEXROLE_RGB)
 
 # Corners of a face in the order of its texture, seen from outside: right, up.
@@ -37,15 +40,31 @@ _FACES: Final = (
 def body_model(model: mujoco.MjModel, body: int) -> bytes | None:
     """The body's visible geoms in its own frame as binary glTF (m), or None without any."""
     scene = trimesh.Scene()
+    plain: dict[tuple[int, ...], list[Any]] = {}
     first = int(model.body_geomadr[body])
     for geom in range(first, first + int(model.body_geomnum[body])):
-        mesh = _geom_mesh(model, geom)
-        if mesh is not None:
-            pose = np.eye(4)
-            pose[:3, :3] = _rotation(model.geom_quat[geom])
-            pose[:3, 3] = model.geom_pos[geom]
-            mesh.apply_transform(pose)
-            scene.add_geometry(mesh)
+        colour = _colour(model, geom)
+        mesh, uv = _shape(model, geom)
+        if mesh is None or colour[3] == 0 or model.geom_group[geom] not in SHOWN_GROUPS:
+            continue
+        pose = np.eye(4)
+        pose[:3, :3] = _rotation(model.geom_quat[geom])
+        pose[:3, 3] = model.geom_pos[geom]
+        mesh.apply_transform(pose)
+        texture = _texture(model, geom)
+        if texture is None or uv is None:
+            plain.setdefault(colour, []).append(mesh)
+            continue
+        if model.geom_type[geom] != _TYPE.mjGEOM_MESH:
+            uv = uv * model.mat_texrepeat[model.geom_matid[geom]]
+        mesh.visual = trimesh.visual.TextureVisuals(
+            uv=uv, material=_material(colour, _image(model, texture))
+        )
+        scene.add_geometry(mesh)
+    for colour, meshes in plain.items():  # one mesh a colour: what costs is their number
+        mesh = trimesh.util.concatenate(meshes)
+        mesh.visual = trimesh.visual.TextureVisuals(material=_material(colour, None))
+        scene.add_geometry(mesh)
     if not scene.geometry:
         return None
     exported = scene.export(file_type="glb")
@@ -62,29 +81,31 @@ def look(model: mujoco.MjModel) -> bytes:
     return b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
 
 
-def _geom_mesh(model: mujoco.MjModel, geom: int) -> Any:
+def _colour(model: mujoco.MjModel, geom: int) -> tuple[int, ...]:
+    """Red, green, blue, alpha, 0 to 255; glTF wants light, MuJoCo gives what a screen shows."""
     material = int(model.geom_matid[geom])
-    colour = model.geom_rgba[geom]
-    if material >= 0 and np.array_equal(colour, UNSET_RGBA):
-        colour = model.mat_rgba[material]
-    if model.geom_group[geom] not in SHOWN_GROUPS or colour[3] <= 0.01:
-        return None
+    rgba = np.asarray(model.geom_rgba[geom], np.float64)
+    if material >= 0 and np.array_equal(rgba, UNSET_RGBA):
+        rgba = np.asarray(model.mat_rgba[material], np.float64)
+    rgba = np.clip(rgba, 0, 1)
+    rgba[:3] **= GAMMA
+    return tuple(int(value) for value in np.rint(rgba * 255))
+
+
+def _texture(model: mujoco.MjModel, geom: int) -> int | None:
+    material = int(model.geom_matid[geom])
     texture = int(model.mat_texid[material, _LAYER]) if material >= 0 else -1
-    mesh, uv = _shape(model, geom)
-    if mesh is None:
-        return None
-    pbr = trimesh.visual.material.PBRMaterial(
-        baseColorFactor=(np.clip(colour, 0, 1) * 255).astype(np.uint8),
+    return texture if texture >= 0 and model.tex_type[texture] == _FLAT else None
+
+
+def _material(colour: tuple[int, ...], image: Image.Image | None) -> Any:
+    return trimesh.visual.material.PBRMaterial(
+        baseColorFactor=np.array(colour, np.uint8),
+        baseColorTexture=image,
         metallicFactor=0.0,
-        roughnessFactor=0.85,
-        alphaMode="BLEND" if colour[3] < 0.99 else "OPAQUE",
+        roughnessFactor=0.9,
+        alphaMode="OPAQUE" if colour[3] > 250 else "BLEND",
     )
-    if texture >= 0 and uv is not None:
-        pbr.baseColorTexture = _image(model, texture)
-        repeat = model.mat_texrepeat[material] if model.geom_type[geom] != _TYPE.mjGEOM_MESH else 1
-        uv = uv * repeat
-    mesh.visual = trimesh.visual.TextureVisuals(uv=uv, material=pbr)
-    return mesh
 
 
 def _shape(model: mujoco.MjModel, geom: int) -> tuple[Any, NDArray[np.float64] | None]:

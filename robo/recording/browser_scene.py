@@ -55,7 +55,7 @@ class SceneMirror:
         scene.configure_default_lights(enabled=False)
         scene.configure_environment_map(None)
         scene.add_light_hemisphere(
-            "/light/sky", sky_color=(255, 250, 240), ground_color=(150, 140, 130), intensity=2.2
+            "/light/sky", sky_color=(255, 250, 240), ground_color=(150, 140, 130), intensity=2.7
         )
         scene.add_light_directional(
             "/light/sun", color=(255, 244, 225), intensity=1.6, position=(1.5, -2.0, 4.0)

@@ -211,7 +211,8 @@ def _viser_answer(
     answer = process_request(connection, replace(request, headers=plain))
     if answer is None or request.path != "/" or answer.status_code != http.HTTPStatus.OK:
         return answer
-    return response(answer.body.replace(b"<head>", b"<head>" + IN_VISER, 1), MIME["html"])
+    page = bytes(answer.body).replace(b"<head>", b"<head>" + IN_VISER, 1)
+    return response(page, MIME["html"])
 
 
 def page_file(name: str) -> bytes | None:
