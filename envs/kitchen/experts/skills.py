@@ -9,13 +9,19 @@ from typing import Final
 import numpy as np
 
 from envs.kitchen import layout, robot, rules
-from envs.kitchen.experts.grasp import Grasp, half_height, plan_grasp
+from envs.kitchen.experts.grasp import TIP, Grasp, half_height, plan_grasp, wall_clearance
 from envs.kitchen.experts.pilot import GiveUpError, Motion, Pilot, rotation_matrix
 from envs.kitchen.experts.placing import free_spot
 from envs.kitchen.vocabulary import DRAWERS
 
 HOVER: Final[float] = 0.20
 """The gripper comes and goes this far above a surface (m): above everything that stands there."""
+
+CRAMPED: Final[float] = -0.010
+"""With less clearance than this (m) a flat thing is first dragged away from what is in the way."""
+
+DRAG: Final[float] = 0.06
+"""How far it is dragged (m)."""
 
 TRIES: Final[int] = 3
 """How often a thing is grasped for before the expert gives up."""
@@ -58,6 +64,9 @@ def pick_up(pilot: Pilot, instance: int) -> Motion:
         if grasp is None:
             raise GiveUpError("too wide to grasp")
         tried.append(grasp)
+        if grasp.clearance < CRAMPED and len(tried) < TRIES and _is_flat(pilot, instance):
+            yield from _drag_inward(pilot, instance, place)
+            continue
         yield from _take(pilot, place, grasp)
         if _between_fingers(pilot, instance):
             yield from pilot.tuck()
@@ -123,6 +132,40 @@ def _take(pilot: Pilot, place: str, grasp: Grasp) -> Motion:
     yield from pilot.reach((x, y, z), grasp.yaw, 0.004)
     yield from pilot.grip(0.0)
     yield from pilot.reach((x, y, above), grasp.yaw, 0.03)
+
+
+def _is_flat(pilot: Pilot, instance: int) -> bool:
+    """Whether a thing lies so low and steady that it can be dragged from above."""
+    kind, thing = pilot.scene.kinds[instance], pilot.state.objects[instance]
+    return not kind.round and half_height(kind, rotation_matrix(thing.quaternion)) < 0.03
+
+
+def _drag_inward(pilot: Pilot, instance: int, place: str) -> Motion:
+    """Press on a thing beside a wall with the closed fingers and drag it away from there."""
+    thing = pilot.state.objects[instance]
+    middle = np.array(layout.surface(place, pilot.state.drawers.get(place, 0.0)).extent.centre)
+    x, y = thing.position[:2]
+    top = thing.position[2] + half_height(
+        pilot.scene.kinds[instance], rotation_matrix(thing.quaternion)
+    )
+    way = middle - (x, y)
+    inward = way / max(float(np.linalg.norm(way)), 1e-6)
+    way = inward * min(DRAG, float(np.linalg.norm(way)))
+    x, y = (x, y) + 0.008 * inward
+    heading = float(pilot.state.base[2])
+    point = np.array([x, y, top])
+    # The hand is wide across: it has to stand along the wall.
+    yaw = max(
+        heading + np.linspace(-np.pi / 2, np.pi / 2, 9),
+        key=lambda angle: wall_clearance(Grasp(point, angle, 0.0, 0.0, 0.0), place, pilot.state),
+    )
+    yield from pilot.grip(0.0, steps=3)
+    yield from pilot.reach((x, y, layout.SURFACES[place].height + HOVER), yaw, 0.015)
+    yield from pilot.reach((x, y, top + TIP - 0.004), yaw, 0.004, speed=0.3, patience=3)
+    yield from pilot.reach((x + way[0], y + way[1], top + TIP - 0.006), yaw, 0.012, speed=0.2)
+    gx, gy, _ = pilot.state.gripper_position
+    yield from pilot.reach((gx, gy, layout.SURFACES[place].height + HOVER), yaw, 0.05)
+    yield from pilot.wait(2)
 
 
 def _between_fingers(pilot: Pilot, instance: int) -> bool:
