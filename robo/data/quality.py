@@ -5,6 +5,7 @@ Thresholds are relative to the set, because units and rates differ from robot to
 
 import hashlib
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ SHORT_SECONDS = 0.5
 LATE = 1.5
 """A frame is late from this many periods after the one before it."""
 FROZEN_SECONDS = 1.0
+MOVED = 0.25
+"""The share of its range that an element of the state goes through when the robot "moves"; less may
+well be out of a camera's sight."""
 IDLE_SECONDS = 3.0
 CLIPPED_SHARE = 0.2
 JUMP_SPREADS = 10.0
@@ -27,9 +31,9 @@ JUMP_SPREADS = 10.0
 JUMP_RANGE = 0.4
 """... and this share of the element's range."""
 _TURN = 2 * np.pi
-_BLOCK = 4
+_BLOCKS = 24
 _CHANGED = 3.0
-"""Levels of 255 by which the mean of some 4 x 4 pixels must change for an image to be a new one."""
+"""Levels of 255 by which the mean of some square of an image must change for it to be a new one."""
 
 
 class _Usual(NamedTuple):
@@ -87,23 +91,21 @@ class Screens:
         stride = 2 * max(1, round(self._dataset.fps / 8))
         frames = range(episode.start, episode.stop, stride)
         images = FrameStore(self._dataset, camera)
-        before = None
-        still, longest, begin = 0, 0, 0
-        dark = 0
-        for place, frame in enumerate(frames):
-            blocks = _blocks(images.images(np.array([frame]))[0])
-            dark += bool(blocks.max() < 8)
-            same = before is not None and bool(np.abs(blocks - before).max() < _CHANGED)
-            moved = place > 0 and self._moved(frames[place - 1], frame)
-            still = still + 1 if same and moved else 0
-            if still > longest:
-                longest, begin = still, place - still
-            before = blocks
-        seconds = longest * stride / self._dataset.fps
-        if seconds >= FROZEN_SECONDS:
+        blocks = [_blocks(images.images(np.array([frame]))[0]) for frame in frames]
+        same = [np.abs(now - then).max() < _CHANGED for then, now in pairwise(blocks)]
+        stills = [
+            (length, begin)
+            for length, begin in _runs(np.array(same, bool))
+            if length * stride >= FROZEN_SECONDS * self._dataset.fps
+            and self._moved(frames[begin], frames[begin + length])
+        ]
+        if stills:
+            length, begin = max(stills)
+            seconds = length * stride / self._dataset.fps
             message = f"the image stands still for {seconds:.1f} s from frame {begin * stride} on "
             message += "while the robot moves"
             yield warning("frozen camera", message, episode.index, camera, penalty=0.5)
+        dark = sum(bool(block.max() < 8) for block in blocks)
         if dark == len(frames):
             yield warning("dark camera", "all images are black", episode.index, camera, penalty=0.5)
 
@@ -113,9 +115,10 @@ class Screens:
         values = self._dataset.column(key).astype(float)
         return values.reshape(len(values), -1)
 
-    def _moved(self, before: int, after: int) -> bool:
-        steps = np.abs(np.diff(self._state[before : after + 1], axis=0)).sum(0)
-        return bool((steps > 0.02 * self._spread)[self._spread > 0].any())
+    def _moved(self, first: int, last: int) -> bool:
+        """Whether some element of the state goes through much of its range from here to there."""
+        way = np.ptp(self._state[first : last + 1], axis=0)
+        return bool((way > MOVED * self._spread)[self._spread > 0].any())
 
     def _late(self, episode: Episode) -> Iterator[Finding]:
         if CAPTURE_TIME not in self._dataset.features or episode.length < 2:
@@ -189,7 +192,7 @@ class Screens:
         rows = slice(episode.start, episode.stop)
         same = (np.diff(self._action[rows], axis=0) == 0).all(1)
         still = (np.abs(np.diff(self._state[rows], axis=0)) <= 1e-3 * self._spread).all(1)
-        longest, begin = _longest(same & still)
+        longest, begin = max(_runs(same & still), default=(0, 0))
         seconds = longest / self._dataset.fps
         if seconds >= IDLE_SECONDS:
             message = f"nothing happens for {seconds:.1f} s from frame {begin} on"
@@ -245,20 +248,18 @@ def _graded(table: np.ndarray) -> np.ndarray:
     return np.array([len(np.unique(column[:10_000])) > 8 for column in table.T], bool)
 
 
-def _longest(flags: np.ndarray) -> tuple[int, int]:
-    """Length and start of the longest run of true."""
+def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Length and start of every run of true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    if not len(edges):
-        return 0, 0
-    lengths = edges[1::2] - edges[::2]
-    return int(lengths.max()), int(edges[::2][lengths.argmax()])
+    return [(int(end - begin), int(begin)) for begin, end in edges.reshape(-1, 2)]
 
 
 def _blocks(image: np.ndarray) -> np.ndarray:
-    """Means of 4 x 4 pixels, grey."""
-    height, width = (side - side % _BLOCK for side in image.shape[:2])
-    grey = image[:height, :width].mean(2)
-    return np.asarray(grey.reshape(height // _BLOCK, _BLOCK, -1, _BLOCK).mean((1, 3)))
+    """Means of squares, grey: 24 along the shorter side."""
+    block = max(1, min(image.shape[:2]) // _BLOCKS)
+    height, width = (side - side % block for side in image.shape[:2])
+    grey = image[:height, :width].mean(2, dtype=np.float32)
+    return np.asarray(grey.reshape(height // block, block, -1, block).mean((1, 3)))
 
 
 def _word(success: bool) -> str:

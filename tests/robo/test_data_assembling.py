@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robo.data.assembling import assemble, merge_sets, split_by_share
@@ -75,6 +75,7 @@ def test_chosen_episodes_come_in_the_chosen_order(dataset: Dataset, tmp_path: Pa
 
 
 @given(parts=st.lists(st.floats(0.2, 1.0), min_size=1, max_size=3), seed=st.integers(0, 2**31))
+@settings(deadline=None)
 def test_random_parts_share_no_episode(dataset: Dataset, parts: list[float], seed: int) -> None:
     total = sum(parts)
     shares = {str(k): part / total for k, part in enumerate(parts)}
