@@ -1,0 +1,70 @@
+"""Make the pictures of the documentation: the objects, and a strip of frames of a demo.
+
+    make demo && python docs/make_images.py runs/demo
+"""
+
+import sys
+from pathlib import Path
+
+import av
+import cv2
+import mujoco
+import numpy as np
+
+from envs.kitchen.rendering import VIDEO, CameraRenderer
+from envs.kitchen.scene import build_scene, place_objects
+from envs.kitchen.start import StartState
+from envs.kitchen.vocabulary import OBJECTS
+
+IMAGES = Path(__file__).parent / "images"
+TILE = 192
+COLUMNS = 7
+
+
+def object_sheet() -> np.ndarray:
+    """Every object on the table from close by, with its name."""
+    renderer = CameraRenderer(TILE, TILE, VIDEO)
+    tiles = []
+    for name in OBJECTS:
+        start = StartState(robot="user", objects=((name, "far counter"),))
+        scene = build_scene(start)
+        data = mujoco.MjData(scene.model)
+        place_objects(scene, data, start, np.random.default_rng(0))
+        camera = mujoco.MjvCamera()
+        camera.lookat[:] = data.xpos[scene.object_bodies[0]]
+        camera.distance, camera.azimuth, camera.elevation = 0.38, 120.0, -40.0
+        tile = renderer.render(scene.model, data, camera).copy()
+        for shift, colour in ((1, (0, 0, 0)), (0, (255, 255, 255))):
+            at = (6 + shift, 18 + shift)
+            cv2.putText(tile, name, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+        tiles.append(tile)
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS)
+    rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
+    return np.vstack(rows)
+
+
+def strip(film: Path, moments: tuple[float, ...] = (0.27, 0.42, 0.7, 0.93)) -> np.ndarray:
+    """Frames of a film side by side, at shares of its length, in two rows."""
+    with av.open(str(film)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    chosen = [frames[int(share * (len(frames) - 1))] for share in moments]
+    half = len(chosen) // 2
+    return np.vstack([np.hstack(chosen[:half]), np.hstack(chosen[half:])])
+
+
+def save(name: str, image: np.ndarray) -> None:
+    """Write an RGB image."""
+    cv2.imwrite(str(IMAGES / name), image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+def main() -> None:
+    """Make all pictures from a demo's folder."""
+    demo = Path(sys.argv[1])
+    IMAGES.mkdir(exist_ok=True)
+    save("objects.png", object_sheet())
+    save("demo.png", cv2.resize(strip(demo / "episode.mp4"), None, fx=0.75, fy=0.75))
+    (IMAGES / "scores.png").write_bytes((demo / "scores.png").read_bytes())
+
+
+if __name__ == "__main__":
+    main()
