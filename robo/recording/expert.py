@@ -41,6 +41,8 @@ class ExpertDevice:
 
     Args:
         noise: Standard deviation of what is added to each motion, as a share of its size.
+        keep_failures: Whether episodes that failed are kept too; the rule marks them.
+        note: Kept with every episode.
 
     Attributes:
         failure: Why the last episode failed, in a few words; None when it succeeded.
@@ -49,8 +51,10 @@ class ExpertDevice:
     name = "expert"
     paced = False
 
-    def __init__(self, noise: float = 0.0) -> None:
+    def __init__(self, noise: float = 0.0, *, keep_failures: bool = False, note: str = "") -> None:
         self.noise = noise
+        self.keep_failures = keep_failures
+        self.note = note
         self.failure: str | None = None
 
     def open(self, env: "gymnasium.Env[Any, Any]") -> str:
@@ -80,9 +84,10 @@ class ExpertDevice:
         if self.failure is None and self._expert is None and self._left:
             self._begin_skill(self._left[0])
         if self.failure is not None:
-            return Command(event=Event.SKIP)
+            kept = self.keep_failures and tick.status.frames
+            return Command(event=Event.KEEP if kept else Event.SKIP, note=self.note)
         if self._expert is None:
-            return Command(event=Event.KEEP)
+            return Command(event=Event.KEEP, note=self.note)
         wanted = self._expert.act(self._env.kitchen_state)
         self._steps += 1
         self._waited += self._expert.finished

@@ -16,6 +16,7 @@ from robo.recording.device import (
     EpisodeStart,
     Event,
     Phase,
+    RecordedEpisode,
     Status,
     Tick,
 )
@@ -62,6 +63,7 @@ class Session:
         on_episode: Called after every kept episode.
         on_open: Called with what the device wants the person to know.
         seconds: An episode is over after so much; None: when the device says so.
+        note: Kept with every episode, before the device's own.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Session:
         on_episode: Callable[[Episode], None] | None = None,
         on_open: Callable[[str], None] | None = None,
         seconds: float | None = None,
+        note: str = "",
     ) -> None:
         self.recorder = recorder
         self.device = device
@@ -81,12 +84,14 @@ class Session:
         self._on_episode = on_episode
         self._on_open = on_open
         self._limit = None if seconds is None else max(1, round(seconds * recorder.fps))
+        self._note = note
         self._pacer = Pacer(recorder.fps)
-        self._discarded = read_discarded(recorder.root)
-        self._episodes = recorded_episodes(recorder.root, self._discarded)
-        self._ours = {e.index for e in recorder.writer.episodes if self._is_ours(e)}
+        self._discarded: frozenset[int] = frozenset()
+        self._episodes: tuple[RecordedEpisode, ...] = ()
+        self._ours: set[int] = set()
         self._message = ""
         self._replay: _Replay | None = None
+        self._fresh: tuple[Observation, dict[str, Any]] | None = None
         self._words = recorder.task.text
         self._first = 0.0
 
@@ -102,19 +107,41 @@ class Session:
             UserError: The device cannot work here.
             DatasetWriteError: The disk refused.
         """
+        root, finished = self.recorder.root, self.recorder.writer.episodes
         try:
+            self._discarded = read_discarded(root)
+            self._episodes = recorded_episodes(root, self._discarded)
+            self._ours = {episode.index for episode in finished if self._is_ours(episode)}
             if self.kept < self.wanted:
                 self._run()
         finally:
             self.device.close()
             self.recorder.close()
-        self.summary.discarded = discard(self.recorder.root)
+        self.summary.discarded = discard(root)
         return self.summary
+
+    def record(self, number: int) -> Episode | None:
+        """Record one draw of the task with a device that keeps or skips it by itself.
+
+        The recorder and the device stay open.
+
+        Returns:
+            The episode, or None where the device skipped it.
+        """
+        finished = self.recorder.writer.episodes
+        before = len(finished)
+        start = self.recorder.task.start(number)
+        self._fresh = self.recorder.reset(start=start)
+        self.device.open(self.recorder.env.unwrapped)
+        event = self._episode(start)
+        while event is Event.AGAIN:
+            event = self._episode(start)
+        return finished[-1] if len(finished) > before else None
 
     def _run(self) -> None:
         number = self._first_number()
         start = self.recorder.task.start(number)
-        self.recorder.reset(start=start)
+        self._fresh = self.recorder.reset(start=start)
         said = self.device.open(self.recorder.env.unwrapped)
         if self._on_open is not None:
             self._on_open(said)
@@ -171,9 +198,12 @@ class Session:
     def _begin(self, start: Start) -> tuple[Observation, Mapping[str, Any]]:
         if self._replay is not None:
             origin = self._replay.sent.origin
+            self._fresh = None
             shown = Start(self._replay.task, origin.seed or 0, origin.options)
             observation, info = self.recorder.reset(start=shown)
             start = shown
+        elif self._fresh is not None:
+            (observation, info), self._fresh = self._fresh, None
         else:
             observation, info = self.recorder.reset(start=start)
         self._pacer.reset()
@@ -228,8 +258,9 @@ class Session:
     def _keep(self, note: str) -> None:
         frames, missed = self.recorder.frames, self._pacer.missed
         picture = thumbnail_of(self.recorder.observation)
+        words = "; ".join(text for text in (self._note, note) if text)
         # Where no rule says so, a person who keeps an episode does.
-        episode = self.recorder.keep(note, success=self.device.paced)
+        episode = self.recorder.keep(words, success=self.device.paced)
         shown = recorded_episode(episode, self.recorder.fps, picture, missed=missed)
         self._episodes = (*self._episodes, shown)
         self._ours.add(episode.index)

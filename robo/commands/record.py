@@ -1,0 +1,235 @@
+"""`robo record`: demonstrations from a person or a script into a dataset."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from robo.recording.device import Device
+    from robo.recording.expert_episodes import ExpertReport
+    from robo.recording.session import Summary
+
+FAMILIES = ("find", "go to", "pick up", "put down", "bring it to you", "open", "close")
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Record demonstrations into a dataset; run it again to go on where it ended.
+
+    A finished episode is on the disk before the next one begins. What was cut off comes back with
+    the next recording, or with `robo data repair`.
+    """
+
+    task: str
+    """What to do, in words. Skills have rules and random starts in the kitchen: "pick up the apple",
+    several with commas between, a family such as "pick up", or "all"."""
+
+    dataset: Path
+    """The set's folder; it is made when there is none."""
+
+    env: str = "robo/Kitchen-v1"
+    """The gymnasium id, or "module:id"."""
+
+    device: Literal["browser", "keyboard", "gamepad", "expert"] = "browser"
+    """What acts."""
+
+    episodes: int = 50
+    """How many episodes of the task the set is to hold in the end; of each family with "all"."""
+
+    seed: int = 0
+    """Seed of everything that is drawn: starts, randomisation, noise."""
+
+    workers: int = 2
+    """Processes of the expert; what is recorded does not depend on it."""
+
+    noise: float = 0.2
+    """Noise in what the expert sends, as a share of each motion; its own action is the label."""
+
+    keep_failures: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Record the expert's failed episodes too."""
+
+    scene: Path | None = None
+    """JSON file that says where everything is; drawn from the seed when left out."""
+
+    randomization: tuple[str, ...] = ()
+    """Names of what the environment draws anew in every episode."""
+
+    image_size: int | None = None
+    """Pixels each way of every camera, 0 for none; 96 when left out."""
+
+    fps: int | None = None
+    """Actions and frames a second; the environment's own rate when left out."""
+
+    max_seconds: float | None = None
+    """An episode is over after so long."""
+
+    note: str = ""
+    """Kept with every episode: who recorded, what was special."""
+
+    def execute(self) -> int:
+        """Run the command; 1 when fewer episodes than asked for are there."""
+        from rich.console import Console
+
+        from robo.data.errors import DatasetError
+        from robo.errors import UserError, user_errors
+
+        if self.episodes < 1 or self.workers < 1 or self.noise < 0:
+            raise UserError("--episodes and --workers must be 1 or more, --noise 0 or more")
+        console = Console(stderr=True, highlight=False)
+        try:
+            with user_errors(DatasetError):
+                return self._experts(console) if self.device == "expert" else self._person(console)
+        except OSError as error:
+            raise UserError(f"{self.dataset}: {error.strerror}") from error
+
+    def _experts(self, console: "Console") -> int:
+        from robo.errors import UserError
+        from robo.progress import progress_bar
+        from robo.recording.environments import is_kitchen
+        from robo.recording.expert_episodes import ExpertSettings, record_experts
+        from robo.recording.kitchen import chain_of
+
+        tasks = FAMILIES if self.task == ALL else (self.task.strip(),)
+        if not is_kitchen(self.env):
+            raise UserError(f'there is no expert for the env "{self.env}"')
+        if any(chain_of(task) is None for task in tasks):
+            raise UserError(
+                f'the expert does not know "{self.task}"; give skills such as "pick up the apple", '
+                f'several with commas between, one of {", ".join(FAMILIES)}, or "all"'
+            )
+        if self.scene is not None or self.max_seconds is not None or self.fps is not None:
+            raise UserError(
+                "the expert draws its starts, ends by itself and acts at its own rate; "
+                "leave out --scene, --max-seconds and --fps"
+            )
+        settings = ExpertSettings(
+            self.env,
+            self.seed,
+            self.noise,
+            self.randomization,
+            self.image_size,
+            self.keep_failures,
+            self.note,
+        )
+        with progress_bar("episodes", total=self.episodes * len(tasks)) as advance:
+            report = record_experts(
+                self.dataset,
+                tasks,
+                self.episodes,
+                settings,
+                self.workers,
+                on_result=lambda result: advance() if result.success else None,
+            )
+        _say_report(console, report)
+        return _say_set(console, self.dataset)
+
+    def _person(self, console: "Console") -> int:
+        import signal
+        import sys
+
+        from robo.errors import UserError
+        from robo.recording.discarding import discard
+        from robo.recording.environments import make_environment, make_task
+        from robo.recording.recorder import Recorder
+        from robo.recording.replacing import finish_replacing
+        from robo.recording.session import Session
+
+        if self.task == ALL:
+            raise UserError('"all" is for the expert; say what is to be done')
+        task = make_task(self.env, self.task, self.seed, self.scene)
+        made = make_environment(
+            self.env,
+            image_size=self.image_size,
+            randomization=self.randomization,
+            control_hz=self.fps,
+        )
+        finish_replacing(self.dataset)
+        if self.dataset.exists():
+            discard(self.dataset)
+        # What ends the process politely must leave the terminal and the journal in order.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        recorder = Recorder(
+            made.env,
+            self.dataset,
+            task,
+            fps=self.fps,
+            device=self.device,
+            arguments=made.arguments,
+            names=made.names,
+        )
+        if recorder.writer.restored is not None:
+            console.print(f"brought back episode {recorder.writer.restored.index}, cut off before")
+        session = Session(
+            recorder,
+            _device(self.device),
+            self.episodes,
+            on_open=lambda text: console.print(text, soft_wrap=True) if text else None,
+            seconds=self.max_seconds,
+            note=self.note,
+        )
+        summary = session.run()
+        made.env.close()
+        _say_summary(console, summary, recorder.fps)
+        _say_set(console, self.dataset)
+        return 0 if session.kept >= self.episodes else 1
+
+
+def _device(name: str) -> "Device":
+    match name:
+        case "keyboard":
+            from robo.recording.keyboard import KeyboardDevice
+
+            return KeyboardDevice()
+        case "gamepad":
+            from robo.recording.gamepad import GamepadDevice
+
+            return GamepadDevice()
+        case _:
+            from robo.recording.browser import BrowserDevice
+
+            return BrowserDevice()
+
+
+def _say_report(console: "Console", report: "ExpertReport") -> None:
+    tasks = list(dict.fromkeys(result.task for result in report.results))
+    for task in tasks:
+        results = [result for result in report.results if result.task == task]
+        good = sum(result.success for result in results)
+        console.print(f"{task}: {good} of {len(results)} starts succeeded", markup=False)
+        for failed in (result for result in results if not result.success):
+            console.print(f"    start {failed.number}: {failed.failure}", markup=False)
+    if report.kept:
+        frames = sum(result.frames for result in report.results if result.shard)
+        minutes = report.wall_seconds / 60
+        console.print(
+            f"{report.kept} episodes, {frames} frames in {report.wall_seconds:.0f} s: "
+            f"{report.kept / minutes:.1f} episodes a minute"
+        )
+
+
+def _say_summary(console: "Console", summary: "Summary", fps: int) -> None:
+    console.print(
+        f"kept {summary.kept} episodes, {summary.frames / fps:.0f} s, "
+        f"{summary.missed} of {summary.frames} deadlines missed; "
+        f"gave up {summary.skipped} starts, took out {summary.discarded} episodes"
+    )
+
+
+def _say_set(console: "Console", root: Path) -> int:
+    from robo.data.layout import read_info
+
+    info = read_info(root)
+    size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    seconds = int(info.raw["total_frames"]) / info.fps
+    console.print(
+        f"{root} holds {info.total_episodes} episodes, {seconds / 60:.1f} minutes, "
+        f"{size / 1e6:.1f} MB ({size / 1e6 / max(seconds / 60, 1e-9):.1f} MB a minute)",
+        markup=False,
+        soft_wrap=True,
+    )
+    return 0

@@ -1,0 +1,393 @@
+"""Expert episodes from a seed, by several processes, the same however many there are.
+
+Starts are numbered draws. Each process records into a set of its own, in a folder beside the
+dataset; the first draws that succeeded, in their order, are then put together into the dataset. A
+run that was cut off goes on where it was: what is in those sets is not done again.
+"""
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from robo.data.assembling import assemble
+from robo.data.layout import INFO
+from robo.data.lerobot_reader import Dataset
+from robo.data.lerobot_writer import DatasetWriter
+from robo.errors import UserError
+from robo.recording.environments import make_environment, make_task
+from robo.recording.expert import ExpertDevice
+from robo.recording.origin import Origin
+from robo.recording.recorder import Recorder
+from robo.recording.replacing import finish_replacing, new_place, replace_set
+from robo.recording.session import Session
+
+TRIES = 10
+"""A task is given up when so many times as many starts as episodes were tried."""
+
+RESULTS = "results.jsonl"
+SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True)
+class ExpertSettings:
+    """What the episodes are made with; a run is only continued with the same.
+
+    Attributes:
+        environment: The gymnasium id.
+        seed: Of all draws.
+        noise: See `ExpertDevice`.
+        randomization: Terms that are drawn in every episode.
+        image_size: Pixels each way; None: the default; 0: no images.
+        keep_failures: Whether failed episodes are recorded too.
+        note: Of the operator.
+    """
+
+    environment: str
+    seed: int = 0
+    noise: float = 0.0
+    randomization: tuple[str, ...] = ()
+    image_size: int | None = None
+    keep_failures: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ExpertResult:
+    """How one draw went.
+
+    Attributes:
+        task: As it was asked for.
+        number: Of the draw.
+        success: Whether every skill's rule held.
+        failure: Why not, in a few words.
+        frames: How many were recorded.
+        wall_seconds: How long it took.
+        cpu_seconds: Processor time that it took.
+        shard: The set that it lies in; empty where it was not kept.
+        episode: Its index there.
+    """
+
+    task: str
+    number: int
+    success: bool
+    failure: str
+    frames: int
+    wall_seconds: float
+    cpu_seconds: float
+    shard: str = ""
+    episode: int = -1
+
+
+@dataclass
+class ExpertReport:
+    """How a run went.
+
+    Attributes:
+        kept: Episodes put into the dataset in this run.
+        results: Of all draws that count, in order: those up to the last one kept of each task.
+        wall_seconds: Of this run.
+    """
+
+    kept: int = 0
+    results: list[ExpertResult] = field(default_factory=list)
+    wall_seconds: float = 0.0
+
+
+def record_experts(
+    root: Path,
+    tasks: Sequence[str],
+    episodes: int,
+    settings: ExpertSettings,
+    workers: int,
+    on_result: Callable[[ExpertResult], None] | None = None,
+) -> ExpertReport:
+    """Record until the set holds so many episodes of each task with these settings' seed.
+
+    Args:
+        root: The set's folder; what is there is kept, with the new episodes behind it.
+        tasks: Chains or families, see `robo.recording.kitchen`.
+        episodes: Of each.
+        settings: How.
+        workers: Processes.
+        on_result: Called for every draw that is done, in no order.
+
+    Raises:
+        UserError: A task fails too often, the settings differ from those of the run that was cut
+            off, or a process died.
+        DatasetError: The set cannot be added to.
+    """
+    began = time.perf_counter()
+    finish_replacing(root)
+    folder = root.with_name(f".{root.name}.parts")
+    _check_settings(folder, settings)
+    there = _numbers_in(root, settings.seed)
+    plans = [_Plan(task, episodes, there.get(task, {})) for task in tasks]
+    for result in _read_results(folder):
+        for plan in plans:
+            if plan.task == result.task and result.number >= plan.first:
+                plan.take(result)
+    if all(plan.is_done for plan in plans):
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        _run(folder, plans, settings, workers, on_result)
+    report = ExpertReport(
+        results=[result for plan in plans for result in plan.counted()],
+        wall_seconds=time.perf_counter() - began,
+    )
+    report.kept = _put_together(root, folder, report.results)
+    report.wall_seconds = time.perf_counter() - began
+    return report
+
+
+class _Plan:
+    """One task's draws: which are done, which come next.
+
+    Draws are taken in order until enough of them have succeeded; what lies behind that does not
+    count, so the number of processes does not change what is kept.
+    """
+
+    def __init__(self, task: str, episodes: int, there: Mapping[int, bool]) -> None:
+        self.task = task
+        self.first = max(there, default=-1) + 1
+        self._wanted = max(0, episodes - sum(there.values()))
+        self._limit = self.first + TRIES * max(self._wanted, 3)
+        self._results: dict[int, ExpertResult] = {}
+        self._given: set[int] = set()
+
+    def take(self, result: ExpertResult) -> None:
+        self._results[result.number] = result
+
+    def counted(self) -> list[ExpertResult]:
+        """Results in order, up to the last one that is needed."""
+        found: list[ExpertResult] = []
+        kept = 0
+        number = self.first
+        while kept < self._wanted and number in self._results:
+            found.append(self._results[number])
+            kept += found[-1].success
+            number += 1
+        return found
+
+    @property
+    def is_done(self) -> bool:
+        return sum(result.success for result in self.counted()) >= self._wanted
+
+    def next(self) -> int | None:
+        """A draw to be made now; None when those under way may be enough."""
+        if self.is_done:
+            return None
+        waiting = self._given - self._results.keys()
+        sure = sum(result.success for result in self._results.values())
+        number = self.first
+        while number in self._results or number in self._given:
+            number += 1
+        front = len(self.counted()) + self.first
+        if sure + len(waiting) >= self._wanted and number > front:
+            return None
+        if number >= self._limit:
+            reasons = {r.failure for r in self._results.values() if r.failure}
+            raise UserError(
+                f'the expert fails too often at "{self.task}" ({"; ".join(sorted(reasons))}); '
+                "choose another task or less --noise"
+            )
+        self._given.add(number)
+        return number
+
+
+def _run(
+    folder: Path,
+    plans: Sequence[_Plan],
+    settings: ExpertSettings,
+    workers: int,
+    on_result: Callable[[ExpertResult], None] | None,
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_settings(folder, settings)
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=get_context("spawn"),
+        initializer=_begin_worker,
+        initargs=(folder, settings),
+    )
+    running: set[Future[ExpertResult]] = set()
+    by_task = {plan.task: plan for plan in plans}
+    try:
+        with (folder / RESULTS).open("a", encoding="utf-8") as results:
+            while True:
+                for task, number in _next_draws(plans, workers - len(running)):
+                    running.add(pool.submit(_record_draw, task, number))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    results.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
+                    results.flush()
+                    by_task[result.task].take(result)
+                    if on_result is not None:
+                        on_result(result)
+    except BrokenProcessPool:
+        raise UserError(
+            "a process died, perhaps for lack of memory; run the command again to go on, with "
+            "fewer --workers if it happens again"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _next_draws(plans: Sequence[_Plan], count: int) -> Iterator[tuple[str, int]]:
+    for plan in plans:
+        while count > 0 and (number := plan.next()) is not None:
+            count -= 1
+            yield plan.task, number
+
+
+class _Worker:
+    """Records draws into a set of this process's own."""
+
+    def __init__(self, folder: Path, settings: ExpertSettings) -> None:
+        self._settings = settings
+        self._root = folder / uuid4().hex
+        self._made = make_environment(
+            settings.environment,
+            image_size=settings.image_size,
+            randomization=settings.randomization,
+        )
+        self._device = ExpertDevice(
+            settings.noise, keep_failures=settings.keep_failures, note=settings.note
+        )
+        self._recorder: Recorder | None = None
+
+    def record(self, text: str, number: int) -> ExpertResult:
+        """Record one draw."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        settings = self._settings
+        task = make_task(settings.environment, text, settings.seed)
+        if self._recorder is None:
+            self._recorder = Recorder(
+                self._made.env,
+                self._root,
+                task,
+                device=self._device.name,
+                arguments=self._made.arguments,
+                names=self._made.names,
+                with_sent_action=settings.noise > 0,
+            )
+        self._recorder.task = task
+        episode = Session(self._recorder, self._device, wanted=1).record(number)
+        failure = self._device.failure
+        return ExpertResult(
+            task=text,
+            number=number,
+            success=failure is None,
+            failure=failure or "",
+            frames=0 if episode is None else episode.length,
+            wall_seconds=round(time.perf_counter() - wall, 3),
+            cpu_seconds=round(time.process_time() - cpu, 3),
+            shard="" if episode is None else self._root.name,
+            episode=-1 if episode is None else episode.index,
+        )
+
+
+_WORKER: list[_Worker] = []
+
+
+def _begin_worker(folder: Path, settings: ExpertSettings) -> None:
+    # Ctrl-C reaches every process of the terminal; the first one sees to it that all end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _WORKER[:] = [_Worker(folder, settings)]
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, killed perhaps."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _record_draw(task: str, number: int) -> ExpertResult:
+    return _WORKER[0].record(task, number)
+
+
+def _put_together(root: Path, folder: Path, results: Sequence[ExpertResult]) -> int:
+    """Put the kept episodes behind those of the set; how many."""
+    kept = [result for result in results if result.shard]
+    if not kept:
+        return 0
+    shards = {name: Dataset(folder / name) for name in dict.fromkeys(r.shard for r in kept)}
+    picks = [(shards[result.shard], [result.episode]) for result in kept]
+    new = new_place(root)
+    if (root / INFO).exists():
+        with DatasetWriter(root) as writer:  # keeps others out, and brings back what was cut off
+            before = range(len(writer.episodes))
+            everything = [(Dataset(root), before), *picks] if before else picks
+            assemble(everything, new)
+            replace_set(root, new)
+    else:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        assemble(picks, new)
+        replace_set(root, new)
+    shutil.rmtree(folder, ignore_errors=True)
+    return len(kept)
+
+
+def _numbers_in(root: Path, seed: int) -> dict[str, dict[int, bool]]:
+    """Draws that a set holds already and whether they succeeded, by task."""
+    found: dict[str, dict[int, bool]] = {}
+    if (root / INFO).exists():
+        for episode in Dataset(root).episodes:
+            draw = Origin.of(episode.info).draw
+            if episode.info.device == "expert" and draw.get("seed") == seed:
+                numbers = found.setdefault(str(draw["task"]), {})
+                numbers[int(draw["number"])] = bool(episode.info.success)
+    return found
+
+
+def _read_results(folder: Path) -> list[ExpertResult]:
+    """Draws of a run that was cut off; a line cut off at the end is dropped."""
+    path = folder / RESULTS
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return [ExpertResult(**json.loads(line)) for line in whole.splitlines()]
+
+
+def _check_settings(folder: Path, settings: ExpertSettings) -> None:
+    path = folder / SETTINGS
+    if not path.exists():
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    now = _as_json(settings)
+    changed = [key for key in now if before.get(key) != now[key]]
+    if changed:
+        words = ", ".join(f"{key} {before.get(key)!r} there, {now[key]!r} now" for key in changed)
+        raise UserError(
+            f"{folder} holds episodes of a run that was cut off, with other settings ({words}); "
+            "run that one again, or remove the folder"
+        )
+
+
+def _write_settings(folder: Path, settings: ExpertSettings) -> None:
+    partial = folder / (SETTINGS + ".partial")
+    partial.write_text(json.dumps(_as_json(settings), indent=2), encoding="utf-8")
+    partial.replace(folder / SETTINGS)
+
+
+def _as_json(settings: ExpertSettings) -> dict[str, Any]:
+    return {**asdict(settings), "randomization": list(settings.randomization)}
