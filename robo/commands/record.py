@@ -26,7 +26,7 @@ class Record:
     """
 
     task: str
-    """What to do, in words. Skills have rules and random starts in the kitchen: "pick up the apple",
+    """What to do, in words. Skills of the kitchen have rules and random starts: "pick up the tea",
     several with commas between, a family such as "pick up", or "all"."""
 
     dataset: Path
