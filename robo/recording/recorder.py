@@ -131,6 +131,8 @@ class Recorder:
         self.observation = as_dict(observation)
         self.task.begin(self.env.unwrapped, self._words)
         self.success = self.task.judge(self.env.unwrapped, info)
+        # Now, for making the journal takes longer than a period.
+        self._open_episode()
         return self.observation, info
 
     def step(
@@ -155,8 +157,9 @@ class Recorder:
             What the environment's `step` returns, the observation as a dictionary.
         """
         now = time.perf_counter()
-        if not self.frames:
+        if not self.writer.is_recording:
             self._open_episode()
+        if not self.frames:
             self._began = now
         captured = now - self._began if capture_time is None else capture_time
         sent = np.atleast_1d(np.asarray(action, np.float32)).reshape(-1)
@@ -214,8 +217,10 @@ class Recorder:
 
     def close(self) -> None:
         """Let go of the set; the open episode stays in the journal, to be brought back."""
-        if self.writer.is_recording:
+        if self.frames:
             self._flush()
+        else:
+            self.drop()
         self.writer.close()
 
     def __enter__(self) -> Self:
