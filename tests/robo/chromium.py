@@ -109,6 +109,7 @@ class Chromium:
 
     def click(self, selector: str) -> None:
         """Click in the middle of the first element that matches."""
+        self.value(f"document.querySelector({selector!r}).scrollIntoView()")
         box = f"document.querySelector({selector!r}).getBoundingClientRect()"
         x, y = self.value(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({box})")
         for kind in ("mousePressed", "mouseReleased"):
@@ -126,7 +127,7 @@ class Chromium:
         path.write_bytes(base64.b64decode(data))
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """Wait until a condition holds; its value."""
     end = time.monotonic() + seconds
     while not (value := condition()):

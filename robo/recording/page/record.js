@@ -84,6 +84,8 @@ document.addEventListener("visibilitychange", release);
 setInterval(() => { if (held.size) sendKeys(); }, HEARTBEAT_MS);
 
 $("scene").addEventListener("load", () => listen($("scene").contentWindow));
+// Slow machines: ?fixedDpr=0.5 draws the scene with half the pixels.
+$("scene").src = "viser/?hideViserLogo" + location.search.replace("?", "&");
 
 /* ---- controls ---- */
 for (const button of document.querySelectorAll("[data-event]"))

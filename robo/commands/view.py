@@ -1,0 +1,75 @@
+"""`robo data view`: look at a recorded set, on a page or in pictures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+
+@dataclass(frozen=True)
+class DataView:
+    """Look at a set: a page to scrub, play and plot, or PNG pictures where there is no browser."""
+
+    dataset: tyro.conf.Positional[Path]
+    """The set's folder."""
+
+    png: Path | None = None
+    """Write a contact sheet and plots into this folder instead of opening a page."""
+
+    episodes: str = ""
+    """Which episodes to draw with --png, such as `0-9,12`; the first 28 when left out."""
+
+    port: int = 0
+    """The page's port on loopback; any free one when 0."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        import sys
+
+        from rich.console import Console
+
+        from robo.data.errors import DatasetError
+        from robo.data.lerobot_reader import Dataset
+        from robo.errors import UserError, user_errors
+
+        say = Console(soft_wrap=True, highlight=False, markup=False).print
+        with user_errors(DatasetError):
+            from robo.recording.browser_view import SetView, ViewServer
+
+            dataset = Dataset(self.dataset)
+            if not len(dataset):
+                raise UserError(f"{self.dataset} has no frames")
+            view = SetView(dataset)
+            if self.png is not None:
+                from robo.recording.browser_sheet import write_pictures
+
+                for path in write_pictures(view, self._chosen(len(dataset.episodes)), self.png):
+                    say(str(path))
+                return 0
+            try:
+                server = ViewServer(view, self.port)
+            except OSError as error:
+                raise UserError(f"port {self.port} cannot be used: {error.strerror}") from error
+            say(f"open this page in a browser, end with Ctrl-C: {server.address}")
+            if not _open_browser(server.address):
+                say("there is no browser here; --png DIR writes pictures instead")
+            sys.stdout.flush()
+            server.serve()
+        return 0
+
+    def _chosen(self, count: int) -> list[int]:
+        from robo.commands.data import _numbers
+
+        return _numbers(self.episodes, count) if self.episodes else list(range(min(count, 28)))
+
+
+def _open_browser(address: str) -> bool:
+    """Open the page where there is a screen; whether it could be."""
+    import os
+    import sys
+    import webbrowser
+
+    screen = sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    return screen and webbrowser.open(address)
