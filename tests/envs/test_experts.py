@@ -34,6 +34,22 @@ def carry_out(env: KitchenEnv, skill: str, thing: int | None, place: str | None)
     return expert
 
 
+def lay(
+    env: KitchenEnv,
+    position: tuple[float, ...],
+    axis: tuple[float, float, float],
+    angle: float,
+) -> None:
+    """Begin with the first object elsewhere: an arrangement of the test, not of an expert."""
+    address = env.scene.object_qpos[0]
+    env.data.qpos[address : address + 3] = position
+    turned = np.sin(angle / 2) * np.array(axis)
+    env.data.qpos[address + 3 : address + 7] = (np.cos(angle / 2), *turned)
+    mujoco.mj_forward(env.scene.model, env.data)
+    for _ in range(3):
+        env.step(np.array([0.0] * 6 + [1.0] + [0.0] * 4))
+
+
 @pytest.mark.parametrize("name", OBJECTS)
 def test_every_object_is_fetched(env: KitchenEnv, name: str) -> None:
     begin(env, StartState("user", None, ((name, "far counter"), ("tea", "far counter"))))
@@ -105,12 +121,17 @@ def test_what_cannot_be_done_is_given_up_with_a_reason(
 
 def test_a_thing_lying_on_its_side_is_picked_up(env: KitchenEnv) -> None:
     begin(env, StartState("table", None, (("coke can", "table"),)))
-    address = env.scene.object_qpos[0]
-    env.data.qpos[address + 2] = layout.SURFACES["table"].height + 0.034
-    env.data.qpos[address + 3 : address + 7] = (np.cos(np.pi / 4), 0.0, np.sin(np.pi / 4), 0.0)
-    mujoco.mj_forward(env.scene.model, env.data)
-    for _ in range(3):
-        env.step(np.array([0.0] * 6 + [1.0] + [0.0] * 4))
+    x, y, _ = env.kitchen_state.objects[0].position
+    lay(env, (x, y, layout.SURFACES["table"].height + 0.034), axis=(0.0, 1.0, 0.0), angle=np.pi / 2)
+    carry_out(env, "pick_up", 0, None)
+    assert rules.held(env.kitchen_state, 0)
+
+
+def test_a_flat_thing_in_a_corner_of_the_bin_is_dragged_out_first(env: KitchenEnv) -> None:
+    begin(env, StartState("trash", None, (("sponge", "trash"),)))
+    x, y = layout.SURFACES["trash"].extent.centre
+    height = layout.BIN_FLOOR + 0.02
+    lay(env, (x + 0.11, y + 0.11, height), axis=(0.0, 0.0, 1.0), angle=-1.3)
     carry_out(env, "pick_up", 0, None)
     assert rules.held(env.kitchen_state, 0)
 

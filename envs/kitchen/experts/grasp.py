@@ -144,7 +144,7 @@ def plan_grasp(
     ]
     best, best_score = None, -np.inf
     for grasp in _variants(kind, thing, base_yaw):
-        clearance = min(_clearance(grasp, near), wall_clearance(grasp, thing.place, state))
+        clearance = min(_clearance(grasp, near), _wall_clearance(grasp, thing.place, state))
         shift = float(np.linalg.norm((grasp.position - thing.position)[:2]))
         lift = max(0.0, float(grasp.position[2] - thing.position[2]))
         score = min(clearance, 0.02) + 0.004 * grasp.opening - 0.003 * abs(grasp.yaw - base_yaw)
@@ -236,7 +236,7 @@ def _gap(x: Vector, y: Vector) -> Vector:
     return np.where((x < 0) & (y < 0), np.maximum(x, y), outside)
 
 
-def wall_clearance(grasp: Grasp, place: str | None, state: KitchenState) -> float:
+def _wall_clearance(grasp: Grasp, place: str | None, state: KitchenState) -> float:
     """Room between the gripper and the walls of the bin or drawer around it (m, at most 0.1)."""
     if place != "trash" and place not in DRAWERS:
         return 0.1

@@ -3,13 +3,13 @@
 Each script is a generator on a `Pilot`; it may read the true state, but acts only through actions.
 """
 
-from math import hypot
+from math import atan2, hypot, pi, remainder
 from typing import Final
 
 import numpy as np
 
 from envs.kitchen import layout, robot, rules
-from envs.kitchen.experts.grasp import TIP, Grasp, half_height, plan_grasp, wall_clearance
+from envs.kitchen.experts.grasp import Grasp, half_height, plan_grasp
 from envs.kitchen.experts.pilot import GiveUpError, Motion, Pilot, rotation_matrix
 from envs.kitchen.experts.placing import free_spot
 from envs.kitchen.vocabulary import DRAWERS
@@ -23,7 +23,10 @@ CRAMPED: Final[float] = -0.010
 DRAG: Final[float] = 0.06
 """How far it is dragged (m)."""
 
-TRIES: Final[int] = 3
+LEAN: Final[float] = 0.45
+"""How far the hand leans away from a wall while it drags (rad)."""
+
+TRIES: Final[int] = 4
 """How often a thing is grasped for before the expert gives up."""
 
 
@@ -118,7 +121,7 @@ def stand(pilot: Pilot, place: str, point: np.ndarray) -> Motion:
     offset = float(np.clip(across, -half, half))
     x, y = origin + offset * side
     near = hypot(x - pilot.state.base[0], y - pilot.state.base[1]) < 0.06
-    turned = abs(np.remainder(pilot.state.base[2] - station.yaw + np.pi, 2 * np.pi) - np.pi) > 0.05
+    turned = abs(remainder(pilot.state.base[2] - station.yaw, 2 * pi)) > 0.05
     if not near or turned:
         yield from pilot.drive(float(x), float(y), station.yaw)
 
@@ -151,20 +154,24 @@ def _drag_inward(pilot: Pilot, instance: int, place: str) -> Motion:
     way = middle - (x, y)
     inward = way / max(float(np.linalg.norm(way)), 1e-6)
     way = inward * min(DRAG, float(np.linalg.norm(way)))
-    x, y = (x, y) + 0.008 * inward
+    # Pressed on its far half it hardly tips; the hand leans away from high walls.
+    x, y = (x, y) - 0.006 * inward
     heading = float(pilot.state.base[2])
-    point = np.array([x, y, top])
-    # The hand is wide across: it has to stand along the wall.
-    yaw = max(
-        heading + np.linspace(-np.pi / 2, np.pi / 2, 9),
-        key=lambda angle: wall_clearance(Grasp(point, angle, 0.0, 0.0, 0.0), place, pilot.state),
-    )
+    yaw, tilt = heading, 0.0
+    if place not in DRAWERS:
+        yaw, tilt = atan2(-inward[1], -inward[0]), LEAN
+        if abs(remainder(yaw - heading, 2 * pi)) > pi / 2:
+            yaw, tilt = yaw + pi, -LEAN
+    hover, z = layout.SURFACES[place].height + HOVER, top + 0.022
     yield from pilot.grip(0.0, steps=3)
-    yield from pilot.reach((x, y, layout.SURFACES[place].height + HOVER), yaw, 0.015)
-    yield from pilot.reach((x, y, top + TIP - 0.004), yaw, 0.004, speed=0.3, patience=3)
-    yield from pilot.reach((x + way[0], y + way[1], top + TIP - 0.006), yaw, 0.012, speed=0.2)
-    gx, gy, _ = pilot.state.gripper_position
-    yield from pilot.reach((gx, gy, layout.SURFACES[place].height + HOVER), yaw, 0.05)
+    yield from pilot.reach((x, y, hover), yaw, 0.015, tilt=tilt)
+    yield from pilot.reach((x, y, z), yaw, 0.003, speed=0.3, tilt=tilt)
+    while not pilot.state.objects[instance].fingers and z > top + 0.005:
+        z -= 0.002
+        yield from pilot.reach((x, y, z), yaw, 0.002, patience=2, tilt=tilt)
+    x, y = x + way[0], y + way[1]
+    yield from pilot.reach((x, y, z - 0.001), yaw, 0.012, speed=0.2, tilt=tilt)
+    yield from pilot.reach((x, y, hover), yaw, 0.05, tilt=tilt)
     yield from pilot.wait(2)
 
 
