@@ -25,7 +25,7 @@ from robo.data.layout import INFO
 from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter
 from robo.errors import UserError
-from robo.recording.environments import make_environment, make_task
+from robo.recording.environments import MadeEnvironment, make_environment, make_task
 from robo.recording.expert import ExpertDevice
 from robo.recording.origin import Origin
 from robo.recording.recorder import Recorder
@@ -128,6 +128,9 @@ def record_experts(
         DatasetError: The set cannot be added to.
     """
     began = time.perf_counter()
+    for task in tasks:
+        make_task(settings.environment, task, settings.seed).start(0)
+    _make(settings).env.close()
     finish_replacing(root)
     folder = root.with_name(f".{root.name}.parts")
     _check_settings(folder, settings)
@@ -259,11 +262,7 @@ class _Worker:
     def __init__(self, folder: Path, settings: ExpertSettings) -> None:
         self._settings = settings
         self._root = folder / uuid4().hex
-        self._made = make_environment(
-            settings.environment,
-            image_size=settings.image_size,
-            randomization=settings.randomization,
-        )
+        self._made = _make(settings)
         self._device = ExpertDevice(
             settings.noise, keep_failures=settings.keep_failures, note=settings.note
         )
@@ -298,6 +297,14 @@ class _Worker:
             shard="" if episode is None else self._root.name,
             episode=-1 if episode is None else episode.index,
         )
+
+
+def _make(settings: ExpertSettings) -> MadeEnvironment:
+    return make_environment(
+        settings.environment,
+        image_size=settings.image_size,
+        randomization=settings.randomization,
+    )
 
 
 _WORKER: list[_Worker] = []

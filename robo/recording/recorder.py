@@ -158,7 +158,7 @@ class Recorder:
         """
         now = time.perf_counter()
         if not self.writer.is_recording:
-            self._open_episode()
+            raise RuntimeError("no episode is open: call reset first")
         if not self.frames:
             self._began = now
         captured = now - self._began if capture_time is None else capture_time
@@ -171,7 +171,9 @@ class Recorder:
         elif intended is not None:
             raise ValueError(f'the set has no column "{SENT_ACTION}"; make the recorder with one')
         label = label or self.task.label
-        observation, reward, terminated, truncated, info = self.env.step(action)
+        # What was rounded for the set is what is sent.
+        exact = action_of_row(self.env.action_space, sent)
+        observation, reward, terminated, truncated, info = self.env.step(exact)
         self.success = self.task.judge(self.env.unwrapped, info)
         self._flush()
         self._waiting = _Frame(columns, bool(self.success), label, captured)

@@ -1,0 +1,191 @@
+"""Experts in the kitchen: chains, starts from a seed, noise, shards, the same for any workers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from envs.kitchen.start import StartState
+from envs.kitchen.vocabulary import DRAWERS
+from planners.skills import Skill, Verb
+from robo.commands.record import FAMILIES, Record
+from robo.data.features import ACTION, CAPTURE_TIME, STATE, SUBTASK, SUCCESS
+from robo.data.lerobot_reader import Dataset
+from robo.data.validate import validate
+from robo.errors import UserError
+from robo.recording import expert_episodes
+from robo.recording.expert_episodes import ExpertResult, ExpertSettings, record_experts
+from robo.recording.kitchen import KitchenTask, chain_of, skills_of
+from robo.recording.recorder import SENT_ACTION
+
+KITCHEN = "robo/Kitchen-v1"
+FETCH = "find the apple, pick up the apple, bring it to you"
+
+
+# --------------------------------------------------------------------------------------- tasks
+def test_words_name_skills_chains_and_families() -> None:
+    assert skills_of(FETCH) == (
+        Skill(Verb.FIND, "apple"), Skill(Verb.PICK_UP, "apple"), Skill(Verb.BRING)
+    )  # fmt: skip
+    assert skills_of("Open  the top drawer") == (Skill(Verb.OPEN, "top drawer"),)
+    for family in FAMILIES:
+        chain = chain_of(family)
+        assert chain is not None
+        assert len(chain) == 1
+    for words in ("bring me the sponge", "pick up the kiwi", "pick up, open", ""):
+        assert chain_of(words) is None
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_draws_what_it_is_about(family: str) -> None:
+    task = KitchenTask(family, seed=3)
+    starts = [task.start(number) for number in range(8)]
+    assert starts == [KitchenTask(family, seed=3).start(number) for number in range(8)]
+    assert len({start.seed for start in starts}) == 8
+    assert all(start.task.startswith(family) for start in starts)
+    for start in starts:
+        state = StartState.from_dict(start.options["start"])
+        assert 8 <= len(state.objects) <= 13
+
+
+def test_another_seed_draws_other_starts() -> None:
+    assert KitchenTask("find", seed=0).start(0) != KitchenTask("find", seed=1).start(0)
+
+
+def test_a_start_suits_the_whole_chain() -> None:
+    task = KitchenTask("open the top drawer, pick up the sponge, close the top drawer")
+    with pytest.raises(UserError, match="no start was found"):
+        task.start(0)  # a full hand closes no drawer
+    state = StartState.from_dict(KitchenTask(FETCH).start(0).options["start"])
+    places = {place for name, place in state.objects if name == "apple"}
+    assert any(state.drawers.get(place, "open") == "open" for place in places)
+    assert set(state.drawers) == set(DRAWERS)
+
+
+# ------------------------------------------------------------------------------------ recorded
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small made set: a chain and two families with noise."""
+    root = tmp_path_factory.mktemp("experts") / "small"
+    settings = ExpertSettings(KITCHEN, seed=1, noise=0.2, image_size=32, note="small")
+    report = record_experts(root, ["go to", FETCH, "open"], 1, settings, workers=2)
+    assert report.kept == 3
+    return root
+
+
+def test_experts_record_labelled_successes(made: Path) -> None:
+    dataset = Dataset(made)
+    assert not validate(made, images=False).errors
+    words = [episode.tasks[0] for episode in dataset.episodes]
+    assert words[1] == FETCH
+    assert words[0].startswith("go to the ")
+    assert words[2].startswith("open the ")
+    last = [episode.stop - 1 for episode in dataset.episodes]
+    assert dataset.column(SUCCESS)[last].all()
+    chain = slice(dataset.episodes[1].start, dataset.episodes[1].stop)
+    labels = [dataset.labels[number] for number in dataset.column(SUBTASK)[chain]]
+    assert list(dict.fromkeys(labels)) == FETCH.split(", ")
+    assert dataset.column(ACTION)[last, 10].tolist() == [2.0, 2.0, 2.0]
+
+
+def test_everything_that_is_needed_to_make_it_again_is_kept(made: Path) -> None:
+    for episode in Dataset(made).episodes:
+        info = episode.info
+        assert (info.environment, info.device, info.operator_note) == (KITCHEN, "expert", "small")
+        assert info.success_rule_version.startswith("kitchen-")
+        assert info.start["draw"]["seed"] == 1
+        assert info.start["arguments"]["image_size"] == 32
+        StartState.from_dict(info.start["options"]["start"])
+
+
+def test_noise_is_sent_and_the_correction_is_the_label(made: Path) -> None:
+    dataset = Dataset(made)
+    action, sent = dataset.column(ACTION), dataset.column(SENT_ACTION)
+    differ = np.abs(action - sent) > 1e-6
+    assert differ.any(axis=1).mean() > 0.5
+    assert not differ[:, [6, 10]].any()
+    still = np.linalg.norm(action[:, :3], axis=1) == 0
+    assert not differ[still][:, :3].any()
+
+
+def test_simulated_time_is_what_the_clock_shows(made: Path) -> None:
+    dataset = Dataset(made)
+    first = dataset.episodes[0]
+    times = dataset.column(CAPTURE_TIME)[: first.stop]
+    np.testing.assert_allclose(times, np.arange(first.length) / dataset.fps)
+
+
+def test_what_is_there_is_not_recorded_again(made: Path) -> None:
+    settings = ExpertSettings(KITCHEN, seed=1, noise=0.2, image_size=32, note="small")
+    before = (made / "meta" / "info.json").read_bytes()
+    assert record_experts(made, ["go to", FETCH], 1, settings, workers=2).kept == 0
+    assert (made / "meta" / "info.json").read_bytes() == before
+
+
+def test_workers_and_interruptions_do_not_change_what_is_recorded(tmp_path: Path) -> None:
+    settings = ExpertSettings(KITCHEN, seed=4, noise=0.1, image_size=0)
+
+    def cut(result: ExpertResult) -> None:
+        raise KeyboardInterrupt
+
+    one, two = tmp_path / "one", tmp_path / "two"
+    record_experts(one, ["go to"], 3, settings, workers=1)
+    with pytest.raises(KeyboardInterrupt):
+        record_experts(two, ["go to"], 3, settings, workers=2, on_result=cut)
+    with pytest.raises(UserError, match="seed 4 there, 5 now"):
+        record_experts(two, ["go to"], 3, ExpertSettings(KITCHEN, seed=5), workers=1)
+    done = []
+    record_experts(two, ["go to"], 3, settings, workers=2, on_result=done.append)
+    assert len(done) < 3
+    left, right = Dataset(one), Dataset(two)
+    assert [e.tasks for e in left.episodes] == [e.tasks for e in right.episodes]
+    for key in (STATE, ACTION, SENT_ACTION, SUCCESS):
+        np.testing.assert_array_equal(left.column(key), right.column(key))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+
+
+# --------------------------------------------------------------------------------------- plans
+def plan(outcomes: list[bool], episodes: int) -> tuple[list[int], list[int]]:
+    """Which draws a plan asks for with three at a time, and which count."""
+    made = expert_episodes._Plan("go to", episodes, {})
+    asked: list[int] = []
+    running: list[int] = []
+    while True:
+        while len(running) < 3 and (number := made.next()) is not None:
+            asked.append(number)
+            running.append(number)
+        if not running:
+            return asked, [result.number for result in made.counted() if result.success]
+        number = running.pop()  # the last one begun is done first
+        good = outcomes[number]
+        shard = "a" if good else ""
+        made.take(ExpertResult("go to", number, good, "" if good else "fell", 9, 1, 1, shard))
+
+
+def test_the_first_draws_that_succeed_are_kept_whatever_is_done_first() -> None:
+    asked, kept = plan([True, False, True, True, False, True, True], 3)
+    assert kept == [0, 2, 3]
+    assert set(asked) >= {0, 1, 2, 3}
+    assert len(asked) <= 6
+
+
+def test_a_task_that_always_fails_is_given_up() -> None:
+    with pytest.raises(UserError, match="fails too often"):
+        plan([False] * 99, 3)
+
+
+# ------------------------------------------------------------------------------------- command
+@pytest.mark.parametrize(
+    ("options", "saying"),
+    [
+        ({"task": "dance"}, "does not know"),
+        ({"task": "go to", "env": "CartPole-v1"}, "no expert"),
+        ({"task": "go to", "scene": Path("x.json")}, "leave out --scene"),
+        ({"task": "go to", "episodes": 0}, "1 or more"),
+        ({"task": "go to", "randomization": ("weather",)}, "weather"),
+    ],
+)
+def test_mistakes_are_refused(tmp_path: Path, options: dict, saying: str) -> None:
+    with pytest.raises(UserError, match=saying):
+        Record(dataset=tmp_path / "set", device="expert", **options).execute()
+    assert not (tmp_path / "set").exists()
