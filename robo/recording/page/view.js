@@ -1,7 +1,7 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
 const COLOURS = ["#2f6f5e", "#c0392b", "#3a5fa8", "#b7791f", "#7d4aa3", "#1b8a9c", "#8a5a3c", "#5b7f1e", "#c2578c", "#555f66", "#d98224"];
-const SHOWN_LINES = 8;
+const SHOWN_LINES = 11;
 const AHEAD = 12; // pictures asked for before they are needed
 
 let set = null, episode = null, numbers = null;
@@ -219,8 +219,12 @@ function draw() {
     context.beginPath(); context.moveTo(x(frame), 0); context.lineTo(x(frame), height); context.stroke();
     context.fillStyle = "#66757a";
     context.font = "11px system-ui, sans-serif";
-    context.fillText(high.toPrecision(3), 3, 11);
-    context.fillText(low.toPrecision(3), 3, height - 3);
+    context.strokeStyle = "#ffffffe0";
+    context.lineWidth = 3;
+    for (const [text, at] of [[high.toPrecision(3), 11], [low.toPrecision(3), height - 3]]) {
+      context.strokeText(text, 3, at);
+      context.fillText(text, 3, at);
+    }
   }
 }
 addEventListener("resize", draw);

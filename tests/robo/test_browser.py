@@ -1,0 +1,263 @@
+"""The browser device without a browser: who may come in, what keys and gizmos become."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from envs.kitchen.env import KitchenEnv
+from robo.recording.browser_controls import Operator, SliderControls, arrived, pose_error, slowed
+from robo.recording.browser_inputs import HEARTBEAT, Inputs, Wish
+from robo.recording.browser_kitchen import GRIPPER, KitchenControls
+from robo.recording.device import EpisodeStart, Event, Phase, Status, Tick
+
+pytest.importorskip("viser", reason="the page needs viser: pip install 'robo[browser]'")
+
+from robo.recording.browser import BrowserDevice
+from robo.recording.browser_scene import SceneMirror, blend, body_poses
+from robo.recording.browser_server import PageServer
+
+START = {"robot": "table", "holding": None, "objects": [["apple", "table"]]}
+
+
+@pytest.fixture(scope="module")
+def env() -> Iterator[KitchenEnv]:
+    kitchen = KitchenEnv(image_size=32)
+    kitchen.reset(seed=0, options={"start": START})
+    yield kitchen
+    kitchen.close()
+
+
+@pytest.fixture
+def server() -> Iterator[PageServer]:
+    page = PageServer(0, lambda *_: None, lambda _: None, lambda _: None)
+    yield page
+    page.stop()
+
+
+@pytest.fixture
+def kitchen(env: KitchenEnv) -> KitchenEnv:
+    env.reset(seed=0, options={"start": START})
+    return env
+
+
+@pytest.mark.parametrize("path", ["", "viser/", "channel", "pictures/0.jpg", "x/", "page.css"])
+def test_nothing_is_served_without_the_token(server: PageServer, path: str) -> None:
+    for protocols in (None, ["viser-v1.1.1"]):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"ws://127.0.0.1:{server.port}/{path}", subprotocols=protocols)  # type: ignore[arg-type]
+        assert refused.value.response.status_code == 403
+    wrong = server.address.replace("http", "ws")[:-2] + "_/"
+    with pytest.raises(InvalidStatus):
+        connect(wrong + path)
+
+
+def test_the_page_is_served_with_the_token(server: PageServer) -> None:
+    from urllib.request import urlopen
+
+    for path, words in (("", b"robo record"), ("record.js", b"channel"), ("viser/", b"hasFocus")):
+        with urlopen(server.address + path) as answer:
+            assert words in answer.read()
+            assert answer.headers["Cache-Control"] == "no-store"
+    with connect(server.address.replace("http", "ws") + "channel"):
+        pass
+
+
+def test_a_page_that_comes_late_is_told_how_things_stand(server: PageServer) -> None:
+    server.send("status", {"phase": "waiting"})
+    with connect(server.address.replace("http", "ws") + "channel") as channel:
+        assert json.loads(channel.recv(timeout=5)) == {
+            "kind": "status",
+            "content": {"phase": "waiting"},
+        }
+
+
+def test_only_bodies_that_moved_are_sent(server: PageServer, kitchen: KitchenEnv) -> None:
+    mirror = SceneMirror(server.viser)
+    mirror.load(kitchen.scene.model)
+    poses = body_poses(kitchen.data)
+    assert mirror.push(poses) > 10
+    assert mirror.push(poses) == 0
+    poses[kitchen.scene.object_bodies[0], 0] += 0.1
+    assert mirror.push(poses) == 1
+
+
+def test_blending_takes_the_short_turn() -> None:
+    before = np.array([[0.0, 0, 0, 1, 0, 0, 0]])
+    after = np.array([[1.0, 0, 0, -1, 0, 0, 0]])
+    middle = blend(before, after, 0.5)[0]
+    assert middle == pytest.approx([0.5, 0, 0, 1, 0, 0, 0])
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_keys_of_a_page_that_falls_silent_are_let_go() -> None:
+    clock = Clock()
+    inputs = Inputs(clock)
+    inputs.receive(1, {"keys": ["W"]})
+    assert inputs.operator({})[0].keys == {"w"}
+    clock.now += HEARTBEAT + 0.01
+    assert not inputs.operator({})[0].keys
+    inputs.receive(1, {"keys": ["w"]})
+    inputs.leave(1)
+    assert not inputs.operator({})[0].keys
+
+
+def test_nothing_is_touched_until_something_is_done() -> None:
+    inputs = Inputs()
+    inputs.begin(frozenset())
+    inputs.receive(1, {"speed": 0.2, "mode": "base", "text": {"note": "x"}})
+    assert not inputs.operator({})[1]
+    inputs.receive(1, {"gripper": GRIPPER})
+    operator, touched = inputs.operator({})
+    assert touched
+    assert operator.closed == {GRIPPER}
+    assert operator.driving
+    assert inputs.note == "x"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{"keys": 3}, {"event": "keep"}, {"event": {"name": "fly"}}, {"speed": "x"}, {"?": 1}],
+)
+def test_messages_without_sense_are_ignored(message: dict[str, object]) -> None:
+    inputs = Inputs()
+    inputs.receive(1, message)
+    assert inputs.wish() is None
+    assert not inputs.operator({})[1]
+
+
+def test_events_come_in_order_with_their_episode() -> None:
+    inputs = Inputs()
+    inputs.receive(1, {"event": {"name": "discard", "episode": 3}})
+    inputs.receive(1, {"event": {"name": "keep"}})
+    assert [inputs.wish(), inputs.wish()] == [Wish(Event.DISCARD, 3), Wish(Event.KEEP)]
+
+
+def test_a_released_gizmo_pulls_until_the_gripper_is_there() -> None:
+    clock = Clock()
+    inputs = Inputs(clock)
+    far, near = np.array([1.0, 0, 0, 1, 0, 0, 0]), np.array([0.0, 0, 0, 1, 0, 0, 0])
+    inputs.drag(GRIPPER, far)
+    clock.now = 100.0
+    assert inputs.operator({GRIPPER: near})[0].targets
+    inputs.release(GRIPPER)
+    assert inputs.operator({GRIPPER: near})[0].targets
+    assert not inputs.operator({GRIPPER: far})[0].targets
+
+
+def test_the_gripper_follows_its_gizmo(kitchen: KitchenEnv) -> None:
+    controls = KitchenControls(kitchen)
+    target = controls.poses()[GRIPPER]
+    target[:3] += (0.1, 0.06, -0.1)
+    half = 0.2
+    turn = np.array([np.cos(half), 0, 0, np.sin(half)])
+    product = np.zeros(4)
+    import mujoco
+
+    mujoco.mju_mulQuat(product, turn, target[3:])
+    target[3:] = product
+    for _ in range(30):
+        action = controls.action(Operator(targets={GRIPPER: target}))
+        assert kitchen.action_space.contains(action)
+        kitchen.step(action)
+    way, angle = pose_error(controls.poses()[GRIPPER], target)
+    assert arrived(controls.poses()[GRIPPER], target), (way, angle)
+
+
+def test_held_keys_drive_the_base_where_the_robot_looks(kitchen: KitchenEnv) -> None:
+    controls = KitchenControls(kitchen)
+    before = np.array(kitchen.kitchen_state.base)
+    for _ in range(10):
+        kitchen.step(controls.action(Operator(keys=frozenset("s"), driving=True, speed=0.5)))
+    after = np.array(kitchen.kitchen_state.base)
+    ahead = np.array([np.cos(before[2]), np.sin(before[2])])
+    assert (after - before)[:2] @ ahead < -0.2
+
+
+def test_actions_stay_inside_their_space(kitchen: KitchenEnv) -> None:
+    controls = KitchenControls(kitchen)
+    for keys in ("wai", "jou", "sdk"):
+        for driving in (False, True):
+            operator = Operator(keys=frozenset(keys), driving=driving, speed=1.0)
+            assert kitchen.action_space.contains(controls.action(operator))
+    goodbye = controls.goodbye(Operator(closed=frozenset({GRIPPER})))
+    assert goodbye is not None
+    assert goodbye[10] == 2
+    assert goodbye[6] == 0
+
+
+def test_slowed_keeps_the_direction() -> None:
+    assert slowed(np.array([4.0, 1.0]), np.array([2.0, 2.0])) == pytest.approx([2.0, 0.5])
+
+
+def test_other_environments_have_a_slider_for_each_number() -> None:
+    pendulum = gymnasium.make("Pendulum-v1").unwrapped
+    controls = SliderControls(pendulum)
+    (slider,) = controls.sliders
+    assert (slider.low, slider.high) == (-2.0, 2.0)
+    assert controls.action(Operator(sliders={slider.name: 1.5})) == pytest.approx([1.5])
+    assert controls.action(Operator(sliders={slider.name: 9.0})) == pytest.approx([2.0])
+
+
+def status(phase: Phase, frames: int = 0) -> Status:
+    return Status(phase, "t", 0, frames, 0.0, False, 10, 10.0, 0, 0, 1, ())
+
+
+def test_the_device_waits_acts_and_says_goodbye(kitchen: KitchenEnv) -> None:
+    device = BrowserDevice(port=0)
+    try:
+        assert "http://127.0.0.1:" in device.open(kitchen)
+        observation, info = kitchen.reset(seed=1, options={"start": START})
+        device.begin(EpisodeStart(0, "t", 1, {}, observation, info))
+        waiting = Tick(observation, info, status(Phase.WAITING))
+        recording = Tick(observation, info, status(Phase.RECORDING, 1))
+        assert device.act(waiting).action is None
+        with connect(device.address.replace("http", "ws") + "channel", max_size=None) as channel:
+            channel.send(json.dumps({"keys": ["w"]}))
+            action = wait_for(lambda: device.act(waiting).action)
+            assert action[0] > 0
+            channel.send(json.dumps({"text": {"note": "good", "label": "find the apple"}}))
+            channel.send(json.dumps({"event": {"name": "keep"}}))
+            command = wait_for(lambda: (c := device.act(recording)).event and c)
+        assert (command.event, command.note) == (Event.KEEP, "good")
+        assert command.label == "find the apple"
+        assert command.action[10] == 2
+        device.end(True)
+        assert wait_for(lambda: (a := device.act(recording).action)[0] == 0 and a.shape == (11,))
+    finally:
+        device.close()
+        device.close()
+
+
+def wait_for(get):  # type: ignore[no-untyped-def]
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        value = get()
+        if value is not None and value is not False:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")
+
+
+def test_without_viser_the_person_is_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, kitchen: KitchenEnv, tmp_path: Path
+) -> None:
+    import sys
+
+    from robo.errors import UserError
+
+    monkeypatch.setitem(sys.modules, "robo.recording.browser_server", None)
+    with pytest.raises(UserError, match=r"robo\[browser\]"):
+        BrowserDevice().open(kitchen)
