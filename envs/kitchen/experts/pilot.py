@@ -1,5 +1,6 @@
 """Closed-loop motions from which the skills are made; each yields actions and receives states."""
 
+from collections import deque
 from collections.abc import Generator, Sequence
 from math import atan2, cos, hypot, pi, remainder, sin, sqrt
 from typing import Final
@@ -17,6 +18,9 @@ CONTROL_HZ: Final[int] = 10
 
 HOME: Final[tuple[float, float, float]] = (0.3346, 0.0, 1.045)
 """The gripper while driving, base frame (m): above everything that stands in the room."""
+
+MAX_DELAY: Final[int] = 4
+"""The longest control delay for which a pilot makes up (steps)."""
 
 Action = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -41,6 +45,9 @@ class Pilot:
         self.scene = scene
         self.state = state
         self.opening = opening
+        self._sent: deque[Action] = deque(maxlen=MAX_DELAY)
+        self._delay: int | None = None
+        self._since = 0
 
     # ------------------------------------------------------------------------------------ base
     def drive(self, x: float, y: float, yaw: float) -> Motion:
@@ -60,14 +67,15 @@ class Pilot:
         """Drive straight to a base pose (world frame); False when something is in the way."""
         best, waited = float("inf"), 0
         while True:
-            dx, dy = x - self.state.base[0], y - self.state.base[1]
-            turn = remainder(yaw - self.state.base[2], 2 * pi)
+            ahead_x, ahead_y, ahead_yaw = self._base_pending()
+            dx, dy = x - self.state.base[0] - ahead_x, y - self.state.base[1] - ahead_y
+            turn = remainder(yaw - self.state.base[2] - ahead_yaw, 2 * pi)
             distance = hypot(dx, dy)
             if distance < tolerance and (not stop or abs(turn) < 0.02):
                 break
             error = distance + 0.3 * abs(turn)
             best, waited = (error, 0) if error < best - 0.003 else (best, waited + 1)
-            if waited > 12:
+            if waited > 12 + self.delay:
                 return False
             pace = min(speed, distance / 0.16, sqrt(2.6 * distance)) if stop else speed
             spin = min(BASE_TURN, abs(turn) / 0.16, sqrt(6.0 * abs(turn)))
@@ -75,7 +83,7 @@ class Pilot:
             velocity = (pace * cos(heading), pace * sin(heading), spin * np.sign(turn))
             yield from self._base(velocity)
         if stop:
-            yield from self.wait(1)
+            yield from self.wait(1 + self.delay)
         return True
 
     # ------------------------------------------------------------------------------------- arm
@@ -109,7 +117,7 @@ class Pilot:
                 return True
             error = distance + 0.1 * angle
             best, waited = (error, 0) if error < best - 0.001 else (best, waited + 1)
-            if waited > patience:
+            if waited > patience + self.delay:
                 return False
             step, twist = 0.8 * delta, 0.8 * turn
             # One factor for both keeps the line straight and the turn in time with it.
@@ -133,8 +141,8 @@ class Pilot:
         """Open (1) or close (0) the fingers and wait until they stand still."""
         self.opening = opening
         before = -1.0
-        for step in range(steps):
-            if step > 1 and abs(self.state.gripper_opening - before) < 0.0008:
+        for step in range(steps + self.delay):
+            if step > 1 + self.delay and abs(self.state.gripper_opening - before) < 0.0008:
                 return
             before = self.state.gripper_opening
             yield from self.wait(1)
@@ -176,17 +184,49 @@ class Pilot:
         across = np.array([sin(yaw), -cos(yaw), 0.0])
         ahead = np.array([sin(tilt) * cos(yaw), sin(tilt) * sin(yaw), -cos(tilt)])
         wanted = np.column_stack([np.cross(across, ahead), across, ahead])
-        return delta, to_base @ rotation_vector(wanted @ self.gripper_rotation().T)
+        turn = to_base @ rotation_vector(wanted @ self.gripper_rotation().T)
+        for action in self._pending(ARM):
+            delta, turn = delta - action[0:3], turn - action[3:6]
+        return delta, turn
 
     # ------------------------------------------------------------------------------- actions
     def _arm(self, delta: Vector, turn: Vector) -> Motion:
-        numbers = [*delta, *turn, self.opening, 0.0, 0.0, 0.0, ARM]
-        self.state = yield np.array(numbers, dtype=np.float32)
+        yield from self._exchange([*delta, *turn, self.opening, 0.0, 0.0, 0.0, ARM])
 
     def _base(self, velocity: tuple[float, float, float]) -> Motion:
         steps = [number / CONTROL_HZ for number in velocity]
-        numbers = [*(0.0,) * 6, self.opening, *steps, BASE]
-        self.state = yield np.array(numbers, dtype=np.float32)
+        yield from self._exchange([*(0.0,) * 6, self.opening, *steps, BASE])
+
+    def _exchange(self, numbers: list[float]) -> Motion:
+        action, before = np.array(numbers, dtype=np.float32), self.state
+        self.state = yield action
+        self._sent.append(action)
+        self._notice_delay(before, action)
+
+    # --------------------------------------------------------------------------------- delay
+    @property
+    def delay(self) -> int:
+        """Actions that pass before one has an effect, as far as noticed."""
+        return self._delay or 0
+
+    def _notice_delay(self, before: KitchenState, action: Action) -> None:
+        """Count the steps from the first action that must move something until something moves."""
+        if self._delay is None and (self._since or np.abs(action[[0, 1, 2, 7, 8]]).max() > 0.01):
+            self._since += 1
+            moved = np.abs(self.state.gripper_position - before.gripper_position).max()
+            if moved > 0.002 or self._since > MAX_DELAY:
+                self._delay = self._since - 1
+
+    def _pending(self, mode: int) -> list[Action]:
+        """Actions of one mode that have been given but have had no effect yet."""
+        late = list(self._sent)[len(self._sent) - self.delay :]
+        return [action for action in late if action[10] == mode]
+
+    def _base_pending(self) -> Vector:
+        """How far the base will still move by actions already given: x, y, yaw, world frame."""
+        x, y, turn = sum((action[7:10] for action in self._pending(BASE)), np.zeros(3))
+        yaw = self.state.base[2]
+        return np.array([cos(yaw) * x - sin(yaw) * y, sin(yaw) * x + cos(yaw) * y, turn])
 
 
 def rotation_matrix(quaternion: Vector) -> Vector:
