@@ -154,12 +154,21 @@ class Generative:
         text = self.language_model.generate(
             self.prompt.write(instruction, scene, history), max_tokens=16, stop=("\n", "(")
         )
-        likeness = np.array(
-            [difflib.SequenceMatcher(None, text.strip(), label).ratio() for label in self.labels]
-        )
-        chosen = int(np.argmax(likeness))
+        chosen = nearest_label(text.strip(), self.labels)
         language = np.eye(len(self.labels))[chosen]
         return Decision(self.labels, language, np.ones_like(language), language, chosen)
+
+
+def nearest_label(text: str, labels: Sequence[str]) -> int:
+    """Index of the label that a text begins with, else of the one most like it."""
+    likeness = [
+        1.0 + len(label) if text.startswith(label) else _ratio(text, label) for label in labels
+    ]
+    return int(np.argmax(likeness))
+
+
+def _ratio(text: str, label: str) -> float:
+    return difflib.SequenceMatcher(None, text, label).ratio()
 
 
 def discounted(

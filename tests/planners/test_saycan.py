@@ -7,7 +7,7 @@ import pytest
 
 from planners.language_models.base import LabelScores
 from planners.prompts import FewShotPrompt, ScenePrompt, Step
-from planners.saycan import NO_INSTRUCTION, Formula, Generative, SayCan, discounted
+from planners.saycan import NO_INSTRUCTION, Formula, Generative, SayCan, discounted, nearest_label
 from tests.planners.kitchens import SKILLS
 
 LABELS = [skill.label for skill in SKILLS]
@@ -83,6 +83,8 @@ def test_failures_lower_an_affordance_and_a_success_is_not_repeated_at_once() ->
 
 
 def test_generation_takes_the_nearest_label() -> None:
+    assert LABELS[nearest_label("done done done", LABELS)] == "done"
+    assert LABELS[nearest_label("go to the table and sit", LABELS)] == "go to the table"
     assert choose(Generative(Favourite({}), SKILLS, ScenePrompt())) == "pick up the apple"
 
 
