@@ -1,4 +1,4 @@
-"""Kill a recorder with SIGKILL at random moments, many times, in one set; lose nothing.
+"""Kill a recorder with SIGKILL at random moments, many times; lose nothing.
 
     python benchmarks/data_kills.py --kills 100
 
@@ -32,6 +32,7 @@ FPS = 50
 SIDE = 64
 CAMERA = "observation.images.head"
 TASK = "count"
+KILLS_A_SET = 10
 
 
 @dataclass
@@ -161,16 +162,19 @@ def kill_once(root: Path, rng: np.random.Generator, tally: Tally) -> None:
             raise RuntimeError(f"episode {number}: {added} frames were added, {kept} came back")
 
 
-def run(root: Path, kills: int, seed: int) -> Tally:
-    """Kill that many recorders in one set, which must be without an error at the end."""
+def run(folder: Path, kills: int, seed: int) -> Tally:
+    """Kill that many recorders, ten in a set; each set must be without an error at its end."""
     rng = np.random.default_rng(seed)
     tally = Tally()
-    make(root)
-    for _ in range(kills):
-        kill_once(root, rng, tally)
-    report = validate(root, images=False)
-    if report.errors:
-        raise RuntimeError(f"the set is damaged: {report.findings[0].message}")
+    while tally.kills < kills:
+        root = folder / f"set-{tally.kills}"
+        make(root)
+        for _ in range(min(KILLS_A_SET, kills - tally.kills)):
+            kill_once(root, rng, tally)
+        report = validate(root, images=False)
+        if report.errors:
+            raise RuntimeError(f"the set is damaged: {report.findings[0].message}")
+        print(f"{tally.kills} kills, {tally.finished_lost} lost", file=sys.stderr, flush=True)
     return tally
 
 
@@ -186,7 +190,7 @@ def main() -> None:
         record(arguments.record, arguments.seed, arguments.pause)
         return
     with tempfile.TemporaryDirectory() as folder:
-        tally = run(Path(folder) / "set", arguments.kills, arguments.seed)
+        tally = run(Path(folder), arguments.kills, arguments.seed)
     print(json.dumps(asdict(tally), indent=2))
     sys.exit(1 if tally.finished_lost else 0)
 

@@ -1,7 +1,7 @@
 """Episodes: what is known of each, and its row in meta/episodes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -248,13 +248,17 @@ def read_episodes(info: Info) -> list[Episode]:
     return episodes
 
 
-def counted_episodes(info: Info) -> list[Episode]:
+def counted_episodes(info: Info, rows: Sequence[Episode] | None = None) -> list[Episode]:
     """The episodes that count: those that meta/info.json's total takes in.
+
+    Args:
+        info: The set's.
+        rows: What `read_episodes` gave; read now when left out.
 
     Raises:
         DatasetFormatError: There are fewer rows, or they are not in order.
     """
-    episodes = read_episodes(info)[: info.total_episodes]
+    episodes = list(read_episodes(info) if rows is None else rows)[: info.total_episodes]
     if len(episodes) < info.total_episodes:
         raise DatasetFormatError(
             f"{info.root}: meta/info.json counts {info.total_episodes} episodes, meta/episodes "

@@ -91,7 +91,7 @@ def check_counts(info: Info, committing: int | None = None) -> list[Episode]:
             f"{info.root}: meta/info.json counts {info.total_episodes} episodes, meta/episodes "
             f"holds {len(rows)}; `robo data repair` puts the counts right"
         )
-    return counted_episodes(info)
+    return counted_episodes(info, rows)
 
 
 def read_journal_if_any(root: Path) -> Journal | None:

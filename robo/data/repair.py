@@ -8,8 +8,7 @@ import pyarrow as pa
 from robo.data.dataset_stats import compute_stats, write_stats
 from robo.data.episodes import Episode, read_episodes
 from robo.data.errors import DatasetFormatError
-from robo.data.findings import Severity
-from robo.data.integrity import check_set
+from robo.data.integrity import check_stats
 from robo.data.layout import EPISODES_PATH, JOURNAL, TASKS, FileNumber, Info, read_info
 from robo.data.lerobot_reader import Dataset
 from robo.data.recovery import (
@@ -71,11 +70,21 @@ def _repair(root: Path) -> list[str]:
         texts = read_texts(root / TASKS, "task")
         write_whole(root / TASKS, parquet(texts_table(texts, "task")))
         done.append("meta/tasks.parquet: made the text the index")
-    wrong = [f for f in check_set(root) if f.severity is Severity.ERROR]
-    if wrong and all(finding.check == "stats" for finding in wrong):
-        write_stats(root, compute_stats(Dataset(root)))
-        done.append("meta/stats.json: computed anew")
-    return done
+    return done + _statistics(root)
+
+
+def _statistics(root: Path) -> list[str]:
+    """Compute meta/stats.json where it is wrong, unless the frames are damaged."""
+    try:
+        dataset = Dataset(root)
+        columns = {k: dataset.column(k) for k, f in dataset.features.items() if f.is_numeric}
+    except DatasetFormatError:
+        return []  # `robo data validate` says so
+    finite = all(v.dtype.kind != "f" or np.isfinite(v).all() for v in columns.values())
+    if not len(dataset) or not finite or not any(check_stats(dataset.info, [columns])):
+        return []
+    write_stats(root, compute_stats(dataset))
+    return ["meta/stats.json: computed anew"]
 
 
 def _order_rows(root: Path) -> list[str]:

@@ -6,6 +6,6 @@ from benchmarks import data_kills
 
 
 def test_killed_recorders_lose_no_finished_episode(tmp_path: Path) -> None:
-    tally = data_kills.run(tmp_path / "set", kills=3, seed=5)
+    tally = data_kills.run(tmp_path, kills=3, seed=5)
     assert tally.kills == 3
     assert tally.finished_lost == 0
