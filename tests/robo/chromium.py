@@ -35,10 +35,16 @@ class Chromium:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        port = Path(folder, "DevToolsActivePort")
-        until(lambda: port.is_file() and len(port.read_text().split()) == 2, 40)
+        try:
+            self._attach(Path(folder, "DevToolsActivePort"), width, height)
+        except BaseException:
+            self._end()
+            raise
+
+    def _attach(self, port: Path, width: int, height: int) -> None:
+        until(lambda: port.is_file() and len(port.read_text().split()) == 2)
         number, path = port.read_text().split()
-        self._socket = connect(f"ws://127.0.0.1:{number}{path}", max_size=None)
+        self._socket = connect(f"ws://127.0.0.1:{number}{path}", max_size=None, open_timeout=60)
         self._count = 0
         self._session: str | None = None
         self.complaints: list[str] = []
@@ -61,6 +67,9 @@ class Chromium:
         traceback: TracebackType | None,
     ) -> None:
         self._socket.close()
+        self._end()
+
+    def _end(self) -> None:
         self._process.kill()
         self._process.wait()
         self._profile.cleanup()
@@ -72,7 +81,7 @@ class Chromium:
             message["sessionId"] = self._session
         self._socket.send(json.dumps(message))
         while True:
-            answer = json.loads(self._socket.recv(timeout=60))
+            answer = json.loads(self._socket.recv(timeout=120))
             if answer.get("method") == "Runtime.exceptionThrown":
                 self.complaints.append(json.dumps(answer["params"]["exceptionDetails"])[:600])
             if answer.get("id") == self._count:
@@ -127,7 +136,7 @@ class Chromium:
         path.write_bytes(base64.b64decode(data))
 
 
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
     """Wait until a condition holds; its value."""
     end = time.monotonic() + seconds
     while not (value := condition()):

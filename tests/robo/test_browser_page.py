@@ -1,0 +1,219 @@
+"""The pages in a real headless Chromium."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from websockets.sync.client import connect
+
+from envs.kitchen.env import KitchenEnv
+from robo.data.features import ACTION, STATE, camera, vector
+from robo.data.lerobot_reader import Dataset
+from robo.data.lerobot_writer import DatasetWriter, create_dataset
+from robo.recording.browser_view import SetView, ViewServer
+from tests.robo.chromium import EXECUTABLE, Chromium, until
+
+chromium = pytest.mark.skipif(
+    EXECUTABLE is None, reason="there is no `chromium` on PATH: apt-get install chromium"
+)
+START = {"robot": "table", "holding": None, "objects": [["apple", "table"]]}
+SIZE = (940, 520)
+SMALL = "?fixedDpr=0.3"
+"""Software rendering is slow: the scene in fewer pixels."""
+
+
+@pytest.fixture(scope="module")
+def small_set(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    root = tmp_path_factory.mktemp("sets") / "two"
+    create_dataset(root, 10, [camera("head", 32, 32), vector(STATE, 3), vector(ACTION, 2)])
+    with DatasetWriter(root) as writer:
+        for episode in range(2):
+            writer.begin_episode(f"task {episode}")
+            for number in range(20):
+                writer.add_frame(
+                    {
+                        STATE: np.full(3, number, np.float32),
+                        ACTION: np.array([episode, number], np.float32),
+                        "observation.images.head": np.full((32, 32, 3), 10 * number, np.uint8),
+                    },
+                    label="first" if number < 5 else "second",
+                    success=number > 15,
+                )
+            writer.finish_episode()
+    return Dataset(root)
+
+
+@pytest.fixture
+def view_server(small_set: Dataset) -> Iterator[ViewServer]:
+    server = ViewServer(SetView(small_set))
+    threading.Thread(target=server.serve, daemon=True).start()
+    yield server
+    server.stop()
+
+
+def test_a_view_needs_its_token(view_server: ViewServer) -> None:
+    for path in ("", "set.json"):
+        with urlopen(view_server.address + path) as answer:
+            assert answer.status == 200
+        outside = view_server.address.rsplit("/", 2)[0] + f"/{path}"
+        with pytest.raises(HTTPError) as refused:
+            urlopen(outside)
+        assert refused.value.code == 403
+    for path in ("frame/9/0/observation.images.head", "frame/0/99/x", "episode/-1", "view.py"):
+        with pytest.raises(HTTPError) as missing:
+            urlopen(view_server.address + path)
+        assert missing.value.code == 404
+
+
+def test_an_episode_has_its_columns_and_skills(small_set: Dataset) -> None:
+    episode = SetView(small_set).episode(1)
+    assert episode["columns"]["action"] == [[1.0] * 20, [float(n) for n in range(20)]]
+    assert episode["labels"] == [
+        {"text": "first", "begin": 0, "end": 5},
+        {"text": "second", "begin": 5, "end": 20},
+    ]
+
+
+def test_pictures_are_written_where_there_is_no_browser(small_set: Dataset, tmp_path: Path) -> None:
+    from robo.recording.browser_sheet import write_pictures
+
+    written = write_pictures(SetView(small_set), [0, 1], tmp_path / "png")
+    names = ["sheet-000.png", "episode-0000.png", "episode-0001.png"]
+    assert [path.name for path in written] == names
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+
+
+@chromium
+def test_a_set_is_scrubbed_and_played(view_server: ViewServer) -> None:
+    with Chromium(*SIZE) as page:
+        page.open(view_server.address)
+        until(lambda: page.value("document.querySelectorAll('#plots canvas').length === 2"))
+        assert page.value("document.querySelectorAll('#skills span').length") == 2
+        page.press("ArrowRight")
+        assert "1 / 19" in page.text("#clock")
+        page.press(" ")
+        until(lambda: "19 / 19" in page.text("#clock"))
+        shown = "document.querySelector('canvas[data-camera]')"
+        until(lambda: page.value(f"{shown}.dataset.shown") == "0/19")
+        bright = f"{shown}.getContext('2d').getImageData(9, 9, 1, 1).data[0]"
+        assert page.value(bright) == pytest.approx(190, abs=8)
+        page.click("#episodes li:nth-child(2)")
+        until(lambda: "task 1" in page.text("#task"))
+        assert page.complaints == []
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[str]:
+    """A session's page, its episodes going into tmp_path/"set"."""
+    pytest.importorskip("viser", reason="the page needs viser: pip install 'robo[browser]'")
+    from robo.recording.browser import BrowserDevice
+    from robo.recording.recorder import Recorder
+    from robo.recording.session import Session
+    from robo.recording.tasks import PlainTask
+
+    device = BrowserDevice(port=0)
+    opened = threading.Event()
+
+    def record() -> None:  # all in one thread: what draws the images belongs to it
+        env = KitchenEnv(image_size=32, success=lambda state: state.gripper_opening < 0.04)
+        task = PlainTask("close the gripper", options={"start": START})
+        recorder = Recorder(env, tmp_path / "set", task, device="browser")
+        Session(recorder, device, 5, on_open=lambda _: opened.set()).run()
+        env.close()
+
+    thread = threading.Thread(target=record, daemon=True)
+    thread.start()
+    assert opened.wait(180)
+    yield device.address
+    if thread.is_alive():
+        with connect(device.address.replace("http", "ws") + "channel", max_size=None) as channel:
+            channel.send(json.dumps({"event": {"name": "stop"}}))
+            thread.join(timeout=30)
+    assert not thread.is_alive()
+
+
+@chromium
+def test_a_person_records_replays_discards_and_stops(session: str, tmp_path: Path) -> None:
+    with Chromium(*SIZE) as page:
+        page.open(session + SMALL)
+        until(lambda: page.text("#task") == "close the gripper")
+        until(lambda: page.value("document.querySelectorAll('#cameras canvas').length") == 2)
+
+        def now(name: str) -> object:
+            return page.value(f"status?.{name}")
+
+        assert now("phase") == "waiting"
+        page.press("m")
+        until(lambda: now("driving"))
+        page.key("w", down=True)
+        until(lambda: now("phase") == "recording")
+        until(lambda: now("frames") >= 4)  # type: ignore[operator]
+        page.key("w", down=False)
+        assert now("success") is False
+        page.press(" ")
+        until(lambda: now("success"))
+        assert "holds" in page.text("#success")
+        page.press("ArrowRight")
+        until(lambda: page.value("document.querySelectorAll('#episodes li').length") == 1)
+        until(lambda: page.value("document.querySelector('#episodes img').naturalWidth") == 160)
+        until(lambda: now("phase") == "waiting")
+
+        page.click("#episodes [title=replay]")
+        until(lambda: now("phase") == "replaying")
+        until(lambda: now("phase") == "waiting")
+        page.click("#episodes [title=discard]")
+        until(lambda: page.value("document.querySelector('#episodes li').className") == "discarded")
+        page.click("#episodes [title='put back']")
+        until(lambda: page.value("document.querySelector('#episodes li').className") == "")
+
+        page.press("Enter")
+        until(lambda: now("phase") == "recording")
+        page.press("r")
+        until(lambda: now("phase") == "waiting")
+        assert now("kept") == 1
+        page.press("q")
+        until(lambda: "over" in page.text("#veil"))
+        assert page.complaints == []
+    dataset = Dataset(tmp_path / "set")
+    (episode,) = dataset.episodes
+    assert episode.info.device == "browser"
+    assert episode.info.success
+    actions = dataset.column("action")
+    assert (actions[:, 7] > 0).any(), "the base was driven"
+    assert actions[-1, 10] == 2
+
+
+@chromium
+def test_dragging_the_gizmo_moves_the_arm(session: str) -> None:
+    with Chromium(*SIZE) as page:
+        page.open(session + SMALL)
+        until(lambda: page.value("status?.phase") == "waiting")
+        scene = "document.getElementById('scene').contentDocument"
+        until(lambda: page.value(f"!!{scene}?.querySelector('canvas')"))
+        handle = until(lambda: _grab(page, scene))
+        assert handle
+        page.press("Escape")
+        until(lambda: "over" in page.text("#veil"))
+
+
+def _grab(page: Chromium, scene: str) -> bool:
+    """Press around the scene's middle, where the gizmo is, and pull; whether it pulled."""
+    width, height = page.value(f"[{scene}.body.clientWidth, {scene}.body.clientHeight]")
+    for dx in range(-60, 90, 12):
+        for dy in range(-60, 61, 12):
+            x, y = width / 2 + dx, height / 2 + dy
+            page.mouse("mouseMoved", x, y)
+            if page.value(f"{scene}.body.style.cursor") in ("pointer", "grab"):
+                page.mouse("mousePressed", x, y)
+                for step in range(1, 6):
+                    page.mouse("mouseMoved", x + 5 * step, y - 5 * step)
+                pulled = page.value("status.pulling || status.phase === 'recording'")
+                page.mouse("mouseReleased", x + 25, y - 25)
+                if pulled or page.value("status.phase === 'recording'"):
+                    return True
+    return False
