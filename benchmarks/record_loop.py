@@ -1,0 +1,162 @@
+"""Does the recording loop hold its rate? Two cameras, at 50 Hz, for five minutes.
+
+    python benchmarks/record_loop.py [--fps 50] [--side 96] [--seconds 300] [--env robo/Kitchen-v1]
+
+Without --env a stand-in environment gives moving pictures at no cost, so that what is measured is
+the recorder: the clock, the journal, the compression. Episodes last 15 seconds. Printed: deadlines
+missed, the recorder's own time in a tick, how long finishing an episode takes, CPU.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from robo.data.features import CAPTURE_TIME
+from robo.data.lerobot_reader import Dataset
+from robo.recording.device import Command, EpisodeStart, Event, Tick
+from robo.recording.environments import make_environment
+from robo.recording.recorder import Recorder
+from robo.recording.session import Session
+
+EPISODE_SECONDS = 15
+CAMERAS = ("head", "wrist")
+
+
+class StandIn(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
+    """Moving gradients; no physics."""
+
+    def __init__(self, side: int, fps: int) -> None:
+        self.metadata = {"render_fps": fps}
+        image = spaces.Box(0, 255, (side, side, 3), np.uint8)
+        self.observation_space = spaces.Dict(
+            {"state": spaces.Box(-1, 1, (31,), np.float32)}
+            | {f"images/{name}": image for name in CAMERAS}
+        )
+        self.action_space = spaces.Box(-1, 1, (11,), np.float32)
+        wave = np.linspace(0, 4 * np.pi, side)
+        picture = 127 + 60 * np.sin(wave)[:, None] + 60 * np.cos(wave)
+        self._picture = np.repeat(picture[..., None], 3, axis=2).astype(np.uint8)
+        self._count = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        """Begin."""
+        super().reset(seed=seed)
+        return self._observe(), {"success": False}
+
+    def step(self, action: np.ndarray) -> Any:
+        """Move the pictures on."""
+        self._count += 1
+        return self._observe(), 0.0, False, False, {"success": False}
+
+    def _observe(self) -> dict[str, np.ndarray]:
+        state = np.sin(np.arange(31) + 0.01 * self._count).astype(np.float32)
+        images = {f"images/{n}": np.roll(self._picture, self._count, axis=1) for n in CAMERAS}
+        return {"state": state, **images}
+
+
+class Metronome:
+    """Sends an action at every tick and keeps an episode every 15 seconds.
+
+    Attributes:
+        finishing: Seconds from "keep" to the next episode's begin.
+    """
+
+    name = "metronome"
+    paced = True
+
+    def __init__(self, env: "gymnasium.Env[Any, Any]", fps: int) -> None:
+        self._action = np.zeros(env.action_space.shape or (1,), np.float32)
+        self._frames = EPISODE_SECONDS * fps
+        self._asked = 0.0
+        self.finishing: list[float] = []
+
+    def open(self, env: "gymnasium.Env[Any, Any]") -> str:
+        """See `Device`."""
+        return ""
+
+    def begin(self, start: EpisodeStart) -> None:
+        """See `Device`."""
+
+    def act(self, tick: Tick) -> Command:
+        """See `Device`."""
+        if tick.status.frames >= self._frames:
+            self._asked = time.perf_counter()
+            return Command(event=Event.KEEP)
+        return Command(self._action)
+
+    def end(self, kept: bool) -> None:
+        """See `Device`."""
+        self.finishing.append(time.perf_counter() - self._asked)
+
+    def close(self) -> None:
+        """See `Device`."""
+
+
+def main() -> None:
+    """Record, print, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--fps", type=int, default=50)
+    parser.add_argument("--side", type=int, default=96)
+    parser.add_argument("--seconds", type=int, default=300)
+    parser.add_argument("--env")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/record_loop.json"))
+    options = parser.parse_args()
+    env: gymnasium.Env[Any, Any] = StandIn(options.side, options.fps)
+    if options.env:
+        env = make_environment(options.env, image_size=options.side, control_hz=options.fps).env
+    device = Metronome(env, options.fps)
+    episodes = max(1, options.seconds // EPISODE_SECONDS)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "set"
+        recorder = Recorder(env, root, "hold still", fps=options.fps, device=device.name)
+        steps: list[float] = []
+        step = recorder.step
+
+        def timed(*arguments: Any, **keywords: Any) -> Any:
+            begin = time.thread_time()
+            try:
+                return step(*arguments, **keywords)
+            finally:
+                steps.append(time.thread_time() - begin)
+
+        recorder.step = timed  # type: ignore[method-assign]
+        cpu, wall = time.process_time(), time.perf_counter()
+        summary = Session(recorder, device, episodes).run()
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        dataset = Dataset(root)
+        size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+        gaps = [
+            np.diff(dataset.column(CAPTURE_TIME)[episode.start : episode.stop]) * options.fps
+            for episode in dataset.episodes
+        ]
+    periods = np.concatenate(gaps)
+    minutes = summary.frames / options.fps / 60
+    report = {
+        "env": options.env or "stand-in",
+        "fps": options.fps,
+        "cameras": f"{len(CAMERAS)} of {options.side} x {options.side}",
+        "frames": summary.frames,
+        "missed_deadlines": summary.missed,
+        "worst_period": round(float(periods.max()), 3),
+        "periods_within_10_percent": round(float((np.abs(periods - 1) < 0.1).mean()), 5),
+        "step_cpu_ms_median": round(1e3 * float(np.median(steps)), 3),
+        "step_cpu_ms_worst": round(1e3 * float(np.max(steps)), 3),
+        "finish_episode_ms_median": round(1e3 * float(np.median(device.finishing)), 1),
+        "finish_episode_ms_worst": round(1e3 * float(np.max(device.finishing)), 1),
+        "cpu_share": round(cpu / wall, 3),
+        "megabytes_a_minute": round(size / 1e6 / minutes, 2),
+    }
+    for key, value in report.items():
+        print(f"{key:28} {value}")
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
