@@ -5,7 +5,10 @@ from typing import Annotated
 
 import tyro
 
+from robo.commands.data import Data
 from robo.commands.plan import Plan
+from robo.commands.record import Record
+from robo.commands.replay import Replay
 from robo.commands.run import Run
 from robo.commands.scenarios import Scenarios
 from robo.errors import UserError
@@ -14,6 +17,9 @@ Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
     | Annotated[Scenarios, tyro.conf.subcommand("scenarios")]
+    | Annotated[Record, tyro.conf.subcommand("record")]
+    | Annotated[Replay, tyro.conf.subcommand("replay")]
+    | Annotated[Data, tyro.conf.subcommand("data")]
 )
 
 USER_ERROR = 2

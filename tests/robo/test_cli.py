@@ -20,7 +20,7 @@ def robo(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.mark.parametrize("command", ["", "run", "plan", "scenarios"])
+@pytest.mark.parametrize("command", ["", "run", "plan", "scenarios", "record", "replay", "data"])
 def test_help_is_printed_without_importing_anything_heavy(command: str) -> None:
     code = (
         "import sys; sys.argv = ['robo', *sys.argv[1:]]\n"
