@@ -11,11 +11,11 @@ from tests.robo.test_cli import robo
 SCENE = {"robot": "user", "objects": [["sponge", "far counter"], ["coke can", "table"]]}
 
 
-def test_a_spilled_drink_brings_the_sponge(tmp_path: Path) -> None:
+def test_a_mess_brings_the_sponge(tmp_path: Path) -> None:
     scene, out = tmp_path / "scene.json", tmp_path / "out"
     scene.write_text(json.dumps(SCENE), encoding="utf-8")
     done = robo(
-        "run", "I spilled my drink, can you help?", "--scene", str(scene), "--out", str(out),
+        "run", "I made a mess, bring me something to clean it up with.", "--scene", str(scene), "--out", str(out),
         timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
