@@ -124,11 +124,12 @@ class Chromium:
         for kind in ("mousePressed", "mouseReleased"):
             self.mouse(kind, x, y)
 
-    def mouse(self, kind: str, x: float, y: float) -> None:
-        held = 1 if kind != "mouseReleased" else 0
+    def mouse(self, kind: str, x: float, y: float, *, held: bool = False) -> None:
+        pressed = held or kind == "mousePressed"
         self.call(
             "Input.dispatchMouseEvent",
-            type=kind, x=x, y=y, button="left", buttons=held, clickCount=1,
+            type=kind, x=x, y=y, button="none" if kind == "mouseMoved" and not held else "left",
+            buttons=int(pressed), clickCount=1,
         )  # fmt: skip
 
     def screenshot(self, path: Path) -> None:

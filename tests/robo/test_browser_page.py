@@ -4,9 +4,11 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import mujoco
 import numpy as np
 import pytest
 from websockets.sync.client import connect
@@ -18,11 +20,15 @@ from robo.data.lerobot_writer import DatasetWriter, create_dataset
 from robo.recording.browser_view import SetView, ViewServer
 from tests.robo.chromium import EXECUTABLE, Chromium, until
 
+if TYPE_CHECKING:
+    from robo.recording.browser import BrowserDevice
+
 chromium = pytest.mark.skipif(
     EXECUTABLE is None, reason="there is no `chromium` on PATH: apt-get install chromium"
 )
 START = {"robot": "table", "holding": None, "objects": [["apple", "table"]]}
 SIZE = (940, 520)
+SCENE = "document.getElementById('scene').contentDocument"
 SMALL = "?fixedDpr=0.3"
 """Software rendering is slow: the scene in fewer pixels."""
 
@@ -108,8 +114,8 @@ def test_a_set_is_scrubbed_and_played(view_server: ViewServer) -> None:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[str]:
-    """A session's page, its episodes going into tmp_path/"set"."""
+def session(tmp_path: Path) -> Iterator["BrowserDevice"]:
+    """A session at a page, its episodes going into tmp_path/"set"."""
     pytest.importorskip("viser", reason="the page needs viser: pip install 'robo[browser]'")
     from robo.recording.browser import BrowserDevice
     from robo.recording.recorder import Recorder
@@ -129,7 +135,7 @@ def session(tmp_path: Path) -> Iterator[str]:
     thread = threading.Thread(target=record, daemon=True)
     thread.start()
     assert opened.wait(180)
-    yield device.address
+    yield device
     if thread.is_alive():
         with connect(device.address.replace("http", "ws") + "channel", max_size=None) as channel:
             channel.send(json.dumps({"event": {"name": "stop"}}))
@@ -138,11 +144,14 @@ def session(tmp_path: Path) -> Iterator[str]:
 
 
 @chromium
-def test_a_person_records_replays_discards_and_stops(session: str, tmp_path: Path) -> None:
+def test_a_person_records_replays_discards_and_stops(
+    session: "BrowserDevice", tmp_path: Path
+) -> None:
     with Chromium(*SIZE) as page:
-        page.open(session + SMALL)
+        page.open(session.address + SMALL)
         until(lambda: page.text("#task") == "close the gripper")
         until(lambda: page.value("document.querySelectorAll('#cameras canvas').length") == 2)
+        until(lambda: page.value(f"!!{SCENE}?.querySelector('canvas')"))
 
         def now(name: str) -> object:
             return page.value(f"status?.{name}")
@@ -189,31 +198,54 @@ def test_a_person_records_replays_discards_and_stops(session: str, tmp_path: Pat
 
 
 @chromium
-def test_dragging_the_gizmo_moves_the_arm(session: str) -> None:
+def test_dragging_the_gizmo_moves_the_arm(session: "BrowserDevice") -> None:
     with Chromium(*SIZE) as page:
-        page.open(session + SMALL)
+        page.open(session.address + SMALL)
         until(lambda: page.value("status?.phase") == "waiting")
-        scene = "document.getElementById('scene').contentDocument"
-        until(lambda: page.value(f"!!{scene}?.querySelector('canvas')"))
-        handle = until(lambda: _grab(page, scene))
-        assert handle
+        viewers = session._server.viser.get_clients
+        until(lambda: page.value(f"!!{SCENE}?.querySelector('canvas')") and viewers())
+        (before,) = session._controls.poses().values()
+        upwards = np.zeros(9)
+        mujoco.mju_quat2Mat(upwards, before[3:])
+        along = -upwards.reshape(3, 3)[:, 2]  # the gripper's z axis points down
+
+        def pulled() -> bool:
+            (viewer,) = viewers().values()
+            for reach in (0.1, 0.15, 0.2):
+                x, y = _on_screen(viewer.camera, before[:3] - reach * along)
+                page.mouse("mouseMoved", x, y)
+                page.mouse("mousePressed", x, y)
+                for step in range(1, 8):
+                    page.mouse(
+                        "mouseMoved",
+                        *_on_screen(viewer.camera, before[:3] - (reach - 0.015 * step) * along),
+                        held=True,
+                    )
+                if page.value("status.pulling"):
+                    return True
+                page.mouse("mouseReleased", x, y)
+            return False
+
+        until(pulled)
+        until(lambda: _way(session, before) @ along > 0.05)
+        across = _way(session, before) - (_way(session, before) @ along) * along
+        assert np.linalg.norm(across) < 0.02
         page.press("Escape")
         until(lambda: "over" in page.text("#veil"))
 
 
-def _grab(page: Chromium, scene: str) -> bool:
-    """Press around the scene's middle, where the gizmo is, and pull; whether it pulled."""
-    width, height = page.value(f"[{scene}.body.clientWidth, {scene}.body.clientHeight]")
-    for dx in range(-60, 90, 12):
-        for dy in range(-60, 61, 12):
-            x, y = width / 2 + dx, height / 2 + dy
-            page.mouse("mouseMoved", x, y)
-            if page.value(f"{scene}.body.style.cursor") in ("pointer", "grab"):
-                page.mouse("mousePressed", x, y)
-                for step in range(1, 6):
-                    page.mouse("mouseMoved", x + 5 * step, y - 5 * step)
-                pulled = page.value("status.pulling || status.phase === 'recording'")
-                page.mouse("mouseReleased", x + 25, y - 25)
-                if pulled or page.value("status.phase === 'recording'"):
-                    return True
-    return False
+def _way(device: "BrowserDevice", before: np.ndarray) -> np.ndarray:
+    (pose,) = device._controls.poses().values()
+    return np.asarray(pose[:3] - before[:3])
+
+
+def _on_screen(camera: Any, point: np.ndarray) -> tuple[float, float]:
+    """Where a point of the scene (m, world) is on the page (pixels)."""
+    width = SIZE[0] - 372
+    ahead = camera.look_at - camera.position
+    ahead = ahead / np.linalg.norm(ahead)
+    right = np.cross(ahead, (0, 0, 1))
+    right = right / np.linalg.norm(right)
+    to = point - camera.position
+    half = SIZE[1] / 2 / np.tan(camera.fov / 2) / (to @ ahead)
+    return width / 2 + half * (to @ right), SIZE[1] / 2 - half * (to @ np.cross(right, ahead))
