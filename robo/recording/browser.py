@@ -26,6 +26,7 @@ from robo.recording.device import (
 
 PORT = 8765
 THUMBNAIL_WIDTH = 160
+IMAGES = "images/"
 
 
 class BrowserDevice:
@@ -133,7 +134,7 @@ class BrowserDevice:
     def _setup(self, start: EpisodeStart) -> dict[str, Any]:
         controls = self._controls
         return {
-            "number": start.number,
+            "cameras": [_camera(key) for key in start.observation if key.startswith(IMAGES)],
             "grippers": controls.grippers,
             "drives": controls.drives,
             "keys": controls.keys,
@@ -156,10 +157,14 @@ class BrowserDevice:
 def _pictures(tick: Tick) -> dict[str, Any]:
     """Copies of what the cameras see, by camera."""
     return {
-        key.removeprefix("images/"): image.copy()
+        _camera(key): image.copy()
         for key, image in tick.observation.items()
-        if key.startswith("images/")
+        if key.startswith(IMAGES)
     }
+
+
+def _camera(key: str) -> str:
+    return key.removeprefix(IMAGES)
 
 
 def _numbers(status: Status, operator: Operator) -> dict[str, Any]:

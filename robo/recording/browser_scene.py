@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from robo.recording.browser_meshes import body_model, look
 
+BACKGROUND: Final = (223, 229, 230)
 MOVED: Final = 2e-4
 """A body that moved or turned less (m, in quaternion numbers) is not sent again."""
 
@@ -54,6 +55,7 @@ class SceneMirror:
         scene.world_axes.visible = False
         scene.configure_default_lights(enabled=False)
         scene.configure_environment_map(None)
+        scene.set_background_image(np.full((4, 4, 3), BACKGROUND, np.uint8), format="png")
         scene.add_light_hemisphere(
             "/light/sky", sky_color=(255, 250, 240), ground_color=(150, 140, 130), intensity=2.7
         )

@@ -101,8 +101,18 @@ function element(tag, options = {}, ...children) {
   made.append(...children);
   return made;
 }
+function showCameras(names) {
+  const shown = [...document.querySelectorAll("canvas[data-camera]")].map((canvas) => canvas.dataset.camera);
+  if (shown.join("\n") === names.join("\n")) return;
+  $("cameras").replaceChildren(...names.map((name) => {
+    const canvas = element("canvas");
+    canvas.dataset.camera = name;
+    return element("figure", {}, canvas, element("figcaption", { textContent: name }));
+  }));
+}
 function showSetup(content) {
   setup = content;
+  showCameras(setup.cameras);
   $("note").value = "";
   $("mode").style.display = setup.drives ? "" : "none";
   $("speedrow").style.display = setup.keys.length ? "" : "none";
@@ -193,12 +203,8 @@ function toast(text) {
 async function showPicture(bytes) {
   const name = new TextDecoder().decode(bytes.subarray(1, 1 + bytes[0]));
   const picture = await createImageBitmap(new Blob([bytes.subarray(1 + bytes[0])], { type: "image/jpeg" }));
-  let canvas = document.querySelector(`canvas[data-camera="${CSS.escape(name)}"]`);
-  if (!canvas) {
-    canvas = element("canvas");
-    canvas.dataset.camera = name;
-    $("cameras").append(element("figure", {}, canvas, element("figcaption", { textContent: name })));
-  }
+  const canvas = document.querySelector(`canvas[data-camera="${CSS.escape(name)}"]`);
+  if (!canvas) return;
   if (canvas.width !== picture.width || canvas.height !== picture.height) {
     canvas.width = picture.width;
     canvas.height = picture.height;
