@@ -237,6 +237,13 @@ def _add_base_shell(base: mujoco.MjsBody) -> None:
         rgba=_GREY,
         **seen,
     )
+    base.add_geom(
+        type=capsule,
+        size=(0.025, 0, 0),
+        fromto=(-0.2, 0.17, 1.55, -0.06, -0.2, 1.64),
+        rgba=_GREY,
+        **seen,
+    )
     base.add_geom(type=box, size=(0.07, 0.13, 0.06), pos=(-0.04, -0.23, 1.66), rgba=_WHITE, **solid)
     base.add_geom(type=box, size=(0.01, 0.11, 0.04), pos=(0.03, -0.23, 1.66), rgba=_DARK, **seen)
     base.add_geom(type=box, size=(0.005, 0.12, 0.012), pos=(0.198, 0, 0.34), rgba=_BLUE, **seen)
