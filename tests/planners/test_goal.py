@@ -2,9 +2,9 @@
 
 import pytest
 
+from planners.examples import parse_label
 from planners.goal import Goal, GoalError
 from planners.symbolic import SymbolicKitchen
-from planners.examples import parse_label
 from planners.world import FLOOR, HAND
 from tests.planners.kitchens import DRAWERS, OBJECTS, PLACES, distance, kitchen
 
