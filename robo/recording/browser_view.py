@@ -1,5 +1,6 @@
 """A page on a recorded set: scrub, play, plots. Needs nothing but the standard library's server."""
 
+import contextlib
 import http
 import http.server
 import json
@@ -163,8 +164,9 @@ def _handler(view: SetView, token: str) -> type[http.server.BaseHTTPRequestHandl
             self.send_header("Cache-Control", "no-store")
             self.send_header("Referrer-Policy", "no-referrer")
             self.send_header("X-Frame-Options", "DENY")
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # a page that left wants nothing
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Requests are nobody's business."""
