@@ -56,7 +56,7 @@ class BrowserDevice:
             from robo.recording.browser_show import Show
         except ImportError as error:
             raise UserError(
-                f"the page needs {error.name}: `pip install 'robo[browser]'`, "
+                f"the page needs {error.name}: `pip install viser`, "
                 "or record with --device keyboard"
             ) from error
         self._env = env
