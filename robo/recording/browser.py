@@ -85,8 +85,8 @@ class BrowserDevice:
         poses = self._controls.poses()
         operator, touched = self._inputs.operator(poses)
         self._tell(tick, poses, operator)
+        wish = self._inputs.wish()  # before the words, for those were sent before it
         label = self._inputs.label
-        wish = self._inputs.wish()
         acting = status.phase is Phase.RECORDING or (status.phase is Phase.WAITING and touched)
         if wish is None:
             return Command(self._controls.action(operator) if acting else None, label=label)
