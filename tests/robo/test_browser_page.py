@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-import mujoco
 import numpy as np
 import pytest
 from websockets.sync.client import connect
@@ -195,43 +194,6 @@ def test_a_person_records_replays_discards_and_stops(
     actions = dataset.column("action")
     assert (actions[:, 7] > 0).any(), "the base was driven"
     assert actions[-1, 10] == 2
-
-
-@chromium
-def test_dragging_the_gizmo_moves_the_arm(session: "BrowserDevice") -> None:
-    with Chromium(*SIZE) as page:
-        page.open(session.address + SMALL)
-        until(lambda: page.value("status?.phase") == "waiting")
-        viewers = session._server.viser.get_clients
-        until(lambda: page.value(f"!!{SCENE}?.querySelector('canvas')") and viewers())
-        (before,) = session._controls.poses().values()
-        upwards = np.zeros(9)
-        mujoco.mju_quat2Mat(upwards, before[3:])
-        along = -upwards.reshape(3, 3)[:, 2]  # the gripper's z axis points down
-
-        def pulled() -> bool:
-            (viewer,) = viewers().values()
-            for reach in (0.1, 0.15, 0.2):
-                x, y = _on_screen(viewer.camera, before[:3] - reach * along)
-                page.mouse("mouseMoved", x, y)
-                page.mouse("mousePressed", x, y)
-                for step in range(1, 8):
-                    page.mouse(
-                        "mouseMoved",
-                        *_on_screen(viewer.camera, before[:3] - (reach - 0.015 * step) * along),
-                        held=True,
-                    )
-                if page.value("status.pulling"):
-                    return True
-                page.mouse("mouseReleased", x, y)
-            return False
-
-        until(pulled)
-        until(lambda: _way(session, before) @ along > 0.05)
-        across = _way(session, before) - (_way(session, before) @ along) * along
-        assert np.linalg.norm(across) < 0.02
-        page.press("Escape")
-        until(lambda: "over" in page.text("#veil"))
 
 
 def _way(device: "BrowserDevice", before: np.ndarray) -> np.ndarray:
