@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from robo.commands.view import DataView
+
 if TYPE_CHECKING:
     from robo.data.lerobot_reader import Dataset
 
@@ -196,6 +198,7 @@ class Data:
         | Annotated[DataMerge, tyro.conf.subcommand("merge")]
         | Annotated[DataSplit, tyro.conf.subcommand("split")]
         | Annotated[DataStats, tyro.conf.subcommand("stats")]
+        | Annotated[DataView, tyro.conf.subcommand("view")]
     )
 
     def execute(self) -> int:
