@@ -1,0 +1,245 @@
+"""What every policy is: a configuration, a loss on batches, and actions from observations.
+
+A policy is built in three lines and then trained or used:
+
+    config = RT1Config.for_dataset(inputs, action_size=11, preset="small", instruction_width=576)
+    policy = policy_class("rt1")(config)
+    policy.normalizer.set_stats(stats)            # the data set's stats.json
+
+    loss, parts = policy.loss(batch)              # training: tensors, see `Batch`
+    policy.reset()                                # inference: numpy, one robot
+    actions = policy.act(observation)             # (j, m), carried out before the next call
+
+Keys are LeRobot's: `observation.state`, `observation.images.<camera>`, `action`; the instruction
+is `instruction`, features of its tokens made by whoever calls, so that a policy knows no language
+model.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from policies.errors import PolicyError
+from policies.normalization import Normalizer
+
+Batch = dict[str, Tensor]
+"""A training batch; t frames of an input and k frames of actions, as `Policy.windows` asked:
+
+- `observation.state` [b, t, n] float32, or any other vector;
+- `observation.images.<camera>` [b, t, h, w, 3] uint8;
+- `action` [b, k, m] float32;
+- `<key>_is_pad` [b, t or k] bool for each of these: true where the window left the episode;
+- `instruction` [b, l, w] float32 and `instruction_is_pad` [b, l] bool, if
+  `config.instruction_width` is not 0.
+"""
+Observation = Mapping[str, NDArray[Any]]
+"""One moment of one robot: vectors [n], images [h, w, 3] uint8, `instruction` [l, w]."""
+
+STATE = "observation.state"
+IMAGES = "observation.images."
+ACTION = "action"
+INSTRUCTION = "instruction"
+PAD = "_is_pad"
+"""Suffix of a mask's key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyConfig:
+    """What a policy is built from; the numbers of each policy are in its subclass.
+
+    Values are numbers, strings, booleans, None and tuples of these, so that JSON holds them.
+
+    Attributes:
+        inputs: Shape of one frame of each input: (n,) for a vector, (h, w, 3) for a camera.
+        action_size: Numbers in an action, m.
+        instruction_width: Numbers in a feature of an instruction's token; 0 is no instruction.
+    """
+
+    inputs: dict[str, tuple[int, ...]]
+    action_size: int
+    instruction_width: int = 0
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """By name, values that differ from the defaults; "image_size": (h, w) scales all cameras."""
+
+    @classmethod
+    def for_dataset(
+        cls,
+        inputs: Mapping[str, tuple[int, ...]],
+        action_size: int,
+        preset: str | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """A configuration for data of these shapes.
+
+        Args:
+            inputs: As `PolicyConfig.inputs`, in the data's shapes.
+            action_size: Numbers in an action.
+            preset: A name in `presets`; the defaults when left out.
+            overrides: Values that go before those of the preset; `image_size` (h, w) is the size
+                that cameras are scaled to.
+
+        Raises:
+            PolicyError: A name or a value is wrong, or the policy cannot use such inputs.
+        """
+        if preset is not None and preset not in cls.presets:
+            raise PolicyError(
+                f'{cls.__name__} has no preset "{preset}"; it has {", ".join(cls.presets)}'
+            )
+        values = {**(cls.presets[preset] if preset else {}), **overrides}
+        size = values.pop("image_size", None)
+        shapes = {
+            key: (*size, 3) if size and is_image(shape) else tuple(shape)
+            for key, shape in inputs.items()
+        }
+        return cls._checked({"inputs": shapes, "action_size": action_size, **values})
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Keys of the images, in order."""
+        return tuple(key for key, shape in self.inputs.items() if is_image(shape))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain: dict[str, Any] = json.loads(json.dumps(values))
+        return plain
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_json` gave.
+
+        Raises:
+            PolicyError: A name or a value is wrong.
+        """
+        inputs = {key: tuple(shape) for key, shape in values.get("inputs", {}).items()}
+        rest = {key: _as_tuple(v) for key, v in values.items() if key != "inputs"}
+        return cls._checked({"inputs": inputs, **rest})
+
+    @classmethod
+    def _checked(cls, values: dict[str, Any]) -> Self:
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(values.keys() - known)
+        if unknown:
+            raise PolicyError(
+                f'{cls.__name__} has no "{unknown[0]}"; it has {", ".join(sorted(known))}'
+            )
+        return cls(**values)
+
+
+class Policy(nn.Module, ABC):
+    """From observations to actions.
+
+    A subclass sets `name` and `config_class`, calls `super().__init__(config)` first, and writes
+    the abstract methods. Everything that inference needs is in `config`, in parameters or in
+    buffers: a checkpoint holds nothing else.
+
+    Attributes:
+        config: What it was built from.
+        normalizer: Statistics of all inputs and of `action`; identity until `set_stats`.
+    """
+
+    name: ClassVar[str]
+    config_class: ClassVar[type[PolicyConfig]]
+    config: PolicyConfig
+
+    def __init__(self, config: PolicyConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.normalizer = Normalizer({**config.inputs, ACTION: (config.action_size,)})
+
+    @abstractmethod
+    def windows(self) -> dict[str, range]:
+        """For each input and `action`, the frames of a training sample relative to its own.
+
+        {"observation.state": range(-1, 1), "action": range(0, 100)} is this state, the one before
+        and the next hundred actions. Frames outside the episode repeat its first or last one and
+        are marked in `<key>_is_pad`.
+        """
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The scalar to minimise, and its parts for the log (detached scalars).
+
+        Padding takes no part. Called in training mode to train, in evaluation mode to validate;
+        under autocast or not.
+        """
+
+    @abstractmethod
+    def reset(self) -> None:
+        """An episode begins: forget what was seen."""
+
+    @abstractmethod
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        """The actions (j, m) to carry out before the next call, which sees what then is.
+
+        Called in evaluation mode; makes no gradients.
+
+        Raises:
+            PolicyError: The observation does not fit (`tensors` checks it).
+        """
+
+    def optimizer_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Parameter groups for the optimiser; one of all, unless a policy knows better."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        return [{"params": parameters, "lr": learning_rate}]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.normalizer.device
+
+    def tensors(self, observation: Observation) -> dict[str, Tensor]:
+        """An observation's inputs and instruction on the policy's device, checked.
+
+        Vectors become [n] float32, images [h, w, 3] uint8 in the size of `config.inputs` (scaled
+        by area, as the training data were), the instruction [l, w] float32. No batch dimension.
+
+        Raises:
+            PolicyError: Something is missing or has another shape.
+        """
+        wanted = dict(self.config.inputs)
+        if self.config.instruction_width:
+            wanted[INSTRUCTION] = (-1, self.config.instruction_width)
+        result = {}
+        for key, shape in wanted.items():
+            if key not in observation:
+                raise PolicyError(
+                    f'the policy "{self.name}" needs "{key}", the observation has '
+                    f"{', '.join(sorted(observation)) or 'nothing'}"
+                )
+            value = np.asarray(observation[key])
+            if is_image(shape) and value.ndim == 3 and value.shape[:2] != shape[:2]:
+                value = cv2.resize(value, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+            fits = value.ndim == len(shape) and all(
+                there == size or (size == -1 and there > 0)
+                for there, size in zip(value.shape, shape, strict=True)
+            )
+            if not fits:
+                raise PolicyError(
+                    f'"{key}" has shape {value.shape}, the policy "{self.name}" was trained on '
+                    f"{tuple('any' if size == -1 else size for size in shape)}"
+                )
+            kind = np.uint8 if is_image(shape) else np.float32
+            tensor = torch.from_numpy(np.ascontiguousarray(value, dtype=kind))
+            result[key] = tensor.to(self.device)
+        return result
+
+
+def is_image(shape: tuple[int, ...]) -> bool:
+    """Whether an input of this shape is a camera's."""
+    return len(shape) == 3
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(_as_tuple(part) for part in value) if isinstance(value, list) else value

@@ -1,0 +1,125 @@
+"""A policy in a folder: `model.safetensors` and, to be read by people, `policy.json`.
+
+The header of `model.safetensors` holds the same JSON, and that copy counts: replacing one file is
+atomic, so weights never meet the configuration of others, whenever the power goes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from policies.base import Policy
+from policies.errors import CheckpointError, PolicyError
+from policies.registry import policy_class
+
+MODEL = "model.safetensors"
+DESCRIPTION = "policy.json"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is said about saved weights.
+
+    Attributes:
+        policy: Name of the policy.
+        config: Its configuration as JSON.
+        metadata: What the trainer noted: the data set's fingerprint, the success rule's version,
+            seed, code version, command.
+    """
+
+    policy: str
+    config: dict[str, Any]
+    metadata: dict[str, Any]
+
+
+def save(
+    policy: Policy,
+    folder: Path,
+    metadata: Mapping[str, Any],
+    weights: Mapping[str, Tensor] | None = None,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write a policy, replacing what is there.
+
+    Args:
+        policy: What to write.
+        folder: Made if need be.
+        metadata: See `Description`; JSON values.
+        weights: By name, tensors to write instead of the policy's own, such as averaged ones.
+        dtype: What to store parameters in (half the size in torch.float16); buffers, such as
+            statistics, stay as they are. Loading gives the policy's own type again.
+
+    Raises:
+        OSError: The disk refused; what was there stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    parameters = {name for name, _ in policy.named_parameters()}
+    tensors = {}
+    for name, tensor in {**policy.state_dict(), **(weights or {})}.items():
+        value = tensor.detach().to("cpu", dtype if dtype and name in parameters else tensor.dtype)
+        # A copy: safetensors refuses tensors that share memory.
+        tensors[name] = value.clone(memory_format=torch.contiguous_format)
+    description = {
+        "policy": policy.name,
+        "config": policy.config.to_json(),
+        "metadata": dict(metadata),
+    }
+    text = json.dumps(description, indent=2) + "\n"
+    new = folder / f".{MODEL}.{os.getpid()}"
+    try:
+        save_file(tensors, new, metadata={"description": text})
+        new.replace(folder / MODEL)
+        new.write_text(text, encoding="utf-8")
+        new.replace(folder / DESCRIPTION)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def describe(folder: Path) -> Description:
+    """What is said about the weights in `folder`, without reading them.
+
+    Raises:
+        CheckpointError: There are none, or they are damaged.
+    """
+    path = folder / MODEL
+    if not path.is_file():
+        raise CheckpointError(f"{folder} has no {MODEL}; give a folder that robo train wrote")
+    try:
+        with safe_open(path, framework="pt") as file:
+            values = json.loads((file.metadata() or {})["description"])
+        return Description(**{key: values[key] for key in ("policy", "config", "metadata")})
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a policy ({error!r}); copy or train it again"
+        ) from None
+
+
+def load(folder: Path, device: torch.device | str = "cpu") -> Policy:
+    """The policy in `folder`, in evaluation mode.
+
+    Raises:
+        CheckpointError: There is none, or it is damaged or from an incompatible version.
+    """
+    description = describe(folder)
+    try:
+        kind = policy_class(description.policy)
+        policy = kind(kind.config_class.from_json(description.config))
+        tensors = load_file(folder / MODEL)
+        policy.load_state_dict(tensors)
+    except (PolicyError, SafetensorError, RuntimeError, TypeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(
+            f'the weights in {folder} do not fit this version\'s "{description.policy}" '
+            f"({reason[:200]}); train again or use the version that wrote them"
+        ) from error
+    return policy.to(device).eval()

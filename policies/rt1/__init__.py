@@ -1,0 +1,1 @@
+"""RT-1: Robotics Transformer (arXiv 2212.06817)."""

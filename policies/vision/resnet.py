@@ -1,0 +1,198 @@
+"""ResNet (He et al. 2016, arXiv 1512.03385, table 1) with torchvision's parameter names.
+
+Two kinds of normalisation:
+
+- `frozen_batch`: batch norm whose statistics and scale never change, as DETR and ACT use on
+  ImageNet weights. It is a fixed affine map, so it is folded into the convolution before it, in
+  training too: the image is never read again only to be scaled.
+- `group`: group norm, 16 channels a group, as Diffusion Policy uses, and whoever trains from
+  random weights, where frozen statistics would normalise nothing.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from policies.vision.winograd import convolution3x3
+
+Norm = Literal["frozen_batch", "group"]
+
+RESNET18_WIDTHS: Final = (64, 128, 256, 512)
+GROUP_CHANNELS: Final = 16
+NORM_EPSILON: Final = 1e-5
+
+
+class BackboneFileError(ValueError):
+    """A weights file that does not hold this backbone; the text says what to do."""
+
+
+class FrozenBatchNorm(nn.Module):
+    """Batch norm with fixed statistics and a fixed affine map; all four are buffers."""
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.ones(channels))
+        self.register_buffer("bias", torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """The same map as `x * scale + shift`, each (channels,)."""
+        scale = self.weight * torch.rsqrt(self.running_var + NORM_EPSILON)
+        return scale, self.bias - self.running_mean * scale
+
+
+def _norm(kind: Norm, channels: int) -> nn.Module:
+    if kind == "frozen_batch":
+        return FrozenBatchNorm(channels)
+    return nn.GroupNorm(max(1, channels // GROUP_CHANNELS), channels, eps=NORM_EPSILON)
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+
+
+Folded = dict[nn.Conv2d, tuple[Tensor, Tensor]]
+
+
+def fold(convolution: nn.Conv2d, norm: FrozenBatchNorm) -> tuple[Tensor, Tensor]:
+    """The kernel and the bias of one convolution that does the work of both."""
+    scale, shift = norm.scale_and_shift()
+    return convolution.weight * scale[:, None, None, None], shift
+
+
+def _normalised(image: Tensor, convolution: nn.Conv2d, norm: nn.Module) -> Tensor:
+    """`norm(convolution(image))`."""
+    if isinstance(norm, FrozenBatchNorm):
+        weight, bias = fold(convolution, norm)
+        return convolve(image, weight, bias, convolution.stride[0])
+    result: Tensor = norm(convolve(image, convolution.weight, None, convolution.stride[0]))
+    return result
+
+
+def convolve(image: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
+    """A convolution with "same" padding, by Winograd's algorithm where that is faster."""
+    if stride == 1 and weight.shape[-1] == 3:
+        return convolution3x3(image, weight, bias)
+    return functional.conv2d(image, weight, bias, stride, weight.shape[-1] // 2)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, norm: Norm) -> None:
+        super().__init__()
+        self.conv1 = _convolution(inputs, outputs, 3, stride)
+        self.bn1 = _norm(norm, outputs)
+        self.conv2 = _convolution(outputs, outputs, 3, 1)
+        self.bn2 = _norm(norm, outputs)
+        self.downsample: nn.Sequential | None = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                _convolution(inputs, outputs, 1, stride), _norm(norm, outputs)
+            )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
+        shortcut = image
+        if self.downsample is not None:
+            convolution, norm = self.downsample
+            assert isinstance(convolution, nn.Conv2d)
+            shortcut = _normalised(image, convolution, norm)
+        hidden = _normalised(image, self.conv1, self.bn1).relu_()
+        return _normalised(hidden, self.conv2, self.bn2).add_(shortcut).relu_()
+
+
+class ResNet(nn.Module):
+    """A ResNet of basic blocks, two a stage, without its classifier.
+
+    Args:
+        widths: Channels of each stage. `RESNET18_WIDTHS` is ResNet-18; a stage after the first
+            halves the image, so (32, 64, 128) has a stride of 16.
+        norm: See the module.
+    """
+
+    def __init__(
+        self, widths: tuple[int, ...] = RESNET18_WIDTHS, norm: Norm = "frozen_batch"
+    ) -> None:
+        super().__init__()
+        self.channels = widths[-1]
+        self.stride = 2 ** (len(widths) + 1)
+        self.conv1 = _convolution(3, widths[0], 7, 2)
+        self.bn1 = _norm(norm, widths[0])
+        self.stages = len(widths)
+        inputs = widths[0]
+        for index, width in enumerate(widths):
+            stride = 1 if index == 0 else 2
+            self.add_module(
+                f"layer{index + 1}",
+                nn.Sequential(
+                    BasicBlock(inputs, width, stride, norm), BasicBlock(width, width, 1, norm)
+                ),
+            )
+            inputs = width
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (n, 3, h, w) to features (n, channels, h / stride, w / stride)."""
+        hidden = _normalised(images, self.conv1, self.bn1).relu_()
+        hidden = functional.max_pool2d(hidden, 3, 2, 1)
+        for index in range(self.stages):
+            hidden = self.get_submodule(f"layer{index + 1}")(hidden)
+        return hidden
+
+
+def load_backbone(backbone: ResNet, path: Path) -> None:
+    """Put weights with torchvision's names into a backbone, such as ImageNet's ResNet-18.
+
+    The classifier (`fc.*`) and the batch norms' `num_batches_tracked` are left out. Only
+    safetensors files are read: a `.pth` file is a pickle, which this project never loads. An
+    ImageNet ResNet-18 with these names exists as safetensors (timm's `resnet18.tv_in1k`), and
+    torchvision's own file is converted once, where you trust it, with
+    `safetensors.torch.save_file(torchvision.models.resnet18(weights="DEFAULT").state_dict(), …)`.
+
+    Raises:
+        BackboneFileError: It is no safetensors file, or not of this backbone.
+    """
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BackboneFileError(
+            f"{path} cannot be read as safetensors ({error}); convert a .pth file with "
+            "safetensors.torch.save_file(model.state_dict(), path)"
+        ) from error
+    _fill(backbone, weights, path)
+
+
+def _fill(backbone: ResNet, weights: Mapping[str, Tensor], path: Path) -> None:
+    own = backbone.state_dict()
+    found = {
+        name: tensor
+        for name, tensor in weights.items()
+        if not name.startswith("fc.") and not name.endswith("num_batches_tracked")
+    }
+    if isinstance(backbone.bn1, nn.GroupNorm):
+        found = {name: tensor for name, tensor in found.items() if "running_" not in name}
+    wrong = sorted(own.keys() ^ found.keys()) or [
+        name for name in own if own[name].shape != found[name].shape
+    ]
+    if wrong:
+        raise BackboneFileError(
+            f"{path} does not hold this backbone: {wrong[0]} is missing, unknown or of another "
+            "shape; a ResNet-18 of widths (64, 128, 256, 512) reads torchvision's file"
+        )
+    backbone.load_state_dict(found)
