@@ -15,7 +15,6 @@ cut anywhere gives whole frames up to the cut.
 """
 
 import json
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -27,7 +26,6 @@ import numpy as np
 
 from robo.data.errors import DatasetFormatError
 from robo.data.features import Feature, Features, cameras_of, row_dtype
-from robo.data.storage import sync_folder
 
 MAGIC = b"ROBOJRN1"
 _RECORD = struct.Struct("<IIB")
@@ -59,48 +57,6 @@ def json_record(kind: int, content: object) -> bytes:
 def packet_record(camera: int, packet: Packet) -> bytes:
     """A record of a compressed image."""
     return record(PACKET, _PACKET.pack(camera, _KEYFRAME * packet.keyframe) + packet.data)
-
-
-class JournalFile:
-    """Appends records to a new journal.
-
-    Args:
-        path: The file; it must not exist.
-        head: The head's content.
-
-    Raises:
-        OSError: The disk refused, here or in `append` and `sync`.
-    """
-
-    def __init__(self, path: Path, head: dict[str, Any]) -> None:
-        self.path = path
-        self._descriptor = os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
-        )
-        try:
-            self.append(MAGIC + json_record(HEAD, head))
-            self.sync()
-        except BaseException:
-            self.close()
-            path.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-
-    def append(self, records: bytes) -> None:
-        """Hand records to the system; from here they survive the death of the process."""
-        view = memoryview(records)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-
-    def sync(self) -> None:
-        """Bring everything to the disk; from here it survives a power cut."""
-        os.fdatasync(self._descriptor)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
+from robo.closing import Closing
 from robo.data.committing import commit
 from robo.data.dataset_stats import compute_stats, write_stats
 from robo.data.episodes import Episode, EpisodeInfo
@@ -68,7 +68,7 @@ def create_dataset(
         info.write()
 
 
-class DatasetWriter:
+class DatasetWriter(Closing):
     """Records episodes into a set; one process at a time.
 
     An unfinished episode that an earlier writer left in the journal is brought back first.
@@ -254,23 +254,13 @@ class DatasetWriter:
                 write_stats(self.root, compute_stats(Dataset(self.root)))
             self._finished = 0
         try:
-            if self._recording and not self._sealed and not self._recording.refused:
-                with write_errors(self._journal, self._kept):
+            if self._recording and not self._sealed:
+                told = contextlib.suppress(OSError) if self._recording.refused else None
+                with told or write_errors(self._journal, self._kept):
                     self._recording.finish(None)
         finally:
             self._recording = None
             self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def _journal(self) -> Path:

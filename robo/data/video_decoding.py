@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
 from av.video.frame import VideoFrame
 
+from robo.closing import Closing
 from robo.data.errors import DatasetFormatError
 
 TOLERANCE = 1e-4
@@ -17,7 +16,7 @@ _NEAR = 8
 """Frames ahead up to which decoding on is taken to be faster than a seek."""
 
 
-class VideoFile:
+class VideoFile(Closing):
     """A film, open for reading frames in any order; ascending order is fastest.
 
     Args:
@@ -98,17 +97,6 @@ class VideoFile:
         """Close the file."""
         self._frames = None
         self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _next(self, frames: Iterator[VideoFrame]) -> VideoFrame | None:
         try:

@@ -1,11 +1,6 @@
-"""The writer: what goes in comes out, and no cut loses what was finished."""
+"""The writer: what goes in comes out, as the format says, and what does not fit is refused."""
 
-import errno
 import json
-import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robo.data import committing, journal, storage
 from robo.data.assembling import merge_sets
 from robo.data.dataset_stats import compute_stats
-from robo.data.episodes import EpisodeInfo, read_episodes
-from robo.data.errors import DatasetBusyError, DatasetError, DatasetWriteError, FrameError
+from robo.data.episodes import EpisodeInfo
+from robo.data.errors import DatasetBusyError, DatasetError, FrameError
 from robo.data.features import (
     ACTION,
     CAPTURE_TIME,
@@ -139,178 +133,6 @@ def test_statistics_are_exact_while_recording_goes_on(tmp_path: Path) -> None:
     exact = compute_stats(dataset)
     for key, part in dataset.stats.items():
         assert close(part, exact[key], relative=1e-6) == []
-
-
-class _Cut(BaseException):
-    """Stands for the death of the process."""
-
-
-@contextmanager
-def _cut_at_write(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[None]:
-    """Die before the number-th file is written while an episode is being finished."""
-    written = 0
-    real = storage.write_whole
-
-    def write(path: Path, data: bytes) -> None:
-        nonlocal written
-        if written == number:
-            raise _Cut
-        written += 1
-        real(path, data)
-
-    with monkeypatch.context() as patch:
-        for module in (committing, storage):
-            patch.setattr(module, "write_whole", write)
-        yield
-
-
-FILES_OF_AN_EPISODE = 6
-"""Tasks, film, row, frames, statistics, info."""
-
-
-@pytest.mark.parametrize("number", range(FILES_OF_AN_EPISODE))
-def test_a_cut_between_any_two_steps_of_finishing_leaves_a_loadable_set(
-    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = demo.record(tmp_path / "set", [8])
-    writer = DatasetWriter(root)
-    with _cut_at_write(monkeypatch, number), pytest.raises(_Cut):
-        demo.add_episode(writer, 6)
-    writer.close()
-    before = Dataset(root)
-    assert len(before.episodes) == 1
-    assert len(before.column(ACTION)) == 8
-    # LeRobot reads every data file it finds and looks its episodes up in meta/episodes.
-    known = {episode.index for episode in read_episodes(before.info)}
-    for file in (root / "data").rglob("*.parquet"):
-        assert set(pq.read_table(file)["episode_index"].to_pylist()) <= known
-    with DatasetWriter(root) as again:
-        assert len(again.episodes) == 2
-        demo.add_episode(again, 5)
-    dataset = Dataset(root)
-    assert [episode.length for episode in dataset.episodes] == [8, 6, 5]
-    assert not any(episode.info.restored for episode in dataset.episodes)
-    assert validate(root).findings == []
-
-
-def test_a_cut_after_the_last_step_does_not_repeat_the_episode(
-    tmp_path: Path,
-) -> None:
-    root = demo.record(tmp_path / "set", [8])
-    with DatasetWriter(root) as writer:
-        demo.add_episode(writer, 6, finish=False)
-        writer._recording.finish({})  # type: ignore[union-attr]
-        journal_file = root / "journal" / "episode.journal"
-        kept = journal_file.read_bytes()
-        writer._sealed = True
-        writer.finish_episode()
-    journal_file.write_bytes(kept)
-    assert repair(root) == ["removed a journal that held nothing that the set lacks"]
-    assert len(Dataset(root).episodes) == 2
-    assert validate(root).findings == []
-
-
-def test_an_unfinished_episode_comes_back_when_recording_resumes(tmp_path: Path) -> None:
-    root = demo.record(tmp_path / "set", [5])
-    with DatasetWriter(root) as writer:
-        demo.add_episode(writer, 9, finish=False)
-    assert len(Dataset(root).episodes) == 1
-    with DatasetWriter(root) as writer:
-        assert writer.restored is not None
-        assert writer.restored.length == 9
-        assert writer.restored.info.restored
-        assert writer.restored.info.success is None
-    assert repair(root) == []
-    assert not validate(root).findings
-
-
-def test_an_unfinished_episode_can_be_thrown_away(tmp_path: Path) -> None:
-    root = demo.record(tmp_path / "set", [5])
-    with DatasetWriter(root) as writer:
-        demo.add_episode(writer, 9, finish=False)
-    with DatasetWriter(root, restore=False) as writer:
-        demo.add_episode(writer, 9, finish=False)
-        writer.discard_episode()
-        demo.add_episode(writer, 3)
-    assert [episode.length for episode in Dataset(root).episodes] == [5, 3]
-
-
-@contextmanager
-def _largest_file(size: int) -> Iterator[None]:
-    """Files end there: stands for a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def _record_until_refused(writer: DatasetWriter) -> None:
-    while len(writer.episodes) < 20:
-        demo.add_episode(writer, 40 + 40 * len(writer.episodes))
-
-
-@pytest.mark.parametrize("size", [100, 5_000, 7_000, 9_000, 12_000, 16_000])
-def test_a_disk_that_fills_loses_nothing_finished(size: int, tmp_path: Path) -> None:
-    root = demo.record(tmp_path / "set", [8])
-    writer = DatasetWriter(root)
-    with _largest_file(size), pytest.raises(DatasetWriteError, match="intact|nothing"):
-        _record_until_refused(writer)
-    finished = len(writer.episodes)
-    assert len(Dataset(root).episodes) == finished
-    writer.close()
-    repair(root)
-    dataset = Dataset(root)
-    assert len(dataset.episodes) in (finished, finished + 1)
-    for episode in dataset.episodes[1:]:
-        wanted = [demo.state(episode.index, k) for k in range(episode.length)]
-        assert np.array_equal(dataset.column(STATE)[episode.start : episode.stop], wanted)
-    assert not validate(root).errors
-
-
-def test_finishing_can_be_tried_again_when_there_is_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = demo.record(tmp_path / "set", [8])
-    with DatasetWriter(root) as writer:
-        demo.add_episode(writer, 5, finish=False)
-
-        def refuse(path: Path, data: bytes) -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-        with monkeypatch.context() as patch:
-            patch.setattr(committing, "write_whole", refuse)
-            with pytest.raises(DatasetWriteError, match="this one is whole in the journal"):
-                writer.finish_episode()
-        assert writer.finish_episode().length == 5
-        demo.add_episode(writer, 3)
-    assert [episode.length for episode in Dataset(root).episodes] == [8, 5, 3]
-    assert not validate(root).errors
-
-
-def test_a_full_disk_is_said_in_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = demo.record(tmp_path / "set", [8])
-    writer = DatasetWriter(root)
-    demo.add_episode(writer, 5, finish=False)
-
-    def refuse(descriptor: int, data: memoryview) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(journal.os, "write", refuse)
-        with pytest.raises(DatasetWriteError) as caught:
-            writer.finish_episode()
-    text = str(caught.value)
-    assert "the disk is full" in text
-    assert "1 finished episodes are intact" in text
-    assert "`robo data repair` brings it back" in text
-    writer.discard_episode()
-    demo.add_episode(writer, 3)
-    writer.close()
-    assert [episode.length for episode in Dataset(root).episodes] == [8, 3]
 
 
 @pytest.mark.parametrize(
