@@ -8,7 +8,7 @@ from typing import Final
 import mujoco
 import numpy as np
 
-from envs.kitchen import meshes, textures
+from envs.kitchen import labels, materials, meshes
 from envs.kitchen.meshes import Mesh
 from envs.kitchen.objects import (
     BANANA_LINE,
@@ -20,6 +20,7 @@ from envs.kitchen.objects import (
     KINDS,
     ObjectKind,
 )
+from envs.kitchen.painting import Image
 
 _REPEATS: Final = {"floor": (4.0, 4.0), "splash tiles": (6.0, 1.0), "worktop": (3.0, 1.0)}
 _SHINE: Final = {"floor": 0.15, "worktop": 0.3, "splash tiles": 0.4}
@@ -28,7 +29,7 @@ _BOX_SPLIT: Final = {"tea": 0.25, "sponge": 0.5, "energy bar": 0.6}
 
 @cache
 def object_mesh(name: str) -> Mesh:
-    """The mesh of an object, object frame; its image is `textures.label(name)`."""
+    """The mesh of an object, object frame; its image is `labels.label(name)`."""
     kind = KINDS[name]
     if name.endswith(" can"):
         return _can(kind)
@@ -54,22 +55,22 @@ def add_object_looks(spec: mujoco.MjSpec, names: Iterable[str]) -> None:
         # Seen only: it has no say in masses, and need not be watertight.
         mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
         shine = 0.5 if KINDS[name].round else 0.1
-        _add_material(spec, name, textures.label(name), (1.0, 1.0), shine)
+        _add_material(spec, name, labels.label(name), (1.0, 1.0), shine)
 
 
 def add_room_materials(spec: mujoco.MjSpec) -> None:
     """Add all variants of the room's materials: "floor 0", "floor 1", ..."""
-    for material, images in textures.VARIANTS.items():
+    for material, images in materials.VARIANTS.items():
         repeat, shine = _REPEATS.get(material, (1.0, 1.0)), _SHINE.get(material, 0.0)
         for index in range(len(images)):
-            image = textures.variant(material, index)
+            image = materials.variant(material, index)
             _add_material(spec, f"{material} {index}", image, repeat, shine)
 
 
 def _add_material(
     spec: mujoco.MjSpec,
     name: str,
-    image: textures.Image,
+    image: Image,
     repeat: tuple[float, float],
     shine: float,
 ) -> None:

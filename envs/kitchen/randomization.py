@@ -14,7 +14,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.kitchen import layout, robot, textures
+from envs.kitchen import layout, materials, robot
 from envs.kitchen.scene import Scene, place_objects
 from envs.kitchen.start import StartState
 
@@ -110,13 +110,13 @@ def colours(
 ) -> Any:
     """Scale red, green and blue of every material and every plain geom."""
     model = scene.model
-    materials = distribution.draw(rng, (model.nmat, 3))
+    shades = distribution.draw(rng, (model.nmat, 3))
     geoms = distribution.draw(rng, (model.ngeom, 3))
-    model.mat_rgba[:, :3] *= materials
+    model.mat_rgba[:, :3] *= shades
     # A geom's own colour hides its material's.
     plain = model.geom_matid < 0
     model.geom_rgba[plain, :3] = np.clip(model.geom_rgba[plain, :3] * geoms[plain], 0.0, 1.0)
-    return {"materials": materials.tolist(), "mean": float(geoms.mean())}
+    return {"materials": shades.tolist(), "mean": float(geoms.mean())}
 
 
 def surface_textures(
@@ -124,7 +124,7 @@ def surface_textures(
 ) -> Any:
     """Choose a variant of floor, walls, worktops and wood; all are uploaded already."""
     model, chosen = scene.model, {}
-    for material, variants in textures.VARIANTS.items():
+    for material, variants in materials.VARIANTS.items():
         if len(variants) < 2:
             continue
         ids = [model.material(f"{material} {index}").id for index in range(len(variants))]

@@ -5,7 +5,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from envs.kitchen import layout, rules, textures
+from envs.kitchen import labels, layout, rules
 from envs.kitchen.objects import KINDS
 from envs.kitchen.scene import Scene, build_scene, place_objects
 from envs.kitchen.start import DEFAULT_START, StartState
@@ -84,7 +84,7 @@ def test_every_object_of_the_vocabulary_fits_hand_and_drawer() -> None:
 def test_things_of_the_same_shape_differ_in_colour() -> None:
     def colours(name: str) -> np.ndarray:
         counts, _ = np.histogramdd(
-            textures.label(name).reshape(-1, 3), bins=(6, 6, 6), range=[(0, 256)] * 3
+            labels.label(name).reshape(-1, 3), bins=(6, 6, 6), range=[(0, 256)] * 3
         )
         return np.asarray(counts / counts.sum())
 

@@ -1,7 +1,4 @@
-"""Painted with numpy and OpenCV: labels of cans, bottles and bags, fruit, floors and fronts.
-
-Every image is RGB, uint8, shape (height, width, 3); its first row is the top.
-"""
+"""Painted labels of cans, bottles and bags, and the skins of fruit: see `painting`."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -10,32 +7,10 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Colour = tuple[int, int, int]
+from envs.kitchen.painting import WHITE, Colour, Image, canvas, disc, write
 
-_WHITE: Final[Colour] = (250, 250, 250)
 _SILVER: Final[Colour] = (196, 200, 206)
-
-
-def _canvas(colour: Colour, height: int = 128, width: int = 256) -> Image:
-    return np.full((height, width, 3), colour, dtype=np.uint8)
-
-
-def _write(
-    image: Image, text: str, centre: tuple[int, int], height: int, colour: Colour, bold: int = 4
-) -> None:
-    """Text of a given height in pixels around a centre (column, row)."""
-    font = cv2.FONT_HERSHEY_DUPLEX
-    scale = height / 22.0
-    (width, rows), _ = cv2.getTextSize(text, font, scale, bold)
-    origin = (centre[0] - width // 2, centre[1] + rows // 2)
-    cv2.putText(image, text, origin, font, scale, colour, bold, cv2.LINE_AA)
-
-
-def _disc(image: Image, centre: tuple[int, int], radius: int, colour: Colour) -> None:
-    cv2.circle(image, centre, radius, colour, -1, cv2.LINE_AA)
 
 
 def _can(image: Image) -> Image:
@@ -53,53 +28,53 @@ def _around(paint: Callable[[Image, int], None], image: Image, copies: int = 2) 
 
 
 def _coke() -> Image:
-    image = _canvas((205, 8, 18))
+    image = canvas((205, 8, 18))
     columns = np.arange(256)
     wave = (72 + 12 * np.sin(columns / 256 * 4 * np.pi)).astype(int)
     for column in columns:
-        image[wave[column] - 11 : wave[column] + 11, column] = _WHITE
+        image[wave[column] - 11 : wave[column] + 11, column] = WHITE
     return _can(image)
 
 
 def _pepsi() -> Image:
     def globe(image: Image, x: int) -> None:
-        _disc(image, (x, 64), 34, _WHITE)
+        disc(image, (x, 64), 34, WHITE)
         cv2.ellipse(image, (x, 64), (31, 31), 0, 190, 350, (215, 20, 40), -1, cv2.LINE_AA)
         cv2.ellipse(image, (x, 64), (31, 31), 0, 10, 170, (0, 70, 170), -1, cv2.LINE_AA)
 
-    return _can(_around(globe, _canvas((0, 60, 165)), 3))
+    return _can(_around(globe, canvas((0, 60, 165)), 3))
 
 
 def _seven_up() -> Image:
     def dot(image: Image, x: int) -> None:
-        _disc(image, (x + 22, 50), 27, (225, 25, 35))
-        _write(image, "7", (x - 8, 66), 62, _WHITE, 10)
+        disc(image, (x + 22, 50), 27, (225, 25, 35))
+        write(image, "7", (x - 8, 66), 62, WHITE, 10)
 
-    image = _canvas((0, 125, 60))
+    image = canvas((0, 125, 60))
     image[96:] = (250, 225, 40)
     return _can(_around(dot, image))
 
 
 def _sprite() -> Image:
     def star(image: Image, x: int) -> None:
-        _disc(image, (x, 62), 30, (255, 235, 0))
-        _write(image, "S", (x, 62), 46, (0, 95, 170), 9)
+        disc(image, (x, 62), 30, (255, 235, 0))
+        write(image, "S", (x, 62), 46, (0, 95, 170), 9)
 
-    image = _canvas((95, 205, 120))
+    image = canvas((95, 205, 120))
     image[84:] = (0, 80, 175)
     image[:30] = (215, 235, 225)
     return _can(_around(star, image, 3))
 
 
 def _redbull() -> Image:
-    image = _canvas((200, 205, 215))
+    image = canvas((200, 205, 215))
     for half in range(2):
         left = 128 * half
         image[:64, left : left + 64] = (25, 45, 125)
         image[64:, left + 64 : left + 128] = (25, 45, 125)
 
     def bulls(image: Image, x: int) -> None:
-        _disc(image, (x, 64), 24, (255, 205, 0))
+        disc(image, (x, 64), 24, (255, 205, 0))
         cv2.ellipse(image, (x - 24, 66), (20, 11), 20, 0, 360, (215, 15, 35), -1, cv2.LINE_AA)
         cv2.ellipse(image, (x + 24, 66), (20, 11), -20, 0, 360, (215, 15, 35), -1, cv2.LINE_AA)
 
@@ -108,12 +83,12 @@ def _redbull() -> Image:
 
 def _bottle(liquid: Colour, label: Colour, cap: Colour, text: str, ink: Colour) -> Image:
     """Rows: cap 0-0.16, neck and shoulder to 0.38, then body with a label."""
-    image = _canvas(liquid)
+    image = canvas(liquid)
     image[:24] = cap
     image[58:112] = label
 
     def word(image: Image, x: int) -> None:
-        _write(image, text, (x, 85), 34, ink, 6)
+        write(image, text, (x, 85), 34, ink, 6)
 
     return _around(word, image)
 
@@ -122,47 +97,47 @@ def _fruit_label(image: Image, skin: Colour, flesh: Colour) -> Image:
     """Slices of a citrus fruit on a bottle's label."""
 
     def slice_(image: Image, x: int) -> None:
-        _disc(image, (x, 85), 26, skin)
-        _disc(image, (x, 85), 20, flesh)
+        disc(image, (x, 85), 26, skin)
+        disc(image, (x, 85), 20, flesh)
         for angle in np.linspace(0, np.pi, 4)[:-1]:
             reach = (20 * np.array([np.cos(angle), np.sin(angle)])).astype(int)
             start, end = (x - reach[0], 85 - reach[1]), (x + reach[0], 85 + reach[1])
-            cv2.line(image, start, end, _WHITE, 2, cv2.LINE_AA)
+            cv2.line(image, start, end, WHITE, 2, cv2.LINE_AA)
 
     return _around(slice_, image, 3)
 
 
 def _lime_soda() -> Image:
-    image = _bottle((170, 220, 70), (235, 250, 200), (30, 120, 40), "", _WHITE)
+    image = _bottle((170, 220, 70), (235, 250, 200), (30, 120, 40), "", WHITE)
     return _fruit_label(image, (60, 150, 30), (150, 215, 60))
 
 
 def _grapefruit_soda() -> Image:
-    image = _bottle((255, 130, 120), (255, 235, 225), (225, 60, 80), "", _WHITE)
+    image = _bottle((255, 130, 120), (255, 235, 225), (225, 60, 80), "", WHITE)
     return _fruit_label(image, (250, 150, 60), (240, 70, 95))
 
 
 def _water() -> Image:
-    image = _bottle((175, 215, 240), (30, 110, 200), (20, 85, 190), "H2O", _WHITE)
-    image[52:58] = _WHITE
-    image[112:118] = _WHITE
+    image = _bottle((175, 215, 240), (30, 110, 200), (20, 85, 190), "H2O", WHITE)
+    image[52:58] = WHITE
+    image[112:118] = WHITE
     return image
 
 
 def _tea() -> Image:
     """Top 0-0.25, then the sides."""
     violet, cream = (105, 55, 145), (250, 238, 205)
-    image = _canvas(violet, 128, 128)
-    _write(image, "TEA", (64, 16), 20, cream, 4)
+    image = canvas(violet, 128, 128)
+    write(image, "TEA", (64, 16), 20, cream, 4)
     image[38:108, 14:114] = cream
-    _write(image, "TEA", (64, 88), 30, violet, 6)
+    write(image, "TEA", (64, 88), 30, violet, 6)
     cv2.ellipse(image, (64, 56), (26, 12), -25, 0, 360, (45, 135, 40), -1, cv2.LINE_AA)
     return image
 
 
 def _apple() -> Image:
     rng = np.random.default_rng(3)
-    image = _canvas((196, 22, 30))
+    image = canvas((196, 22, 30))
     for _ in range(60):
         x, top = int(rng.integers(0, 256)), int(rng.integers(0, 50))
         colour = (228, 120, 50) if rng.random() < 0.5 else (165, 10, 22)
@@ -175,7 +150,7 @@ def _apple() -> Image:
 
 def _orange() -> Image:
     rng = np.random.default_rng(5)
-    image = _canvas((247, 140, 18))
+    image = canvas((247, 140, 18))
     for x, y in rng.integers(0, (256, 128), (350, 2)):
         image[y, x] = (225, 115, 5)
     image[:9] = (70, 125, 40)
@@ -183,23 +158,23 @@ def _orange() -> Image:
 
 
 def _banana() -> Image:
-    image = _canvas((250, 213, 45), 128, 64)
+    image = canvas((250, 213, 45), 128, 64)
     image[:10] = (90, 65, 30)
     image[10:24] = (190, 195, 60)
     image[119:] = (75, 52, 28)
     image[:, 14:17] = (222, 180, 30)
     image[:, 46:49] = (222, 180, 30)
     for x, y in np.random.default_rng(7).integers((0, 30), (64, 115), (26, 2)):
-        _disc(image, (int(x), int(y)), 1, (150, 105, 35))
+        disc(image, (int(x), int(y)), 1, (150, 105, 35))
     return image
 
 
 def _sponge() -> Image:
     """Top 0-0.5: scouring side; sides below: green over yellow."""
     rng = np.random.default_rng(11)
-    image = _canvas((252, 222, 70), 128, 128)
+    image = canvas((252, 222, 70), 128, 128)
     for x, y in rng.integers((0, 86), (128, 128), (120, 2)):
-        _disc(image, (int(x), int(y)), int(rng.integers(1, 3)), (222, 180, 35))
+        disc(image, (int(x), int(y)), int(rng.integers(1, 3)), (222, 180, 35))
     image[:86] = (45, 140, 75)
     noise = rng.integers(-22, 22, (86, 128, 1))
     image[:86] = np.clip(image[:86].astype(int) + noise, 0, 255)
@@ -211,16 +186,16 @@ def _sponge() -> Image:
 
 def _energy_bar() -> Image:
     """Top 0-0.6, then the sides; crimped silver ends."""
-    image = _canvas((92, 45, 22), 128, 256)
+    image = canvas((92, 45, 22), 128, 256)
     image[14:62, 60:196] = (250, 160, 20)
-    _write(image, "BAR", (128, 38), 34, (70, 25, 10), 7)
+    write(image, "BAR", (128, 38), 34, (70, 25, 10), 7)
     image[:, :30] = image[:, -30:] = (225, 185, 60)
     image[:, 30:36] = image[:, -36:-30] = (60, 25, 10)
     return image
 
 
 def _bag(ground: Colour, seam: Colour) -> Image:
-    image = _canvas(ground, 160, 120)
+    image = canvas(ground, 160, 120)
     image[:12] = image[-12:] = seam
     return image
 
@@ -230,7 +205,7 @@ def _jalapeno() -> Image:
     cv2.ellipse(image, (60, 95), (42, 17), -35, 0, 360, (165, 230, 60), -1, cv2.LINE_AA)
     cv2.line(image, (92, 72), (106, 56), (235, 225, 160), 7, cv2.LINE_AA)
     image[18:46] = (215, 30, 30)
-    _write(image, "HOT", (60, 32), 22, _WHITE, 4)
+    write(image, "HOT", (60, 32), 22, WHITE, 4)
     return image
 
 
@@ -245,7 +220,7 @@ def _multigrain() -> Image:
                 at = (x + (7 if lean > 0 else -7), y)
                 cv2.ellipse(image, at, (9, 4), lean, 0, 360, (250, 225, 150), -1, cv2.LINE_AA)
     image[18:44] = (90, 48, 18)
-    _write(image, "GRAIN", (60, 31), 18, (255, 230, 170), 3)
+    write(image, "GRAIN", (60, 31), 18, (255, 230, 170), 3)
     return image
 
 
@@ -255,8 +230,8 @@ def _rice() -> Image:
     for x, y in rng.integers((14, 92), (106, 140), (34, 2)):
         angle, at = int(rng.integers(0, 180)), (int(x), int(y))
         cv2.ellipse(image, at, (8, 3), angle, 0, 360, (205, 180, 130), -1, cv2.LINE_AA)
-    _disc(image, (60, 55), 30, (214, 60, 60))
-    _write(image, "RICE", (60, 55), 19, _WHITE, 3)
+    disc(image, (60, 55), 30, (214, 60, 60))
+    write(image, "RICE", (60, 55), 19, WHITE, 3)
     return image
 
 
@@ -265,16 +240,16 @@ def _sea_salt() -> Image:
     for row in (92, 112, 132):
         columns = np.arange(0, 121, 4)
         line = np.column_stack([columns, row + 7 * np.sin(columns / 9.0)]).astype(np.int32)
-        cv2.polylines(image, [line], False, _WHITE, 6, cv2.LINE_AA)
-    image[20:74, 10:110] = _WHITE
-    _write(image, "SEA", (60, 36), 20, (10, 110, 140), 4)
-    _write(image, "SALT", (60, 60), 20, (10, 110, 140), 4)
+        cv2.polylines(image, [line], False, WHITE, 6, cv2.LINE_AA)
+    image[20:74, 10:110] = WHITE
+    write(image, "SEA", (60, 36), 20, (10, 110, 140), 4)
+    write(image, "SALT", (60, 60), 20, (10, 110, 140), 4)
     return image
 
 
 def _blue_bag() -> Image:
     image = _bag((20, 40, 165), (10, 20, 90))
-    _disc(image, (60, 82), 40, (250, 205, 30))
+    disc(image, (60, 82), 40, (250, 205, 30))
     cv2.ellipse(image, (60, 82), (28, 20), 20, 0, 360, (245, 165, 20), -1, cv2.LINE_AA)
     return image
 
@@ -309,100 +284,3 @@ LABELS: Final[Mapping[str, Callable[[], Image]]] = MappingProxyType(
 def label(name: str) -> Image:
     """The image around an object. Do not write into it."""
     return LABELS[name]()
-
-
-# ------------------------------------------------------------------------------------------- room
-
-
-def _grain(image: Image, amount: float, seed: int, along: int = 1) -> Image:
-    """Soft streaks, as in wood (`along` 1: along the columns)."""
-    noise = np.random.default_rng(seed).normal(0.0, amount, image.shape[:2]).astype(np.float32)
-    size = (1, 31) if along == 0 else (31, 1)
-    streaks = 4.0 * cv2.blur(noise, size)[..., None]
-    return np.asarray(np.clip(image.astype(np.float32) + streaks, 0, 255), dtype=np.uint8)
-
-
-def _planks(colour: Colour, seed: int) -> Image:
-    image = _canvas(colour, 256, 256).astype(np.float32)
-    rng = np.random.default_rng(seed)
-    for row in range(8):
-        shift = int(rng.integers(0, 256))
-        shades = rng.uniform(0.90, 1.06, 2)
-        for plank in range(2):
-            columns = (np.arange(128) + 128 * plank + shift) % 256
-            image[32 * row : 32 * (row + 1), columns] *= shades[plank]
-            image[32 * row : 32 * (row + 1), columns[0]] *= 0.72
-        image[32 * row] *= 0.72
-    return _grain(np.clip(image, 0, 255).astype(np.uint8), 7.0, seed)
-
-
-def _tiles(colour: Colour, grout: Colour, count: int, seed: int) -> Image:
-    image = _canvas(colour, 256, 256).astype(np.float32)
-    step = 256 // count
-    shades = np.random.default_rng(seed).uniform(0.95, 1.03, (count, count))
-    image *= np.kron(shades, np.ones((step, step)))[..., None]
-    lines = np.arange(0, 256, step)
-    for offset in (0, 1, 2):
-        image[lines + offset] = grout
-        image[:, lines + offset] = grout
-    return np.asarray(np.clip(image, 0, 255), dtype=np.uint8)
-
-
-def _stone(colour: Colour, seed: int) -> Image:
-    rng = np.random.default_rng(seed)
-    noise = cv2.GaussianBlur(rng.normal(0, 28, (128, 128)).astype(np.float32), (0, 0), 1.3)
-    image = _canvas(colour, 128, 128).astype(np.float32) + noise[..., None]
-    return np.asarray(np.clip(image, 0, 255), dtype=np.uint8)
-
-
-def _plain(colour: Colour) -> Image:
-    return _canvas(colour, 16, 16)
-
-
-def _sky() -> Image:
-    """What is seen through the window: sky over green hills."""
-    rows = np.linspace(0.0, 1.0, 128)[:, None]
-    sky = (1 - rows) * np.array([120, 180, 240]) + rows * np.array([225, 240, 252])
-    image = np.repeat(sky[:, None], 192, axis=1).astype(np.uint8)
-    for x, y, width in ((45, 32, 22), (62, 28, 16), (140, 48, 24), (156, 44, 14)):
-        cv2.ellipse(image, (x, y), (width, 7), 0, 0, 360, _WHITE, -1, cv2.LINE_AA)
-    cv2.ellipse(image, (50, 140), (95, 44), 0, 0, 360, (120, 180, 95), -1, cv2.LINE_AA)
-    cv2.ellipse(image, (150, 142), (85, 36), 0, 0, 360, (95, 160, 80), -1, cv2.LINE_AA)
-    return image
-
-
-VARIANTS: Final[Mapping[str, tuple[Callable[[], Image], ...]]] = MappingProxyType(
-    {
-        "floor": (
-            lambda: _planks((205, 165, 120), 1),
-            lambda: _planks((150, 112, 78), 2),
-            lambda: _tiles((222, 214, 202), (176, 170, 160), 4, 3),
-            lambda: _tiles((140, 152, 160), (108, 118, 124), 4, 4),
-        ),
-        "wall": (
-            lambda: _plain((238, 232, 218)),
-            lambda: _plain((214, 226, 222)),
-            lambda: _plain((236, 220, 206)),
-            lambda: _plain((222, 224, 232)),
-        ),
-        "worktop": (
-            lambda: _stone((98, 102, 108), 5),
-            lambda: _stone((205, 202, 196), 6),
-            lambda: _grain(_canvas((176, 134, 90), 128, 128), 9.0, 7),
-        ),
-        "wood": (
-            lambda: _grain(_canvas((204, 160, 112), 128, 128), 9.0, 8),
-            lambda: _grain(_canvas((150, 105, 70), 128, 128), 9.0, 9),
-            lambda: _grain(_canvas((228, 204, 170), 128, 128), 9.0, 10),
-        ),
-        "splash tiles": (lambda: _tiles((240, 242, 240), (205, 208, 206), 4, 12),),
-        "view": (_sky,),
-    }
-)
-"""Images of the room's materials; the first is the usual one, randomisation takes any."""
-
-
-@cache
-def variant(material: str, index: int) -> Image:
-    """One image of a room material. Do not write into it."""
-    return VARIANTS[material][index]()
