@@ -8,7 +8,7 @@ request's things and places, and the oracle carries them out.
 import itertools
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -108,7 +108,7 @@ class NearestNeighbour:
 
     def nearest(self, parsed: Parsed) -> int:
         """Index of the most similar request; of those that have as many names, if there are."""
-        scores: Counter[int] = Counter()
+        scores: defaultdict[int, float] = defaultdict(float)
         for word, value in self._vector(parsed).items():
             for i, other in self.index[word]:
                 scores[i] += value * other

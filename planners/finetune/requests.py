@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from planners.finetune import phrases_fetch as fetch
+from planners.finetune import phrases_go as go_words
 from planners.finetune import phrases_needs as needs
 from planners.finetune import phrases_place as place_words
 from planners.finetune.categories import CATEGORIES
@@ -325,7 +326,7 @@ def go(speaker: Speaker) -> Built:
         if len({place, second, third} & set(DRAWERS)) > 1:
             raise UnclearError
         last = USER if kind == "tour" else third
-        lines = place_words.TOUR_AND_BACK if kind == "tour" else place_words.GO_THREE
+        lines = go_words.TOUR_AND_BACK if kind == "tour" else go_words.GO_THREE
         slots = {"place": said, "place2": said2, "place3": speaker.place(last)}
         if kind == "tour" and {place, second} == {"close counter", "far counter"}:
             slots = {"place": "one counter", "place2": "the other counter", "place3": ""}
@@ -334,16 +335,16 @@ def go(speaker: Speaker) -> Built:
         return text, draft, [visit(place), visit(second), visit(last)]
     if kind == "go":
         if rng.random() < 0.3:
-            text = fill(speaker.pick(place_words.GO_SENTENCES), place=said)
+            text = fill(speaker.pick(go_words.GO_SENTENCES), place=said)
         else:
-            text = speaker.wrap(fill(speaker.pick(place_words.GO_IMPERATIVES), place=said))
+            text = speaker.wrap(fill(speaker.pick(go_words.GO_IMPERATIVES), place=said))
         return text, draft, [visit(place)]
     if kind == "come":
-        return speaker.wrap(speaker.pick(place_words.COME_SENTENCES)), draft, [visit(USER)]
+        return speaker.wrap(speaker.pick(go_words.COME_SENTENCES)), draft, [visit(USER)]
     if kind == "return":
-        text = speaker.wrap(fill(speaker.pick(place_words.GO_AND_COME_BACK), place=said))
+        text = speaker.wrap(fill(speaker.pick(go_words.GO_AND_COME_BACK), place=said))
         return text, draft, [visit(place), visit(USER)]
-    text = speaker.wrap(fill(speaker.pick(place_words.GO_TWO), place=said, place2=said2))
+    text = speaker.wrap(fill(speaker.pick(go_words.GO_TWO), place=said, place2=said2))
     if place in DRAWERS and second in DRAWERS:
         raise UnclearError
     return text, draft, [visit(place), visit(second)]

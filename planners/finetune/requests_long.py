@@ -3,6 +3,7 @@
 from typing import Final
 
 from planners.finetune import phrases_fetch as fetch
+from planners.finetune import phrases_go as go_words
 from planners.finetune import phrases_joints as joints
 from planners.finetune import phrases_long as words
 from planners.finetune import phrases_place as place_words
@@ -304,10 +305,10 @@ def _clause(speaker: Speaker, draft: Draft, kind: str, noun: Noun, goal: str) ->
         line = speaker.pick(fetch.PICK_IMPERATIVES)
         return short.say_noun(draft, noun, line), Errand(Wish.HOLD, draft.candidates(noun))
     if kind == "go":
-        line = fill(speaker.pick(place_words.GO_IMPERATIVES), place=speaker.place(goal))
+        line = fill(speaker.pick(go_words.GO_IMPERATIVES), place=speaker.place(goal))
         return line, short.visit(goal)
     if kind == "come":
-        return speaker.pick(place_words.COME_SENTENCES), short.visit(USER)
+        return speaker.pick(go_words.COME_SENTENCES), short.visit(USER)
     lines = place_words.OPEN_SENTENCES[:5] if kind == "open" else place_words.CLOSE_SENTENCES[:5]
     wish = Wish.OPEN if kind == "open" else Wish.CLOSE
     return fill(speaker.pick(lines), drawer=speaker.place(goal)), Errand(wish, place=goal)
