@@ -7,9 +7,8 @@ once. Every finished scenario is kept; run again to go on.
 """
 
 import json
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from robo.progress import progress_bar
 from robo.results import make_folder, provenance, write_json
 from robo.scenario import Scenario, load_scenarios
 from robo.statistics import Rate
+from robo.workers import worker_pool
 
 FORMULAS: tuple[FormulaName, ...] = ("sum", "mean", "half-prior", "prior")
 
@@ -101,9 +101,7 @@ def main() -> None:
     finished = {result["id"] for result in results}
     waiting = [one for one in load_scenarios(arguments.file) if one.id not in finished]
     with (
-        ProcessPoolExecutor(
-            arguments.workers, get_context("spawn"), initializer=set_up, initargs=(arguments,)
-        ) as pool,
+        worker_pool(arguments.workers, set_up, arguments) as pool,
         progress_bar("scenarios", len(finished) + len(waiting), len(finished)) as advance,
         path.open("a", encoding="utf-8") as file,
     ):

@@ -1,20 +1,19 @@
 """A plan as it grows, on a terminal."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 
 from planners.saycan import Decision
 from planners.skills import DONE
 from robo.agent import AgentStep, Episode
+from robo.closing import Closing
 
 RUNNERS_UP = 2
 """How many skills are shown beside the chosen one."""
 
 
-class PlanDisplay:
+class PlanDisplay(Closing):
     """Prints every decision with its scores, then what came of it."""
 
     def __init__(self, console: Console, instruction: str) -> None:
@@ -69,13 +68,6 @@ class PlanDisplay:
             highlight=False,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop what moves on the screen."""
         self._status.stop()

@@ -1,8 +1,5 @@
 """Scenarios carried out and counted."""
 
-import multiprocessing
-import os
-import threading
 import time
 import zlib
 from collections import defaultdict
@@ -14,6 +11,7 @@ from robo.errors import user_errors
 from robo.planning import PlannerConfig
 from robo.scenario import Scenario, distance, world_of
 from robo.statistics import Rate
+from robo.workers import begin_worker
 
 if TYPE_CHECKING:
     from planners.saycan import Chooser
@@ -109,19 +107,11 @@ def run_scenario(scenario: Scenario) -> dict[str, Any]:
 
 
 def prepare_process() -> None:
-    """Make this a worker: one thread is fastest, and it ends with the process that started it."""
+    """Make this a worker in which one torch thread, the fastest number, is used."""
     import torch
 
+    begin_worker()
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, killed perhaps."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def episode_seed(seed: int, identity: str) -> int:

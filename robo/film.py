@@ -1,13 +1,12 @@
 """Films an episode: the room, what the wrist sees, and what is being done."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from envs.kitchen.env import KitchenEnv
 from envs.kitchen.rendering import VIDEO, CameraRenderer
+from robo.closing import Closing
 from robo.video import VideoWriter, with_caption, with_inset
 
 SIZE = (480, 640)
@@ -15,7 +14,7 @@ INSET = (120, 120)
 """Height and width, pixels."""
 
 
-class Film:
+class Film(Closing):
     """Shoots every step of an environment into an mp4 that plays in real time.
 
     Raises:
@@ -40,15 +39,8 @@ class Film:
         frame = with_caption(with_inset(room, wrist), self.title, self.line)
         self._writer.add(np.ascontiguousarray(frame))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Finish the file."""
         self._writer.close()
         self._room.close()
         self._wrist.close()

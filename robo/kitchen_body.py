@@ -1,8 +1,6 @@
 """The kitchen with physics as a `Body`: skills are experts, acting through the action."""
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +11,6 @@ from envs.kitchen.experts import Expert, make_expert
 from envs.kitchen.layout import distance
 from envs.kitchen.start import StartState
 from envs.kitchen.state import KitchenState
-from envs.kitchen.vocabulary import DRAWERS, PLACES
 from planners.skills import (
     Skill,
     Verb,
@@ -23,8 +20,10 @@ from planners.skills import (
     success_text,
 )
 from planners.symbolic import Outcome
-from planners.world import FLOOR, HAND, Thing, World
+from planners.world import World
 from robo.affordances import affordances
+from robo.closing import Closing
+from robo.kitchen_world import EXPERT_NAMES, robot_place, world_of_state
 
 SKILL_SECONDS = 60.0
 """A skill that takes longer (simulated) has failed."""
@@ -33,7 +32,7 @@ SETTLE_SECONDS = 2.0
 """At most this long the robot waits after a skill for things to come to rest (simulated)."""
 
 
-class KitchenBody:
+class KitchenBody(Closing):
     """Carries out skills with scripted experts in `KitchenEnv` and reads the world from its state.
 
     Args:
@@ -69,20 +68,7 @@ class KitchenBody:
     @property
     def world(self) -> World:
         """See `Body`; places, the hand and drawers by the success rules."""
-        state = self._state
-        return World(
-            things=tuple(
-                Thing(
-                    thing.name, HAND if rules.held(state, i) else rules.place_of(state, i) or FLOOR
-                )
-                for i, thing in enumerate(state.objects)
-            ),
-            robot_at=self._robot_at(),
-            drawers={drawer: _drawer(state, drawer) for drawer in DRAWERS},
-            places=PLACES,
-            visited=self._visited,
-            handled=self._handled,
-        )
+        return world_of_state(self._state, self._place, self._visited, self._handled)
 
     def affordances(self, skills: Sequence[Skill]) -> NDArray[np.float64]:
         """See `Body`."""
@@ -96,7 +82,7 @@ class KitchenBody:
             return Outcome(False, failure_text(reason))
         thing = self._thing(before, skill)
         place = self._target(before, skill, thing)
-        expert = make_expert(self.env.scene, _EXPERTS[skill.verb], thing, place)
+        expert = make_expert(self.env.scene, EXPERT_NAMES[skill.verb], thing, place)
         self._carry_out(expert)
         self._settle()
         return self._judge(skill, before, thing, place, expert)
@@ -104,24 +90,6 @@ class KitchenBody:
     def close(self) -> None:
         """Close the environment."""
         self.env.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _robot_at(self) -> str | None:
-        """Where the robot stands; of several places at one spot, the one it was sent to."""
-        places = rules.robot_places(self._state)
-        if self._place in places:
-            return self._place
-        return places[0] if places else None
 
     def _thing(self, world: World, skill: Skill) -> int | None:
         if skill.verb in (Verb.FIND, Verb.PICK_UP):
@@ -173,7 +141,7 @@ class KitchenBody:
     ) -> Outcome:
         """Ask the success rule, note where the robot has been, and report."""
         self._place = place
-        here = self._robot_at()
+        here = robot_place(self._state, self._place)
         if here is not None:
             self._visited = (*self._visited, here)
         if self.unstable or not _succeeded(self._state, skill, thing, place):
@@ -182,16 +150,6 @@ class KitchenBody:
             self._handled |= {thing}
         return Outcome(True, success_text(skill, before, self.world))
 
-
-_EXPERTS = {
-    Verb.FIND: "find",
-    Verb.GO_TO: "go_to",
-    Verb.PICK_UP: "pick_up",
-    Verb.PUT_DOWN: "put_down",
-    Verb.BRING: "bring",
-    Verb.OPEN: "open",
-    Verb.CLOSE: "close",
-}
 
 _WHY_NOT = {
     Verb.FIND: "did not get there",
@@ -216,13 +174,3 @@ def _succeeded(state: KitchenState, skill: Skill, thing: int | None, place: str 
             return rules.is_closed(state, skill.argument)
         case _:
             return place is not None and rules.robot_at(state, place)
-
-
-def _place(state: KitchenState, thing: int) -> str:
-    return HAND if rules.held(state, thing) else rules.place_of(state, thing) or FLOOR
-
-
-def _drawer(state: KitchenState, drawer: str) -> bool | None:
-    if rules.is_open(state, drawer):
-        return True
-    return False if rules.is_closed(state, drawer) else None

@@ -2,8 +2,6 @@
 
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import cv2
@@ -11,11 +9,13 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from robo.closing import Closing
+
 Frame = NDArray[np.uint8]
 """An image (H, W, 3), RGB."""
 
 
-class VideoWriter:
+class VideoWriter(Closing):
     """Writes H.264 to an mp4; the file is playable once closed.
 
     Args:
@@ -46,17 +46,6 @@ class VideoWriter:
         if self._stream is not None:
             self._container.mux(self._stream.encode())
         self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def with_caption(frame: Frame, title: str, line: str) -> Frame:

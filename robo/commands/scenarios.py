@@ -81,26 +81,23 @@ class Scenarios:
 
     def _run(self, waiting: list["Scenario"], done: int) -> None:
         import json
-        from concurrent.futures import ProcessPoolExecutor, as_completed
+        from concurrent.futures import as_completed
         from concurrent.futures.process import BrokenProcessPool
-        from multiprocessing import get_context
 
         from robo.errors import UserError
         from robo.evaluation import run_scenario, set_up_worker
         from robo.progress import progress_bar
+        from robo.workers import worker_pool
 
         if not waiting:
             return
-        pool = ProcessPoolExecutor(
-            min(self.workers, len(waiting)),
-            mp_context=get_context("spawn"),
-            initializer=set_up_worker,
-            initargs=(self.planner, self.seed, not self.plan_only),
-        )
+        workers = min(self.workers, len(waiting))
+        physics = not self.plan_only
         try:
             with (
                 progress_bar("scenarios", total=done + len(waiting), completed=done) as advance,
                 (self.out / RESULTS).open("a", encoding="utf-8") as results,
+                worker_pool(workers, set_up_worker, self.planner, self.seed, physics) as pool,
             ):
                 for future in as_completed([pool.submit(run_scenario, one) for one in waiting]):
                     results.write(json.dumps(future.result(), ensure_ascii=False) + "\n")
@@ -111,8 +108,6 @@ class Scenarios:
                 "a worker process died, perhaps for lack of memory; run the command again to go on,"
                 " with fewer --workers if it happens again"
             ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
     def _summarise(self, settings: dict[str, Any], scenarios: list["Scenario"]) -> None:
         from envs.kitchen.rules import SUCCESS_RULE_VERSION

@@ -17,14 +17,9 @@ from envs.kitchen.env import KitchenEnv
 from envs.kitchen.experts import Expert, make_expert
 from envs.kitchen.layout import distance
 from planners.skills import Skill, Verb, choose_instance, obstacle
+from robo.kitchen_world import EXPERT_NAMES, world_of_state
 from robo.recording.device import Command, EpisodeStart, Event, Phase, Tick
-from robo.recording.kitchen import (
-    EXPERT_NAMES,
-    SkillRule,
-    kitchen_of,
-    skills_of,
-    world_of_state,
-)
+from robo.recording.kitchen import SkillRule, kitchen_of, skills_of
 
 SKILL_SECONDS = 60.0
 """A skill that takes longer (simulated) has failed."""
@@ -104,7 +99,7 @@ class ExpertDevice:
 
     def _begin_skill(self, skill: Skill) -> None:
         state = self._env.kitchen_state
-        world = world_of_state(state, self._place, self._handled)
+        world = world_of_state(state, self._place, handled=self._handled)
         self.failure = obstacle(world, skill, distance)
         if self.failure is not None:
             return

@@ -6,16 +6,13 @@ run that was cut off goes on where it was: what is in those sets is not done aga
 """
 
 import json
-import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,6 +28,7 @@ from robo.recording.origin import Origin
 from robo.recording.recorder import Recorder
 from robo.recording.replacing import finish_replacing, new_place, replace_set
 from robo.recording.session import Session
+from robo.workers import begin_worker
 
 TRIES = 10
 """A task is given up when so many times as many starts as episodes were tried."""
@@ -311,18 +309,8 @@ _WORKER: list[_Worker] = []
 
 
 def _begin_worker(folder: Path, settings: ExpertSettings) -> None:
-    # Ctrl-C reaches every process of the terminal; the first one sees to it that all end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_worker()
     _WORKER[:] = [_Worker(folder, settings)]
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, killed perhaps."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _record_draw(task: str, number: int) -> ExpertResult:

@@ -21,8 +21,8 @@ from envs.kitchen.start import DEFAULT_START, StartState
 from envs.kitchen.state import KitchenState
 from envs.kitchen.vocabulary import DRAWERS, OBJECTS, PLACES
 from planners.skills import Skill, Verb, all_skills, apply_skill, obstacle
-from planners.world import FLOOR, HAND, Thing, World
 from robo.errors import UserError
+from robo.kitchen_world import EXPERT_NAMES
 from robo.recording.tasks import SEEDS, Start
 from robo.scenario import world_of
 
@@ -30,17 +30,6 @@ FAMILIES = (
     Verb.FIND, Verb.GO_TO, Verb.PICK_UP, Verb.PUT_DOWN, Verb.BRING, Verb.OPEN, Verb.CLOSE,
 )  # fmt: skip
 """The verbs that a robot can be shown."""
-
-EXPERT_NAMES = {
-    Verb.FIND: "find",
-    Verb.GO_TO: "go_to",
-    Verb.PICK_UP: "pick_up",
-    Verb.PUT_DOWN: "put_down",
-    Verb.BRING: "bring",
-    Verb.OPEN: "open",
-    Verb.CLOSE: "close",
-}
-"""The experts' names of the verbs."""
 
 DRAWS = 500
 """So many random starts are tried until one suits a chain."""
@@ -215,35 +204,6 @@ def kitchen_of(env: "gymnasium.Env[Any, Any]") -> KitchenEnv:
     if not isinstance(inner, KitchenEnv):
         raise UserError(f"{type(inner).__name__} is not the kitchen")
     return inner
-
-
-def world_of_state(
-    state: KitchenState, robot_at: str | None, handled: frozenset[int] = frozenset()
-) -> World:
-    """The planner's view of a state.
-
-    Args:
-        state: The true one.
-        robot_at: Where the robot was sent last; of several places at one spot it is there.
-        handled: What the robot has put down.
-    """
-    here = rules.robot_places(state)
-    return World(
-        things=tuple(
-            Thing(thing.name, HAND if rules.held(state, i) else rules.place_of(state, i) or FLOOR)
-            for i, thing in enumerate(state.objects)
-        ),
-        robot_at=robot_at if robot_at in here else next(iter(here), None),
-        drawers={drawer: _drawer(state, drawer) for drawer in DRAWERS},
-        places=PLACES,
-        handled=handled,
-    )
-
-
-def _drawer(state: KitchenState, drawer: str) -> bool | None:
-    if rules.is_open(state, drawer):
-        return True
-    return False if rules.is_closed(state, drawer) else None
 
 
 def _argument(verb: Verb, start: StartState, thing: int | None, place: str | None) -> str:

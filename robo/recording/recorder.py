@@ -13,13 +13,13 @@ the next recorder (or `robo data repair`) brings back everything up to its last 
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from robo.closing import Closing
 from robo.data.episodes import Episode
 from robo.data.errors import DatasetFormatError
 from robo.data.features import (
@@ -44,7 +44,7 @@ Observation = Mapping[str, NDArray[Any]]
 Step = tuple[Observation, float, bool, bool, dict[str, Any]]
 
 
-class Recorder:
+class Recorder(Closing):
     """Records episodes of an environment into a dataset, which is made when there is none.
 
     Args:
@@ -224,17 +224,6 @@ class Recorder:
         else:
             self.drop()
         self.writer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def _words(self) -> str:
