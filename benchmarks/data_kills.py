@@ -24,7 +24,7 @@ from robo.data.features import ACTION, STATE, camera, vector
 from robo.data.frames import FrameStore
 from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter, create_dataset
-from robo.data.recording import BACKLOG_SECONDS
+from robo.data.recording import BACKLOG_SECONDS, HELD_UP_SECONDS
 from robo.data.repair import repair
 from robo.data.validate import validate
 
@@ -158,7 +158,7 @@ def kill_once(root: Path, rng: np.random.Generator, tally: Tally) -> None:
         kept = dataset.episodes[number].length if number < len(dataset.episodes) else 0
         tally.restored += kept > 0
         tally.frames_lost_worst = max(tally.frames_lost_worst, added - kept)
-        if added - kept > BACKLOG_SECONDS * FPS + 1:
+        if added - kept > (BACKLOG_SECONDS + HELD_UP_SECONDS) * FPS + 1:
             raise RuntimeError(f"episode {number}: {added} frames were added, {kept} came back")
 
 
@@ -183,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -191,7 +192,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         tally = run(Path(folder), arguments.kills, arguments.seed)
-    print(json.dumps(asdict(tally), indent=2))
+    text = json.dumps(asdict(tally), indent=1)
+    arguments.out.write_text(text + "\n")
+    print(text)
     sys.exit(1 if tally.finished_lost else 0)
 
 

@@ -80,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=0.5, help="of recording a setup")
     parser.add_argument("--fps", type=int, default=50)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     arguments = parser.parse_args()
     episodes = max(1, round(60 * arguments.minutes / EPISODE_SECONDS))
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +88,9 @@ def main() -> None:
             name: measure(Path(folder) / str(k), cameras, arguments.fps, episodes)
             for k, (name, cameras) in enumerate(SETUPS.items())
         }
-    print(json.dumps(result, indent=2))
+    text = json.dumps(result, indent=1)
+    arguments.out.write_text(text + "\n")
+    print(text)
 
 
 if __name__ == "__main__":

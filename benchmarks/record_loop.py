@@ -1,14 +1,18 @@
 """Does the recording loop hold its rate? Two cameras, at 50 Hz, for five minutes.
 
     python benchmarks/record_loop.py [--fps 50] [--side 96] [--seconds 300] [--env robo/Kitchen-v1]
+        [--slow-sync 2]
 
 Without --env a stand-in environment gives moving pictures at no cost, so that what is measured is
 the recorder: the clock, the journal, the compression. Episodes last 15 seconds. Printed: deadlines
-missed, the recorder's own time in a tick, how long finishing an episode takes, CPU.
+missed, the recorder's own time in a tick, where the longest ticks spent it, how long finishing an
+episode takes, CPU. --slow-sync makes every sync of the journal take so many seconds more.
 """
 
 import argparse
+import gc
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -99,6 +103,59 @@ class Metronome:
         """See `Device`."""
 
 
+class Clock:
+    """Times every call of one of an object's functions.
+
+    Attributes:
+        wall: Seconds by the clock.
+        cpu: Seconds of the calling thread.
+    """
+
+    def __init__(self, owner: Any, name: str, slower: float = 0.0) -> None:
+        self._owner, self._name, self._real = owner, name, getattr(owner, name)
+        self._slower = slower
+        self.wall: list[float] = []
+        self.cpu: list[float] = []
+        setattr(owner, name, self)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """The call itself."""
+        wall, cpu = time.perf_counter(), time.thread_time()
+        try:
+            time.sleep(self._slower)
+            return self._real(*arguments, **keywords)
+        finally:
+            self.wall.append(time.perf_counter() - wall)
+            self.cpu.append(time.thread_time() - cpu)
+
+    def undo(self) -> None:
+        """Put the function back."""
+        setattr(self._owner, self._name, self._real)
+
+
+class GarbagePauses:
+    """How long searches for garbage stop everything; those between episodes are left out.
+
+    Attributes:
+        wall: Seconds each.
+    """
+
+    def __init__(self) -> None:
+        self.wall: list[float] = []
+        self._began = 0.0
+        gc.callbacks.append(self._note)
+
+    def _note(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.perf_counter()
+        elif gc.get_freeze_count():  # Between episodes nothing is set aside.
+            self.wall.append(time.perf_counter() - self._began)
+
+
+def _ms(seconds: float) -> float:
+    return round(1e3 * float(seconds), 3)
+
+
 def main() -> None:
     """Record, print, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -106,7 +163,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=96)
     parser.add_argument("--seconds", type=int, default=300)
     parser.add_argument("--env")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/record_loop.json"))
+    parser.add_argument("--slow-sync", type=float, default=0.0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
     env: gymnasium.Env[Any, Any] = StandIn(options.side, options.fps)
     if options.env:
@@ -116,20 +174,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "set"
         recorder = Recorder(env, root, "hold still", fps=options.fps, device=device.name)
-        steps: list[float] = []
-        step = recorder.step
-
-        def timed(*arguments: Any, **keywords: Any) -> Any:
-            begin = time.thread_time()
-            try:
-                return step(*arguments, **keywords)
-            finally:
-                steps.append(time.thread_time() - begin)
-
-        recorder.step = timed  # type: ignore[method-assign]
+        clocks = {
+            "step": Clock(recorder, "step"),
+            "env step": Clock(env, "step"),
+            "add_frame": Clock(recorder.writer, "add_frame"),
+        }
+        syncs = Clock(os, "fdatasync", slower=options.slow_sync)
+        pauses = GarbagePauses()
         cpu, wall = time.process_time(), time.perf_counter()
         summary = Session(recorder, device, episodes).run()
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        syncs.undo()
         dataset = Dataset(root)
         size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
         gaps = [
@@ -140,16 +195,21 @@ def main() -> None:
     minutes = summary.frames / options.fps / 60
     report = {
         "env": options.env or "stand-in",
+        "slow_sync_s": options.slow_sync,
         "fps": options.fps,
         "cameras": f"{len(CAMERAS)} of {options.side} x {options.side}",
+        "seconds": round(summary.frames / options.fps),
         "frames": summary.frames,
         "missed_deadlines": summary.missed,
         "worst_period": round(float(periods.max()), 3),
         "periods_within_10_percent": round(float((np.abs(periods - 1) < 0.1).mean()), 5),
-        "step_cpu_ms_median": round(1e3 * float(np.median(steps)), 3),
-        "step_cpu_ms_worst": round(1e3 * float(np.max(steps)), 3),
-        "finish_episode_ms_median": round(1e3 * float(np.median(device.finishing)), 1),
-        "finish_episode_ms_worst": round(1e3 * float(np.max(device.finishing)), 1),
+        "step cpu_ms_median": _ms(np.median(clocks["step"].cpu)),
+        "step cpu_ms_worst": _ms(np.max(clocks["step"].cpu)),
+        **{f"{name} wall_ms_worst": _ms(np.max(clock.wall)) for name, clock in clocks.items()},
+        "sync_ms_worst": _ms(np.max(syncs.wall)),
+        "garbage_ms_worst": _ms(max(pauses.wall, default=0.0)),
+        "finish_episode_ms_median": _ms(np.median(device.finishing)),
+        "finish_episode_ms_worst": _ms(np.max(device.finishing)),
         "cpu_share": round(cpu / wall, 3),
         "megabytes_a_minute": round(size / 1e6 / minutes, 2),
     }

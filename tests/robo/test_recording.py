@@ -1,96 +1,23 @@
-"""The recorder and the loop: what is recorded, kept, thrown away, shown again, and when."""
+"""The recorder: what was seen and sent is what the set holds."""
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 
 from robo.data.errors import DatasetFormatError
-from robo.data.features import ACTION, CAPTURE_TIME, STATE, SUBTASK, SUCCESS
+from robo.data.features import ACTION, STATE, SUBTASK, SUCCESS
 from robo.data.lerobot_reader import Dataset
-from robo.data.lerobot_writer import DatasetWriter
 from robo.data.validate import validate
 from robo.errors import UserError
-from robo.recording.device import NOTHING, Command, EpisodeStart, Event, Phase, Status, Tick
-from robo.recording.discarding import discard, write_discarded
 from robo.recording.environments import make_environment, make_task
 from robo.recording.origin import Origin
-from robo.recording.pacing import Pacer
 from robo.recording.recorder import SENT_ACTION, Recorder
-from robo.recording.replacing import finish_replacing, new_place
-from robo.recording.session import Session
-from robo.recording.tasks import PlainTask
 from tests.robo.point_env import POINT_ID, RATE, step_to_mark
-
-MOVE = Command(np.full(2, 0.01, np.float32))
-
-
-class Script:
-    """A device that answers from a list, then stops."""
-
-    name = "script"
-
-    def __init__(self, commands: Sequence[Command], paced: bool = False) -> None:
-        self.paced = paced
-        self.commands: Iterator[Command] = iter(commands)
-        self.statuses: list[Status] = []
-        self.starts: list[EpisodeStart] = []
-        self.ends: list[bool] = []
-        self.closed = False
-        self.slow: Callable[[Tick], None] = lambda tick: None
-
-    def open(self, env: "gymnasium.Env[Any, Any]") -> str:
-        return "ready"
-
-    def begin(self, start: EpisodeStart) -> None:
-        self.starts.append(start)
-
-    def act(self, tick: Tick) -> Command:
-        self.statuses.append(tick.status)
-        self.slow(tick)
-        return next(self.commands, Command(event=Event.STOP))
-
-    def end(self, kept: bool) -> None:
-        self.ends.append(kept)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def recorder(root: Path, **options: Any) -> Recorder:
-    made = make_environment(POINT_ID, image_size=32)
-    return Recorder(made.env, root, "reach the mark", arguments=made.arguments, **options)
-
-
-def play(root: Path, commands: Sequence[Command], wanted: int = 99, **options: Any) -> Session:
-    device = Script(commands, paced=options.pop("paced", False))
-    task = PlainTask("reach the mark", seed=options.pop("seed", 0))
-    made = make_environment(POINT_ID, image_size=32)
-    session = Session(
-        Recorder(made.env, root, task, device=device.name, arguments=made.arguments),
-        device,
-        wanted,
-        **options,
-    )
-    session.run()
-    assert device.closed
-    return session
-
-
-def device_of(session: Session) -> Script:
-    assert isinstance(session.device, Script)
-    return session.device
-
-
-def keep(frames: int) -> list[Command]:
-    return [*[MOVE] * frames, Command(event=Event.KEEP)]
+from tests.robo.scripted import MOVE, recorder
 
 
 # ------------------------------------------------------------------------------------ recorder
@@ -199,203 +126,6 @@ def test_what_an_environment_does_not_take_is_refused() -> None:
         make_environment("tests/Nothing-v0")
     with pytest.raises(UserError, match="no --scene"):
         make_task(POINT_ID, "x", scene=Path("scene.json"))
-
-
-# ------------------------------------------------------------------------------------- session
-def test_a_session_ends_when_the_set_holds_what_is_wanted(tmp_path: Path) -> None:
-    session = play(tmp_path / "set", [*keep(3), *keep(4), *keep(5)], wanted=2)
-    assert [episode.length for episode in Dataset(tmp_path / "set").episodes] == [3, 4]
-    assert (session.summary.kept, session.summary.frames, session.summary.stopped) == (2, 7, False)
-    assert device_of(session).ends == [True, True]
-
-
-def test_recording_goes_on_in_the_same_set_with_other_starts(tmp_path: Path) -> None:
-    root = tmp_path / "set"
-    play(root, keep(3), wanted=1)
-    session = play(root, [*keep(3), *keep(3)], wanted=3)
-    assert session.summary.kept == 2
-    seeds = [episode.info.seed for episode in Dataset(root).episodes]
-    assert seeds == [PlainTask("reach the mark").start(number).seed for number in range(3)]
-    assert play(root, [], wanted=3).summary.kept == 0
-
-
-def test_again_begins_the_same_start_anew_and_skip_takes_the_next(tmp_path: Path) -> None:
-    commands = [MOVE, Command(event=Event.AGAIN), MOVE, Command(event=Event.SKIP), *keep(2)]
-    session = play(tmp_path / "set", commands, wanted=1)
-    one, again, following = (start.seed for start in device_of(session).starts)
-    assert one == again != following
-    assert [episode.info.seed for episode in Dataset(tmp_path / "set").episodes] == [following]
-    assert session.summary.skipped == 1
-
-
-def test_keep_without_a_frame_does_nothing(tmp_path: Path) -> None:
-    session = play(tmp_path / "set", [Command(event=Event.KEEP), NOTHING, *keep(2)], wanted=1)
-    assert len(device_of(session).starts) == 1
-    assert [status.phase for status in device_of(session).statuses][:3] == [Phase.WAITING] * 3
-
-
-def test_an_action_with_keep_is_the_last_frame(tmp_path: Path) -> None:
-    play(tmp_path / "set", [MOVE, replace(MOVE, event=Event.KEEP, note="good")], wanted=1)
-    (episode,) = Dataset(tmp_path / "set").episodes
-    assert (episode.length, episode.info.operator_note) == (2, "good")
-
-
-@pytest.mark.parametrize("done", [True, False])
-def test_stop_keeps_the_open_episode_only_when_it_is_done(tmp_path: Path, done: bool) -> None:
-    device = Script([])
-    commands = []
-    made = make_environment(POINT_ID, image_size=32)
-    observation, _ = made.env.reset(seed=PlainTask("x").start(0).seed)
-    while done and len(commands) < 40:
-        commands.append(Command(step_to_mark(observation)))
-        observation, *_ = made.env.step(commands[-1].action)
-    session = play(tmp_path / "set", commands or [MOVE])
-    assert session.summary.kept == done
-    assert session.summary.stopped
-    assert device.commands is not None
-
-
-def test_where_the_environment_ends_an_episode_the_device_is_asked(tmp_path: Path) -> None:
-    device = Script([*[MOVE] * 7, Command(event=Event.KEEP)])
-    env = gymnasium.make(POINT_ID, image_size=32, length=4)
-    record = Recorder(env, tmp_path / "set", "x")
-    Session(record, device, 1).run()
-    assert [episode.length for episode in Dataset(tmp_path / "set").episodes] == [4]
-    assert device.statuses[4].phase is Phase.OVER
-
-
-def test_the_time_of_an_episode_can_be_limited(tmp_path: Path) -> None:
-    play(tmp_path / "set", keep(30), wanted=1, seconds=0.5)
-    assert [episode.length for episode in Dataset(tmp_path / "set").episodes] == [RATE // 2]
-
-
-def test_discarded_episodes_are_taken_out_in_the_end(tmp_path: Path) -> None:
-    root = tmp_path / "set"
-    commands = [*keep(3), *keep(4), Command(event=Event.DISCARD, episode=0), *keep(5)]
-    session = play(root, commands)
-    assert [episode.length for episode in Dataset(root).episodes] == [4, 5]
-    assert session.summary.discarded == 1
-    last = device_of(session).statuses[-1]
-    assert [shown.discarded for shown in last.episodes] == [True, False, False]
-    assert last.kept == 2
-    assert not validate(root).errors
-    play(root, keep(6), wanted=3)
-    assert [episode.length for episode in Dataset(root).episodes] == [4, 5, 6]
-
-
-def test_a_discarded_episode_can_be_put_back(tmp_path: Path) -> None:
-    twice = [Command(event=Event.DISCARD)] * 2
-    play(tmp_path / "set", [*keep(3), *twice, *keep(4)], wanted=2)
-    assert len(Dataset(tmp_path / "set").episodes) == 2
-
-
-def test_all_episodes_can_be_discarded(tmp_path: Path) -> None:
-    play(tmp_path / "set", [*keep(3), Command(event=Event.DISCARD)])
-    assert len(Dataset(tmp_path / "set").episodes) == 0
-    play(tmp_path / "set", keep(3), wanted=1)
-    assert len(Dataset(tmp_path / "set").episodes) == 1
-
-
-def test_a_cut_session_forgets_no_discard_and_no_frame(tmp_path: Path) -> None:
-    root = tmp_path / "set"
-    play(root, [*keep(3), *keep(4)], wanted=2)
-    write_discarded(root, [0])
-    with DatasetWriter(root) as writer:  # the open episode of a session that was killed
-        writer.begin_episode("reach the mark")
-        writer.add_frame(
-            {
-                STATE: np.zeros(4, np.float32),
-                ACTION: np.zeros(2, np.float32),
-                "observation.images.above": np.zeros((32, 32, 3), np.uint8),
-            }
-        )
-    assert discard(root) == 1
-    assert [episode.length for episode in Dataset(root).episodes] == [4, 1]
-
-
-@pytest.mark.parametrize("moment", ["before is aside", "new is there"])
-def test_a_cut_while_a_set_is_replaced_leaves_a_set(tmp_path: Path, moment: str) -> None:
-    root = tmp_path / "set"
-    play(root, keep(3), wanted=1)
-    before = root.with_name(".set.before")
-    root.rename(before)
-    if moment == "new is there":
-        play(root, keep(4), wanted=1)
-    finish_replacing(root)
-    length = 4 if moment == "new is there" else 3
-    assert [episode.length for episode in Dataset(root).episodes] == [length]
-    assert not before.exists()
-    assert not new_place(root).exists()
-
-
-def test_a_replay_shows_what_was_recorded_and_records_nothing(tmp_path: Path) -> None:
-    commands = [*keep(5), MOVE, Command(event=Event.REPLAY), *[NOTHING] * 6, *keep(2)]
-    session = play(tmp_path / "set", commands, wanted=2)
-    device = device_of(session)
-    shown = [status for status in device.statuses if status.phase is Phase.REPLAYING]
-    assert [status.frames for status in shown] == [0, 1, 2, 3, 4, 5]
-    assert {status.episode for status in shown} == {0}
-    assert device.starts[2].seed == device.starts[0].seed
-    assert device.starts[3].seed == device.starts[1].seed
-    assert [episode.length for episode in Dataset(tmp_path / "set").episodes] == [5, 2]
-
-
-def test_the_list_of_episodes_has_a_picture_each(tmp_path: Path) -> None:
-    play(tmp_path / "set", keep(3), wanted=1)
-    session = play(tmp_path / "set", [*keep(3), NOTHING])
-    for shown in device_of(session).statuses[-1].episodes:
-        assert shown.thumbnail is not None
-        assert shown.thumbnail.shape == (32, 32, 3)
-        assert (shown.frames, shown.success) == (3, False)
-
-
-def test_a_device_that_fails_leaves_the_set_whole(tmp_path: Path) -> None:
-    def fail(tick: Tick) -> None:
-        if tick.status.frames == 3:
-            raise KeyboardInterrupt
-
-    root = tmp_path / "set"
-    device = Script([*keep(2), *[MOVE] * 9])
-    device.slow = fail
-    with pytest.raises(KeyboardInterrupt):
-        Session(recorder(root), device, 9).run()
-    assert device.closed
-    recorder(root).close()
-    assert [episode.length for episode in Dataset(root).episodes] == [2, 3]
-
-
-# -------------------------------------------------------------------------------------- pacing
-def test_people_are_recorded_at_the_rate_and_the_clock_says_so(tmp_path: Path) -> None:
-    play(tmp_path / "set", keep(20), wanted=1, paced=True)
-    times = Dataset(tmp_path / "set").column(CAPTURE_TIME)
-    assert times[0] == 0
-    assert np.median(np.diff(times)) == pytest.approx(1 / RATE, rel=0.1)
-
-
-def test_scripts_are_recorded_in_simulated_time(tmp_path: Path) -> None:
-    play(tmp_path / "set", keep(20), wanted=1)
-    np.testing.assert_allclose(Dataset(tmp_path / "set").column(CAPTURE_TIME), np.arange(20) / RATE)
-
-
-def test_a_missed_deadline_is_counted_and_not_made_up_for() -> None:
-    pacer = Pacer(100)
-    pacer.wait()
-    time.sleep(0.035)
-    begun = time.perf_counter()
-    pacer.wait()
-    assert pacer.missed == 1
-    pacer.wait()
-    assert time.perf_counter() - begun >= 0.009
-
-
-def test_time_spent_waiting_is_not_a_missed_deadline(tmp_path: Path) -> None:
-    root = tmp_path / "set"
-    device = Script([*[NOTHING] * 9, *[MOVE] * 4, Command(event=Event.KEEP)], paced=True)
-    device.slow = lambda tick: time.sleep(0.12 if len(device.statuses) < 9 else 0)
-    session = Session(recorder(root), device, 1)
-    session.run()
-    assert session.summary.missed < 4
-    assert {status.missed for status in device.statuses[:9]} == {0}
 
 
 # ------------------------------------------------------------------------------------- example
