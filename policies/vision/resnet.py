@@ -11,7 +11,7 @@ Two kinds of normalisation:
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import torch
 from safetensors import SafetensorError
@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from policies.vision.winograd import convolution3x3
+from policies.errors import PolicyError
 
 Norm = Literal["frozen_batch", "group"]
 
@@ -28,7 +28,7 @@ GROUP_CHANNELS: Final = 16
 NORM_EPSILON: Final = 1e-5
 
 
-class BackboneFileError(ValueError):
+class BackboneFileError(PolicyError):
     """A weights file that does not hold this backbone; the text says what to do."""
 
 
@@ -63,29 +63,24 @@ def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Conv
     return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
 
 
-Folded = dict[nn.Conv2d, tuple[Tensor, Tensor]]
+Kernels = dict[nn.Conv2d, tuple[Tensor, Tensor]]
+"""By convolution, the kernel and bias that also do the work of the batch norm behind it."""
 
 
-def fold(convolution: nn.Conv2d, norm: FrozenBatchNorm) -> tuple[Tensor, Tensor]:
-    """The kernel and the bias of one convolution that does the work of both."""
+def _fold(convolution: nn.Conv2d, norm: FrozenBatchNorm) -> tuple[Tensor, Tensor]:
     scale, shift = norm.scale_and_shift()
     return convolution.weight * scale[:, None, None, None], shift
 
 
-def _normalised(image: Tensor, convolution: nn.Conv2d, norm: nn.Module) -> Tensor:
+def _normalised(
+    image: Tensor, convolution: nn.Conv2d, norm: nn.Module, kernels: Kernels | None
+) -> Tensor:
     """`norm(convolution(image))`."""
-    if isinstance(norm, FrozenBatchNorm):
-        weight, bias = fold(convolution, norm)
-        return convolve(image, weight, bias, convolution.stride[0])
-    result: Tensor = norm(convolve(image, convolution.weight, None, convolution.stride[0]))
-    return result
-
-
-def convolve(image: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
-    """A convolution with "same" padding, by Winograd's algorithm where that is faster."""
-    if stride == 1 and weight.shape[-1] == 3:
-        return convolution3x3(image, weight, bias)
-    return functional.conv2d(image, weight, bias, stride, weight.shape[-1] // 2)
+    if not isinstance(norm, FrozenBatchNorm):
+        result: Tensor = norm(convolution(image))
+        return result
+    weight, bias = kernels[convolution] if kernels else _fold(convolution, norm)
+    return functional.conv2d(image, weight, bias, convolution.stride, convolution.padding)
 
 
 class BasicBlock(nn.Module):
@@ -103,15 +98,20 @@ class BasicBlock(nn.Module):
                 _convolution(inputs, outputs, 1, stride), _norm(norm, outputs)
             )
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
-        shortcut = image
+    def pairs(self) -> list[tuple[nn.Conv2d, nn.Module]]:
+        """Each convolution and the norm behind it; the shortcut's last, if there is one."""
+        pairs = [(self.conv1, self.bn1), (self.conv2, self.bn2)]
         if self.downsample is not None:
             convolution, norm = self.downsample
-            assert isinstance(convolution, nn.Conv2d)
-            shortcut = _normalised(image, convolution, norm)
-        hidden = _normalised(image, self.conv1, self.bn1).relu_()
-        return _normalised(hidden, self.conv2, self.bn2).add_(shortcut).relu_()
+            pairs.append((cast(nn.Conv2d, convolution), norm))
+        return pairs
+
+    def forward(self, image: Tensor, kernels: Kernels | None = None) -> Tensor:
+        """(n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
+        first, second, *shortcut = self.pairs()
+        beside = _normalised(image, *shortcut[0], kernels) if shortcut else image
+        hidden = _normalised(image, *first, kernels).relu_()
+        return _normalised(hidden, *second, kernels).add_(beside).relu_()
 
 
 class ResNet(nn.Module):
@@ -145,15 +145,41 @@ class ResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        self.to(memory_format=torch.channels_last)
+                module.weight.data = module.weight.data.contiguous(
+                    memory_format=torch.channels_last
+                )
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (n, 3, h, w) to features (n, channels, h / stride, w / stride)."""
-        hidden = _normalised(images, self.conv1, self.bn1).relu_()
+    def blocks(self) -> list[BasicBlock]:
+        """In order."""
+        stages = [self.get_submodule(f"layer{index + 1}") for index in range(self.stages)]
+        return [cast(BasicBlock, block) for stage in stages for block in stage.children()]
+
+    def forward(self, images: Tensor, kernels: Kernels | None = None) -> Tensor:
+        """Encode.
+
+        Args:
+            images: (n, 3, h, w), normalised.
+            kernels: What `folded` gave, to save its work at every call.
+
+        Returns:
+            (n, channels, h / stride, w / stride), rounded up.
+        """
+        images = images.contiguous(memory_format=torch.channels_last)
+        hidden = _normalised(images, self.conv1, self.bn1, kernels).relu_()
         hidden = functional.max_pool2d(hidden, 3, 2, 1)
-        for index in range(self.stages):
-            hidden = self.get_submodule(f"layer{index + 1}")(hidden)
+        for block in self.blocks():
+            hidden = block(hidden, kernels)
         return hidden
+
+    @torch.no_grad()
+    def folded(self) -> Kernels | None:
+        """Kernels with the frozen norms in them, for as long as the weights stay as they are."""
+        pairs = [(self.conv1, self.bn1), *(pair for b in self.blocks() for pair in b.pairs())]
+        return {
+            convolution: _fold(convolution, norm)
+            for convolution, norm in pairs
+            if isinstance(norm, FrozenBatchNorm)
+        } or None
 
 
 def load_backbone(backbone: ResNet, path: Path) -> None:

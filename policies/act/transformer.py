@@ -1,0 +1,178 @@
+"""The transformer of DETR (Carion et al. 2020, arXiv 2005.12872, appendix A.3), as ACT uses it.
+
+Positions are added to queries and keys in every attention, never to values; layer norm comes
+after each residual. All tensors are (batch, tokens, width).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Attention(nn.Module):
+    """Multi-head attention with biases, as `nn.MultiheadAttention` without the weights' output."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.output = nn.Linear(width, width)
+        for linear in (self.query, self.key, self.value, self.output):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+
+    def forward(
+        self, queries: Tensor, keys: Tensor, values: Tensor, ignored: Tensor | None = None
+    ) -> Tensor:
+        """Attend.
+
+        Args:
+            queries: (b, q, d).
+            keys: (b, t, d).
+            values: (b, t, d).
+            ignored: (b, t) bool, tokens that nobody attends to.
+        """
+        mixed = functional.scaled_dot_product_attention(
+            self._split(self.query(queries)),
+            self._split(self.key(keys)),
+            self._split(self.value(values)),
+            attn_mask=None if ignored is None else ~ignored[:, None, None],
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        result: Tensor = self.output(mixed.transpose(1, 2).flatten(-2))
+        return result
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        """(b, t, d) to (b, heads, t, d / heads)."""
+        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def of_equal_values(self, value: Tensor) -> Tensor:
+        """What attention gives where all values are this one, whatever queries and keys are.
+
+        Args:
+            value: (..., d).
+        """
+        result: Tensor = self.output(self.value(value))
+        return result
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with a rectifier between them."""
+
+    def __init__(self, width: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.expand = nn.Linear(width, hidden)
+        self.contract = nn.Linear(hidden, width)
+        self.dropout = nn.Dropout(dropout)
+        for linear in (self.expand, self.contract):
+            nn.init.xavier_uniform_(linear.weight)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(..., d) to (..., d)."""
+        result: Tensor = self.contract(self.dropout(functional.relu(self.expand(tokens), True)))
+        return result
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and feed-forward, each with a residual and then a norm."""
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads, dropout)
+        self.feed_forward = FeedForward(width, hidden, dropout)
+        self.attention_norm = nn.LayerNorm(width)
+        self.feed_forward_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        positions: Tensor,
+        ignored: Tensor | None = None,
+        needed: int | None = None,
+    ) -> Tensor:
+        """(b, t, d) to (b, needed, d), the first `needed` tokens; all of them when left out."""
+        placed = tokens + positions
+        attended = self.attention(placed[:, :needed], placed, tokens, ignored)
+        tokens = self.attention_norm(tokens[:, :needed] + self.dropout(attended))
+        result: Tensor = self.feed_forward_norm(tokens + self.dropout(self.feed_forward(tokens)))
+        return result
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention, attention to the encoder's output, and feed-forward."""
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.self_attention = Attention(width, heads, dropout)
+        self.cross_attention = Attention(width, heads, dropout)
+        self.feed_forward = FeedForward(width, hidden, dropout)
+        self.self_attention_norm = nn.LayerNorm(width)
+        self.cross_attention_norm = nn.LayerNorm(width)
+        self.feed_forward_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        tokens: Tensor | None,
+        positions: Tensor,
+        memory: Tensor,
+        memory_keys: Tensor,
+        ignored: Tensor | None = None,
+    ) -> Tensor:
+        """Update the queries.
+
+        Args:
+            tokens: (b, k, d), or None for the first layer, whose tokens are zeros: with equal
+                values, self-attention gives every query the same constant, so it is not computed.
+            positions: (k, d) of the queries.
+            memory: (b, t, d), what the encoder said.
+            memory_keys: (b, t, d), the same plus positions.
+            ignored: (b, t) bool.
+        """
+        if tokens is None:
+            zero = memory.new_zeros(1, 1, memory.shape[-1])
+            attended = self.self_attention.of_equal_values(zero)
+            tokens = attended.expand(len(memory), len(positions), -1)
+            tokens = self.self_attention_norm(self.dropout(tokens))
+        else:
+            placed = tokens + positions
+            attended = self.self_attention(placed, placed, tokens)
+            tokens = self.self_attention_norm(tokens + self.dropout(attended))
+        attended = self.cross_attention(tokens + positions, memory_keys, memory, ignored)
+        tokens = self.cross_attention_norm(tokens + self.dropout(attended))
+        result: Tensor = self.feed_forward_norm(tokens + self.dropout(self.feed_forward(tokens)))
+        return result
+
+
+def sine_positions(count: int, width: int) -> Tensor:
+    """(count, width): sines and cosines of the index, interleaved (arXiv 1706.03762, 3.5)."""
+    return _waves(torch.arange(count, dtype=torch.float32), width)
+
+
+def sine_positions_2d(height: int, width: int, channels: int) -> Tensor:
+    """(height · width, channels), row by row: half of the channels for y, half for x.
+
+    As DETR: indices from 1, scaled so that the last one is 2π whatever the image's size.
+    """
+    rows, columns = (
+        _waves(torch.arange(1, size + 1) / size * 2 * math.pi, channels // 2)
+        for size in (height, width)
+    )
+    grid = (
+        rows[:, None].expand(height, width, -1),
+        columns[None].expand(height, width, -1),
+    )
+    return torch.cat(grid, -1).flatten(0, 1)
+
+
+def _waves(values: Tensor, width: int) -> Tensor:
+    """(n,) to (n, width): sine and cosine at wavelengths from 2π to 10000 · 2π."""
+    frequencies = 10000 ** (-torch.arange(0, width, 2) / width)
+    angles = values[:, None] * frequencies
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(-2)

@@ -1,0 +1,69 @@
+"""How noise is added in training and taken away when acting.
+
+DDPM (Ho et al. 2020, arXiv 2006.11239), the squared-cosine schedule (Nichol and Dhariwal 2021,
+arXiv 2102.09672, equation 17) and DDIM (Song et al. 2020, arXiv 2010.02502, equation 12, σ = 0).
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+LARGEST_BETA = 0.999
+
+
+class NoiseSchedule:
+    """The share of a signal that is left after each noising step.
+
+    Args:
+        steps: Noising steps in training, T.
+    """
+
+    def __init__(self, steps: int) -> None:
+        def left(step: int) -> float:
+            return math.cos((step / steps + 0.008) / 1.008 * math.pi / 2) ** 2
+
+        betas = [min(1 - left(t + 1) / left(t), LARGEST_BETA) for t in range(steps)]
+        self.steps = steps
+        self.left = torch.cumprod(1 - torch.tensor(betas, dtype=torch.float64), 0).float()
+
+    def add_noise(self, signal: Tensor, noise: Tensor, steps: Tensor) -> Tensor:
+        """Signals as they are after some steps (equation 4 of DDPM).
+
+        Args:
+            signal: (b, k, m).
+            noise: (b, k, m), standard normal.
+            steps: (b,) in [0, T).
+        """
+        left = self.left.to(signal.device)[steps, None, None]
+        return left.sqrt() * signal + (1 - left).sqrt() * noise
+
+    def denoise(
+        self, predict_noise: Callable[[Tensor, Tensor], Tensor], noise: Tensor, count: int
+    ) -> Tensor:
+        """DDIM from pure noise, in `count` of the T steps.
+
+        The signal is clipped to [-1, 1] at every step, where actions are.
+
+        Args:
+            predict_noise: From a noisy signal (b, k, m) and its step (b,) to its noise.
+            noise: (b, k, m), standard normal.
+            count: At least 1; T is every step. They are spread evenly and begin at T - 1, where
+                there is nothing but noise.
+        """
+        sample = noise
+        steps = torch.linspace(self.steps - 1, 0, count).round().long().tolist()
+        for step, following in zip(steps, [*steps[1:], None], strict=True):
+            left = self.left[step].item()
+            batch = torch.full((len(noise),), step, device=noise.device)
+            predicted = predict_noise(sample, batch)
+            signal = (sample - math.sqrt(1 - left) * predicted) / math.sqrt(left)
+            signal = signal.clamp(-1, 1)
+            if following is None:
+                return signal
+            # The noise that agrees with the clipped signal.
+            predicted = (sample - math.sqrt(left) * signal) / math.sqrt(1 - left)
+            after = self.left[following].item()
+            sample = math.sqrt(after) * signal + math.sqrt(1 - after) * predicted
+        return sample

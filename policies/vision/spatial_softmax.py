@@ -1,0 +1,25 @@
+"""Spatial softmax (Levine et al. 2016, arXiv 1504.00702, section 5.1)."""
+
+import torch
+from torch import Tensor, nn
+
+
+class SpatialSoftmax(nn.Module):
+    """Feature maps to points: where, on average, each of some learnt detectors fires.
+
+    Args:
+        channels: Of the feature maps.
+        points: Detectors, a 1x1 convolution of the maps.
+    """
+
+    def __init__(self, channels: int, points: int) -> None:
+        super().__init__()
+        self.detectors = nn.Conv2d(channels, points, 1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, channels, h, w) to (n, 2 · points): x and y of each point, in [-1, 1]."""
+        height, width = maps.shape[-2:]
+        heat = torch.softmax(self.detectors(maps).flatten(2).float(), -1)
+        y, x = (torch.linspace(-1, 1, size, device=maps.device) for size in (height, width))
+        grid = torch.stack((x.repeat(height), y.repeat_interleave(width)), -1)
+        return (heat @ grid).flatten(1)
