@@ -68,6 +68,9 @@ class Record:
     max_seconds: float | None = None
     """An episode is over after so long."""
 
+    port: int | None = None
+    """The browser page's port on loopback; 8765, or the next free one, when left out."""
+
     note: str = ""
     """Kept with every episode: who recorded, what was special."""
 
@@ -80,6 +83,12 @@ class Record:
 
         if self.episodes < 1 or self.workers < 1 or self.noise < 0:
             raise UserError("--episodes and --workers must be 1 or more, --noise 0 or more")
+        if self.port is not None:
+            from robo.recording.ports import check_port
+
+            if self.device != "browser":
+                raise UserError(f"--port is for the browser; leave it out with {self.device}")
+            check_port(self.port)
         console = Console(stderr=True, highlight=False)
         try:
             with user_errors(DatasetError):
@@ -166,11 +175,12 @@ class Record:
             console.print(f"brought back episode {recorder.writer.restored.index}, cut off before")
         session = Session(
             recorder,
-            _device(self.device),
+            _device(self.device, self.port),
             self.episodes,
             on_open=lambda text: console.print(text, soft_wrap=True) if text else None,
             seconds=self.max_seconds,
             note=self.note,
+            linger=self.device == "browser",
         )
         summary = session.run()
         made.env.close()
@@ -179,7 +189,7 @@ class Record:
         return 0 if session.kept >= self.episodes else 1
 
 
-def _device(name: str) -> "Device":
+def _device(name: str, port: int | None) -> "Device":
     match name:
         case "keyboard":
             from robo.recording.keyboard import KeyboardDevice
@@ -192,7 +202,7 @@ def _device(name: str) -> "Device":
         case _:
             from robo.recording.browser import BrowserDevice
 
-            return BrowserDevice()
+            return BrowserDevice(port)
 
 
 def _say_report(console: "Console", report: "ExpertReport") -> None:

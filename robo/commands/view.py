@@ -33,6 +33,10 @@ class DataView:
         from robo.errors import UserError, user_errors
 
         say = Console(soft_wrap=True, highlight=False, markup=False).print
+        if self.port:
+            from robo.recording.ports import check_port
+
+            check_port(self.port)
         with user_errors(DatasetError):
             from robo.recording.browser_view import SetView, ViewServer
 
@@ -46,10 +50,7 @@ class DataView:
                 for path in write_pictures(view, self._chosen(len(dataset.episodes)), self.png):
                     say(str(path))
                 return 0
-            try:
-                server = ViewServer(view, self.port)
-            except OSError as error:
-                raise UserError(f"port {self.port} cannot be used: {error.strerror}") from error
+            server = ViewServer(view, self.port)
             say(f"open this page in a browser, end with Ctrl-C: {server.address}")
             if not _open_browser(server.address):
                 say("there is no browser here; --png DIR writes pictures instead")

@@ -23,6 +23,7 @@ from robo.recording.device import (
     Status,
     Tick,
 )
+from robo.recording.ports import check_port
 
 PORT = 8765
 THUMBNAIL_WIDTH = 160
@@ -33,7 +34,7 @@ class BrowserDevice:
     """A person at a page. See `device.Device`.
 
     Args:
-        port: On loopback; the next free one where it is taken, any when 0.
+        port: On loopback; any free one when 0; `PORT` or the next free one when None.
 
     Attributes:
         address: The page's, with its token, once opened.
@@ -42,7 +43,7 @@ class BrowserDevice:
     name = "browser"
     paced = True
 
-    def __init__(self, port: int = PORT) -> None:
+    def __init__(self, port: int | None = None) -> None:
         self.address = ""
         self._port = port
         self._inputs = Inputs()
@@ -51,6 +52,8 @@ class BrowserDevice:
 
     def open(self, env: "gymnasium.Env[Any, Any]") -> str:
         """Start the page's server; returns what to tell the person."""
+        if self._port:
+            check_port(self._port)
         try:
             from robo.recording.browser_server import PageServer
             from robo.recording.browser_show import Show
@@ -62,7 +65,10 @@ class BrowserDevice:
         self._env = env
         self._controls: Controls = controls_of(env)
         self._server = PageServer(
-            self._port, self._inputs.receive, self._inputs.leave, self._thumbnail
+            PORT if self._port is None else self._port,
+            self._inputs.receive,
+            self._inputs.leave,
+            self._thumbnail,
         )
         self._show = Show(self._server, self._inputs.drag, self._inputs.release)
         self._open = True
@@ -72,7 +78,7 @@ class BrowserDevice:
     def begin(self, start: EpisodeStart) -> None:
         """Show the new scene; nothing moves until the person does something."""
         controls = self._controls
-        self._inputs.begin(controls.closed_grippers(start.info))
+        self._inputs.begin(controls.begin(start.observation, start.info))
         data = self._data()
         if data is not None:
             self._show.load(data.model, controls.poses())
@@ -84,12 +90,14 @@ class BrowserDevice:
         status = tick.status
         poses = self._controls.poses()
         operator, touched = self._inputs.operator(poses)
+        self._controls.attend(operator, tick.observation)
         self._tell(tick, poses, operator)
         wish = self._inputs.wish()  # before the words, for those were sent before it
         label = self._inputs.label
         acting = status.phase is Phase.RECORDING or (status.phase is Phase.WAITING and touched)
         if wish is None:
-            return Command(self._controls.action(operator) if acting else None, label=label)
+            action = self._controls.action(operator, 1 / status.fps) if acting else None
+            return Command(action, label=label)
         action = None
         if wish.event is Event.KEEP and status.phase is Phase.RECORDING:
             action = self._controls.goodbye(operator)
@@ -124,7 +132,7 @@ class BrowserDevice:
             gizmos={name: pose for name, pose in poses.items() if name not in operator.targets},
             visible=not operator.driving and status.phase in (Phase.WAITING, Phase.RECORDING),
             pictures=_pictures(tick),
-            numbers=_numbers(status, operator),
+            numbers={**_numbers(status, operator), **self._controls.panel()},
         )
         self._show.tell(moment, 1 / status.fps)
 

@@ -7,10 +7,9 @@ from typing import Any, Final, Protocol
 import gymnasium
 import mujoco
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
-from robo.errors import UserError
+from robo.recording.joints import Joints
 
 Vector = NDArray[np.float64]
 Pose = NDArray[np.float64]
@@ -34,7 +33,9 @@ class Operator:
         driving: Whether keys drive the base rather than the arm.
         closed: Names of the grippers that are to be closed.
         speed: Of the keys, 0 to 1 of the environment's limits.
-        sliders: Values by name, for environments without keys.
+        sliders: Values by name that were set since the last tick.
+        choose: How many numbers further to choose another one since the last tick.
+        switch: Whether it was asked since the last tick that numbers stay, or spring back.
     """
 
     keys: frozenset[str] = frozenset()
@@ -43,6 +44,8 @@ class Operator:
     closed: frozenset[str] = frozenset()
     speed: float = 0.5
     sliders: Mapping[str, float] = field(default_factory=dict)
+    choose: int = 0
+    switch: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Controls(Protocol):
         grippers: Names of the grippers, each with a gizmo.
         drives: Whether there is a base to drive.
         sliders: Numbers of the action that have a slider; empty for robots that keys move.
-        keys: What the keys do, for the page: mode, key, meaning.
+        keys: What the keys do, for the page: mode, keys, meaning.
     """
 
     grippers: tuple[str, ...]
@@ -89,16 +92,29 @@ class Controls(Protocol):
         """Skill labels to choose from."""
         ...
 
-    def closed_grippers(self, info: Mapping[str, Any]) -> frozenset[str]:
-        """The grippers that hold something at an episode's start."""
+    def begin(self, observation: Mapping[str, Any], info: Mapping[str, Any]) -> frozenset[str]:
+        """An episode begins; the grippers that hold something."""
+        ...
+
+    def attend(self, operator: Operator, observation: Mapping[str, Any]) -> None:
+        """Take what changes between actions too, at every tick."""
+        ...
+
+    def panel(self) -> Mapping[str, Any]:
+        """What the page shows of them at every tick, plain types."""
         ...
 
     def poses(self) -> dict[str, Pose]:
         """Where the grippers are."""
         ...
 
-    def action(self, operator: Operator) -> NDArray[np.float32]:
-        """The action for what the operator does, inside the action space."""
+    def action(self, operator: Operator, seconds: float = 0.1) -> NDArray[np.float32]:
+        """The action for what the operator does, inside the action space.
+
+        Args:
+            operator: What is being done.
+            seconds: For which the action holds.
+        """
         ...
 
     def goodbye(self, operator: Operator) -> NDArray[np.float32] | None:
@@ -122,46 +138,63 @@ def controls_of(env: "gymnasium.Env[Any, Any]") -> Controls:
         from robo.recording.browser_kitchen import KitchenControls
 
         return KitchenControls(env)
-    if not isinstance(env.action_space, spaces.Box):
-        raise UserError(f"a page has no controls for actions of {env.action_space}")
     return SliderControls(env)
 
 
 class SliderControls:
-    """A slider for every number of the action."""
+    """A slider for every number of the action; keys choose one and move it."""
 
     grippers: tuple[str, ...] = ()
     drives = False
-    keys: tuple[tuple[str, str, str], ...] = ()
+    keys: tuple[tuple[str, str, str], ...] = (
+        ("", "[ ]", "choose a number"),
+        ("", "I K", "move it up, down"),
+        ("", "T", "stays, or springs back"),
+        ("", "+ -", "speed"),
+        ("", "V", "view"),
+    )
 
     def __init__(self, env: "gymnasium.Env[Any, Any]") -> None:
-        space = env.action_space
-        assert isinstance(space, spaces.Box)
-        self._env, self._space = env, space
-        low = np.nan_to_num(space.low.ravel(), neginf=-1.0).clip(-1e3, 1e3)
-        high = np.nan_to_num(space.high.ravel(), posinf=1.0).clip(-1e3, 1e3)
-        self.sliders = tuple(
-            Slider(f"action {number}", float(a), float(b), float(np.clip(0.0, a, b)))
-            for number, (a, b) in enumerate(zip(low, high, strict=True))
-        )
+        self._env = env
+        self._joints = joints = Joints(env)
+        rows = zip(joints.names, joints.low, joints.high, joints.values, strict=True)
+        self.sliders = tuple(Slider(n, float(a), float(b), float(v)) for n, a, b, v in rows)
 
     def labels(self) -> tuple[str, ...]:
         """None."""
         return ()
 
-    def closed_grippers(self, info: Mapping[str, Any]) -> frozenset[str]:
-        """None."""
+    def begin(self, observation: Mapping[str, Any], info: Mapping[str, Any]) -> frozenset[str]:
+        """The numbers where the robot is, if they stay there; no grippers."""
+        self._joints.begin(observation.get("state"))
         return frozenset()
+
+    def attend(self, operator: Operator, observation: Mapping[str, Any]) -> None:
+        """Sliders that were moved, another choice."""
+        joints = self._joints
+        joints.choose(operator.choose)
+        if operator.switch:
+            joints.switch(observation.get("state"))
+        for name, value in operator.sliders.items():
+            if name in joints.names:
+                joints.put(joints.names.index(name), value)
+
+    def panel(self) -> Mapping[str, Any]:
+        """The numbers and which one keys move."""
+        joints = self._joints
+        values = [round(float(value), 4) for value in joints.values]
+        return {"values": values, "chosen": joints.chosen, "stays": joints.stays}
 
     def poses(self) -> dict[str, Pose]:
         """None."""
         return {}
 
-    def action(self, operator: Operator) -> NDArray[np.float32]:
-        """The sliders' values."""
-        values = [operator.sliders.get(slider.name, slider.start) for slider in self.sliders]
-        vector = np.array(values, np.float32).reshape(self._space.shape)
-        return np.clip(vector, self._space.low, self._space.high).astype(np.float32)
+    def action(self, operator: Operator, seconds: float = 0.1) -> NDArray[np.float32]:
+        """The numbers, the chosen one pushed by its keys."""
+        joints = self._joints
+        way = np.zeros(len(joints.names))
+        way[joints.chosen] = axis(operator.keys, "i", "k")
+        return joints.move(way, operator.speed, seconds)
 
     def goodbye(self, operator: Operator) -> NDArray[np.float32] | None:
         """Nothing."""

@@ -1,5 +1,7 @@
 """What the page's operator does, gathered from messages and gizmos, read by the session."""
 
+import contextlib
+import math
 import threading
 import time
 from collections import deque
@@ -55,13 +57,15 @@ class Inputs:
         self._driving = False
         self._speed = 0.5
         self._sliders: dict[str, float] = {}
+        self._choose = 0
+        self._switch = False
         self._touched = False
         self.label = ""
         self.note = ""
         self.view_asked = False
 
     def receive(self, page: int, message: Mapping[str, Any]) -> None:
-        """Take a page's message; what makes no sense is ignored."""
+        """Take a page's message; what makes no sense, such as NaN, is ignored."""
         with self._lock:
             for name, value in message.items():
                 take = _TAKERS.get(name)
@@ -75,20 +79,25 @@ class Inputs:
 
     def drag(self, gizmo: str, pose: Pose) -> None:
         """A gizmo is being dragged."""
+        target = np.array(pose, np.float64)
+        if not np.isfinite(target).all() or not target[3:].any():
+            return
         with self._lock:
-            self._targets[gizmo] = np.array(pose, np.float64)
+            self._targets[gizmo] = target
             self._released.pop(gizmo, None)
             self._driving = False
 
     def release(self, gizmo: str) -> None:
-        """A gizmo was let go."""
+        """A gizmo was let go; it may have lost its target meanwhile."""
         with self._lock:
-            self._released[gizmo] = self._clock()
+            if gizmo in self._targets:
+                self._released[gizmo] = self._clock()
 
     def begin(self, closed: frozenset[str]) -> None:
         """An episode is to begin: nothing was touched yet, these grippers are closed."""
         with self._lock:
-            self._targets, self._released, self._sliders = {}, {}, {}
+            self._targets, self._released = {}, {}
+            self._sliders, self._choose, self._switch = {}, 0, False
             self._closed, self._touched, self._driving = closed, False, False
 
     def wish(self) -> Wish | None:
@@ -117,8 +126,11 @@ class Inputs:
                 driving=self._driving,
                 closed=self._closed,
                 speed=self._speed,
-                sliders=dict(self._sliders),
+                sliders=self._sliders,
+                choose=self._choose,
+                switch=self._switch,
             )
+            self._sliders, self._choose, self._switch = {}, 0, False
             return operator, self._touched
 
     def _keys(self, page: int, value: Any) -> None:
@@ -126,10 +138,11 @@ class Inputs:
             self._held[page] = (frozenset(key.lower() for key in value), self._clock())
 
     def _event(self, page: int, value: Any) -> None:
-        if isinstance(value, dict) and value.get("name") in set(Event):
+        name = value.get("name") if isinstance(value, dict) else None
+        if isinstance(name, str) and name in set(Event):
             episode = value.get("episode")
             number = episode if isinstance(episode, int) else None
-            self._wishes.append(Wish(Event(value["name"]), number))
+            self._wishes.append(Wish(Event(name), number))
 
     def _gripper(self, page: int, value: Any) -> None:
         if isinstance(value, str):
@@ -137,18 +150,32 @@ class Inputs:
             self._touched = True
 
     def _mode(self, page: int, value: Any) -> None:
-        if value in ("arm", "base", "other"):
+        if isinstance(value, str) and value in ("arm", "base", "other"):
             self._driving = not self._driving if value == "other" else value == "base"
             self._targets, self._released = {}, {}
 
     def _pace(self, page: int, value: Any) -> None:
-        if isinstance(value, int | float):
-            self._speed = float(np.clip(value, MIN_SPEED, 1.0))
+        number = _finite(value)
+        if number is not None:
+            self._speed = float(np.clip(number, MIN_SPEED, 1.0))
+
+    def _faster(self, page: int, value: Any) -> None:
+        number = _finite(value)
+        if number is not None:
+            self._speed = float(np.clip(round(self._speed + number, 3), MIN_SPEED, 1.0))
 
     def _slider(self, page: int, value: Any) -> None:
-        if isinstance(value, dict) and isinstance(value.get("value"), int | float):
-            self._sliders[str(value.get("name"))] = float(value["value"])
+        number = _finite(value.get("value")) if isinstance(value, dict) else None
+        if number is not None:
+            self._sliders[str(value.get("name"))] = number
             self._touched = True
+
+    def _choice(self, page: int, value: Any) -> None:
+        if value in (1, -1):
+            self._choose += int(value)
+
+    def _stays(self, page: int, value: Any) -> None:
+        self._switch = not self._switch
 
     def _text(self, page: int, value: Any) -> None:
         if isinstance(value, dict):
@@ -162,12 +189,23 @@ class Inputs:
         self._touched = True
 
 
+def _finite(value: Any) -> float | None:
+    """A number of a page's; None for anything else, NaN and what is too large too."""
+    with contextlib.suppress(OverflowError):
+        if isinstance(value, int | float) and math.isfinite(value):
+            return float(value)
+    return None
+
+
 _TAKERS: Final[dict[str, Callable[[Inputs, int, Any], None]]] = {
     "keys": Inputs._keys,
     "event": Inputs._event,
     "gripper": Inputs._gripper,
     "mode": Inputs._mode,
     "speed": Inputs._pace,
+    "faster": Inputs._faster,
+    "choose": Inputs._choice,
+    "stays": Inputs._stays,
     "slider": Inputs._slider,
     "text": Inputs._text,
     "view": Inputs._view,

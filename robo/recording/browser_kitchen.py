@@ -32,6 +32,7 @@ KEYS: Final = (
     ("base", "J L", "turn"),
     ("", "Space", "gripper"),
     ("", "M", "arm or base"),
+    ("", "+ -", "speed"),
     ("", "V", "view"),
 )
 CAMERA: Final = np.array([-0.95, -0.95, 1.95])
@@ -63,16 +64,23 @@ class KitchenControls:
             *(f"{verb} the {drawer}" for drawer in DRAWERS for verb in ("open", "close")),
         )
 
-    def closed_grippers(self, info: Mapping[str, Any]) -> frozenset[str]:
+    def begin(self, observation: Mapping[str, Any], info: Mapping[str, Any]) -> frozenset[str]:
         """The gripper, if there is something in it."""
         return frozenset(() if info.get("holding") is None else self.grippers)
+
+    def attend(self, operator: Operator, observation: Mapping[str, Any]) -> None:
+        """Nothing lasts here."""
+
+    def panel(self) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
 
     def poses(self) -> dict[str, Pose]:
         """The gripper's."""
         state = self._env.kitchen_state
         return {GRIPPER: np.concatenate([state.gripper_position, state.gripper_quaternion])}
 
-    def action(self, operator: Operator) -> NDArray[np.float32]:
+    def action(self, operator: Operator, seconds: float = 0.1) -> NDArray[np.float32]:
         """The 11 numbers of `envs.kitchen.control`."""
         keys, high = operator.keys, self._high
         action = np.zeros(11)

@@ -40,9 +40,11 @@ MIME: Final = {
 }
 IN_VISER: Final = b"""
 <script>document.hasFocus = () => true;</script>
-<style>[data-dock-group], .mantine-Notifications-root { display: none !important; }</style>
+<style>[data-dock-group], .mantine-Notifications-root,
+.mantine-Paper-root[style*="fixed"][style*="20em"] { display: none !important; }</style>
 """
-"""viser connects only in a page that has the focus, and a frame inside of one has it rarely."""
+"""viser connects only in a page that has the focus, and a frame inside of one has it rarely. Its
+panel is a dock in a wide frame and a paper at the bottom in a narrow one."""
 SLOW_PAGE_BYTES: Final = 400_000
 """A page with this much unsent is left out of pictures, so that they do not pile up."""
 

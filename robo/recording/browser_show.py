@@ -67,6 +67,7 @@ class Show:
         self._mirror = SceneMirror(server.viser)
         self._chase = Chase(server.viser)
         self._gizmos: dict[str, Any] = {}
+        self._dragged: set[str] = set()
         self._lock = threading.Lock()
         self._before = NO_POSES
         self._moment: Moment | None = None
@@ -140,7 +141,8 @@ class Show:
             for name, gizmo in self._gizmos.items():
                 gizmo.visible = moment.visible
                 pose = moment.gizmos.get(name)
-                if pose is not None:
+                # The moment may be from before the drag, and would take the gizmo from the hand.
+                if pose is not None and name not in self._dragged:
                     gizmo.position, gizmo.wxyz = pose[:3], pose[3:]
         if moment is self._sent:
             return
@@ -170,8 +172,10 @@ class Show:
         @gizmo.on_update
         async def _(event: Any) -> None:
             if event.phase in ("start", "update"):
+                self._dragged.add(name)
                 self._on_drag(name, np.concatenate([gizmo.position, gizmo.wxyz]))
             else:
+                self._dragged.discard(name)
                 self._on_release(name)
 
         return gizmo

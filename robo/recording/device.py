@@ -40,6 +40,8 @@ class Phase(StrEnum):
     REPLAYING = "replaying"
     """A recorded episode is shown; actions are ignored, KEEP, AGAIN and STOP end the replay (STOP
     ends the session too)."""
+    DONE = "done"
+    """All that was wanted is recorded; the device may still show and discard. STOP ends it."""
 
 
 class Event(StrEnum):

@@ -138,7 +138,9 @@ class GamepadDevice:
 
     def begin(self, start: EpisodeStart) -> None:
         """See `Device`."""
-        self._motion = replace(self._motion, closed=self._hand.begin(), part=0)
+        self._motion = replace(
+            self._motion, closed=self._hand.begin(start.observation.get("state")), part=0
+        )
         self._moved = False
 
     def act(self, tick: Tick) -> Command:
@@ -155,9 +157,10 @@ class GamepadDevice:
             return Command(self._hand.goodbye(self._motion), event=event)
         if event is not None:
             return Command(event=event)
-        return (
-            Command(self._hand.action(replace(self._motion, axes=axes))) if self._moved else NOTHING
-        )
+        if not self._moved:
+            return NOTHING
+        motion = replace(self._motion, axes=axes)
+        return Command(self._hand.action(motion, 1 / tick.status.fps))
 
     def end(self, kept: bool) -> None:
         """See `Device`."""
@@ -194,7 +197,7 @@ class GamepadDevice:
             motion = replace(motion, closed=not motion.closed)
             self._moved = True
         if PART in new:
-            motion = replace(motion, part=(motion.part + 1) % len(self._hand.parts))
+            motion = self._hand.next_part(motion)
         self._motion = motion.faster((FASTER in new) - (SLOWER in new))
         return next((EVENTS[button] for button in EVENTS if button in new), None)
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
-from robo.errors import UserError
+from robo.recording.joints import Joints
 
 AXES = ("x", "y", "z", "roll", "pitch", "yaw")
 """Forward, left, up (robot's frame) and the turns about them."""
@@ -29,12 +28,14 @@ class Motion:
         closed: Whether the gripper is to be closed.
         part: Which part moves: 0, 1, ..., see `Hand.parts`.
         speed: Share of the environment's limits.
+        nudge: Of the number that `Hand.joints` has chosen, from -1 to 1.
     """
 
     axes: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(AXES)))
     closed: bool = False
     part: int = 0
     speed: float = 0.5
+    nudge: float = 0.0
 
     def faster(self, steps: int) -> "Motion":
         """The same, so many steps of `SPEEDS` faster or slower."""
@@ -45,55 +46,80 @@ class Motion:
 class Hand:
     """Turns motions into actions of one environment.
 
-    The kitchen's action has an arm, a gripper and a base. Of any other Box the axes move the first
-    six numbers and the gripper is the seventh, by their bounds; with 14 numbers the second arm is
-    another part, and so on.
+    The kitchen's action has an arm, a gripper and a base. Of any other Box each number can be
+    chosen and nudged, see `Joints`; the axes move the first six numbers and the gripper is the
+    seventh, by their bounds; with 14 numbers the second arm is another part, and so on.
 
     Args:
         env: Unwrapped.
 
     Attributes:
         parts: Names of what can be moved, one at a time.
+        joints: The numbers; None in the kitchen.
 
     Raises:
         UserError: Its actions are not numbers.
     """
 
     def __init__(self, env: "gymnasium.Env[Any, Any]") -> None:
-        space = env.action_space
-        if not isinstance(space, spaces.Box):
-            raise UserError(f"keys and sticks cannot give actions of {space}; it must be a Box")
-        self._low = np.nan_to_num(space.low.astype(float).reshape(-1), neginf=-1.0)
-        self._high = np.nan_to_num(space.high.astype(float).reshape(-1), posinf=1.0)
-        self._space = space
         self._env = env
-        self._kitchen = _is_kitchen(env)
+        joints = Joints(env)
+        self._low, self._high = joints.low, joints.high
+        self.joints = None if _is_kitchen(env) else joints
         arms = -(-len(self._low) // ARM)
         self.parts = (
             ("arm", "base")
-            if self._kitchen
+            if self.joints is None
             else tuple(f"arm {n + 1}" for n in range(arms))
             if arms > 1
             else ("arm",)
         )
         self._closed = [False] * len(self.parts)
 
-    def begin(self) -> bool:
-        """An episode begins; whether the gripper holds something."""
-        held = self._kitchen and getattr(self._env, "kitchen_state").holding is not None  # noqa: B009
+    def begin(self, state: NDArray[Any] | None = None) -> bool:
+        """An episode begins; whether the gripper holds something.
+
+        Args:
+            state: Observed first, shape (n,).
+        """
+        held = self.joints is None and getattr(self._env, "kitchen_state").holding is not None  # noqa: B009
         self._closed = [held] * len(self.parts)
+        if self.joints is not None:
+            self.joints.begin(state)
+            if not self.joints.stays:
+                for part in range(len(self.parts)):
+                    self._grip(self.joints, part)
         return bool(held)
 
-    def action(self, motion: Motion) -> NDArray[Any]:
-        """The action for a motion, inside the action space."""
-        self._closed[motion.part] = motion.closed
-        vector = self._kitchen_action(motion) if self._kitchen else self._plain_action(motion)
-        clipped = np.clip(vector, self._low, self._high)
-        return clipped.astype(self._space.dtype).reshape(self._space.shape)
+    def action(self, motion: Motion, seconds: float = 0.1) -> NDArray[Any]:
+        """The action for a motion, inside the action space.
+
+        Args:
+            motion: What the person wants.
+            seconds: For which the action holds.
+        """
+        if self.joints is None:
+            clipped = np.clip(self._kitchen_action(motion), self._low, self._high)
+            return clipped.astype(np.float32)
+        if motion.closed != self._closed[motion.part]:
+            self._closed[motion.part] = motion.closed
+            self._grip(self.joints, motion.part)
+        first = motion.part * ARM
+        way = np.zeros(len(self._low))
+        axes = motion.axes[: len(way) - first]
+        way[first : first + len(axes)] = axes
+        way[self.joints.chosen] += motion.nudge
+        return self.joints.move(np.clip(way, -1.0, 1.0), motion.speed, seconds)
+
+    def next_part(self, motion: Motion) -> Motion:
+        """The same, but moving the next part; each arm keeps its grip."""
+        part = (motion.part + 1) % len(self.parts)
+        closed = motion.closed if self.joints is None else self._closed[part]
+        return replace(motion, part=part, closed=closed)
 
     def goodbye(self, motion: Motion) -> NDArray[Any] | None:
         """The action that ends an episode that is kept: the kitchen's "terminate"; or None."""
-        if not self._kitchen:
+        if self.joints is not None:
             return None
         action = self.action(replace(motion, axes=np.zeros(len(AXES)), part=0))
         action[10] = 2.0
@@ -109,18 +135,11 @@ class Hand:
             vector[10] = 1.0
         return vector
 
-    def _plain_action(self, motion: Motion) -> NDArray[np.float64]:
-        middle = np.clip(0.0, self._low, self._high)
-        vector = np.asarray(middle, float).copy()
-        first = motion.part * ARM
-        for number, axis in enumerate(motion.axes[: len(vector) - first]):
-            end = self._high if axis > 0 else -self._low
-            vector[first + number] = motion.speed * axis * end[first + number]
-        for part, closed in enumerate(self._closed):
-            grip = part * ARM + ARM - 1
-            if grip < len(vector):
-                vector[grip] = self._low[grip] if closed else self._high[grip]
-        return vector
+    def _grip(self, joints: Joints, part: int) -> None:
+        grip = part * ARM + ARM - 1
+        if grip < len(self._low):
+            end = self._low if self._closed[part] else self._high
+            joints.put(grip, float(end[grip]))
 
 
 def _is_kitchen(env: "gymnasium.Env[Any, Any]") -> bool:

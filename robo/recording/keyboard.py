@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from robo.recording.device import NOTHING, Command, EpisodeStart, Event, Phase, Tick
 from robo.recording.hand import AXES, Hand, Motion
@@ -34,9 +35,22 @@ EVENTS = {
     "v": Event.REPLAY,
 }
 
-HELP = (
+NUDGES = {"i": 1, "k": -1}
+"""Key to direction of the chosen number."""
+
+CHOICES = {"[": -1, "]": 1}
+
+KITCHEN_HELP = (
     "arrows: forward, back, left, right    . ;  up, down    space: gripper    b: arm or base",
     "o p: yaw    y h: pitch    e d: roll    + -: speed",
+)
+
+NUMBERS_HELP = (
+    "[ ]: choose a number    i k: move it up, down    t: it stays, or springs back    + -: speed",
+    "arrows, . ;, e d, y h, o p: numbers 1 to 6 of the arm    space: gripper    b: next arm",
+)
+
+HELP = (
     "n: keep, next    r: record again    s: skip this start    q, Esc: stop",
     "x: take the last episode out, or back    v: replay it",
 )
@@ -61,17 +75,21 @@ class KeyboardDevice:
         self._motion = Motion()
         self._pressed: dict[str, float] = {}
         self._moved = False
+        self._state: NDArray[Any] | None = None
 
     def open(self, env: "gymnasium.Env[Any, Any]") -> str:
         """See `Device`."""
         self._hand = Hand(env)
         self._keys = Keys(self._descriptor)
-        self._screen = Screen(HELP, self._stream)
+        self._screen = Screen(
+            (*(KITCHEN_HELP if self._hand.joints is None else NUMBERS_HELP), *HELP), self._stream
+        )
         return ""
 
     def begin(self, start: EpisodeStart) -> None:
         """See `Device`."""
-        self._motion = replace(self._motion, closed=self._hand.begin(), part=0)
+        self._state = start.observation.get("state")
+        self._motion = replace(self._motion, closed=self._hand.begin(self._state), part=0)
         self._pressed.clear()
         self._moved = False
 
@@ -81,6 +99,7 @@ class KeyboardDevice:
         assert self._screen is not None
         event = None
         now = time.monotonic()
+        self._state = tick.observation.get("state")
         for key in self._keys.read():
             event = EVENTS.get(key, event)
             self._press(key, now)
@@ -93,9 +112,10 @@ class KeyboardDevice:
             return Command(event=event) if event is not None else NOTHING
         axes = np.zeros(len(AXES))
         for key, (axis, direction) in MOVES.items():
-            if now - self._pressed.get(key, -1.0) < HELD_SECONDS:
-                axes[axis] += direction
-        return Command(self._hand.action(replace(self._motion, axes=axes)))
+            axes[axis] += direction * self._is_held(key, now)
+        nudge = sum(direction * self._is_held(key, now) for key, direction in NUDGES.items())
+        motion = replace(self._motion, axes=axes, nudge=float(nudge))
+        return Command(self._hand.action(motion, 1 / tick.status.fps))
 
     def end(self, kept: bool) -> None:
         """See `Device`."""
@@ -106,20 +126,29 @@ class KeyboardDevice:
             if part is not None:
                 part.close()
 
+    def _is_held(self, key: str, now: float) -> bool:
+        return now - self._pressed.get(key, -1.0) < HELD_SECONDS
+
     def _press(self, key: str, now: float) -> None:
-        motion = self._motion
-        if key in MOVES:
+        motion, joints = self._motion, self._hand.joints
+        if key in MOVES or (key in NUDGES and joints is not None):
             self._pressed[key] = now
             self._moved = True
         elif key == " ":
             self._motion = replace(motion, closed=not motion.closed)
             self._moved = True
         elif key == "b":
-            self._motion = replace(motion, part=(motion.part + 1) % len(self._hand.parts))
+            self._motion = self._hand.next_part(motion)
         elif key in ("+", "=", "-"):
             self._motion = motion.faster(-1 if key == "-" else 1)
+        elif key in CHOICES and joints is not None:
+            joints.choose(CHOICES[key])
+        elif key == "t" and joints is not None:
+            joints.switch(self._state)
 
     def _line(self) -> str:
         motion = self._motion
         grip = "closed" if motion.closed else "open"
+        if self._hand.joints is not None:
+            return f"{self._hand.joints.line()}, gripper {grip}, speed {motion.speed:g}"
         return f"moving the {self._hand.parts[motion.part]}, gripper {grip}, speed {motion.speed:g}"

@@ -64,6 +64,8 @@ class Session:
         on_open: Called with what the device wants the person to know.
         seconds: An episode is over after so much; None: when the device says so.
         note: Kept with every episode, before the device's own.
+        linger: Whether to go on when all is recorded, until the device stops: a person may want to
+            look at the last episode, or discard one and record it again.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Session:
         on_open: Callable[[str], None] | None = None,
         seconds: float | None = None,
         note: str = "",
+        linger: bool = False,
     ) -> None:
         self.recorder = recorder
         self.device = device
@@ -85,6 +88,7 @@ class Session:
         self._on_open = on_open
         self._limit = None if seconds is None else max(1, round(seconds * recorder.fps))
         self._note = note
+        self._linger = linger
         self._pacer = Pacer(recorder.fps)
         self._discarded: frozenset[int] = frozenset()
         self._episodes: tuple[RecordedEpisode, ...] = ()
@@ -118,6 +122,7 @@ class Session:
             self.device.close()
             self.recorder.close()
         self.summary.discarded = discard(root)
+        self.summary.stopped &= self.kept < self.wanted
         return self.summary
 
     def record(self, number: int) -> Episode | None:
@@ -145,7 +150,7 @@ class Session:
         said = self.device.open(self.recorder.env.unwrapped)
         if self._on_open is not None:
             self._on_open(said)
-        while not self.summary.stopped and self.kept < self.wanted:
+        while not self.summary.stopped and (self._linger or self.kept < self.wanted):
             event = self._episode(start)
             if event in (Event.KEEP, Event.SKIP):
                 number += 1
@@ -168,9 +173,10 @@ class Session:
         return text in (Origin.of(episode.info).draw.get("task"), *episode.tasks)
 
     def _episode(self, start: Start) -> Event:
-        """One episode, and the replays in between; how it ended."""
+        """One episode, or a replay; how it ended."""
         observation, info = self._begin(start)
-        phase = Phase.WAITING
+        done = self._linger and self.kept >= self.wanted
+        phase = Phase.DONE if done else Phase.WAITING
         while True:
             if self.device.paced:
                 if phase is not Phase.RECORDING:
@@ -191,7 +197,7 @@ class Session:
                 phase = Phase.OVER if over else Phase.RECORDING
             elif not self.device.paced:
                 sleep(IDLE_SECONDS)
-            event = self._answer(command)
+            event = self._answer(command, phase)
             if event is not None:
                 return event
 
@@ -229,9 +235,11 @@ class Session:
         over = self._limit is not None and recorder.frames >= self._limit
         return observation, info, terminated or truncated or over
 
-    def _answer(self, command: Command) -> Event | None:
+    def _answer(self, command: Command, phase: Phase) -> Event | None:
         """Do what the device asks for; an event that ends the episode comes back."""
         match command.event:
+            case Event.KEEP | Event.AGAIN | Event.SKIP if phase is Phase.DONE:
+                return None
             case Event.KEEP if self.recorder.frames:
                 self._keep(command.note)
             case Event.AGAIN:
@@ -247,7 +255,10 @@ class Session:
                     self._drop("")
             case Event.DISCARD:
                 self._discard(command.episode)
-                return None
+                now_done = self.kept >= self.wanted
+                turned = now_done is not (phase is Phase.DONE)
+                idle = phase in (Phase.WAITING, Phase.DONE)
+                return Event.AGAIN if self._linger and idle and turned else None
             case Event.REPLAY if self._episodes:
                 self._show(command.episode)
                 return Event.AGAIN
@@ -267,7 +278,7 @@ class Session:
         self.summary.kept += 1
         self.summary.frames += frames
         self.summary.missed += missed
-        self._message = f"kept episode {episode.index}"
+        self._message = f"episode {episode.index} is kept"
         self.device.end(True)
         if self._on_episode is not None:
             self._on_episode(episode)

@@ -1,6 +1,6 @@
 """The pages in a real headless Chromium."""
 
-import json
+import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import mujoco
 import numpy as np
 import pytest
-from websockets.sync.client import connect
 
 from envs.kitchen.env import KitchenEnv
 from robo.data.features import ACTION, STATE, camera, vector
@@ -28,7 +28,7 @@ chromium = pytest.mark.skipif(
 START = {"robot": "table", "holding": None, "objects": [["apple", "table"]]}
 SIZE = (940, 520)
 SCENE = "document.getElementById('scene').contentDocument"
-SMALL = "?fixedDpr=0.3"
+SMALL = "?fixedDpr=0.1"
 """Software rendering is slow: the scene in fewer pixels."""
 
 
@@ -114,7 +114,7 @@ def test_a_set_is_scrubbed_and_played(view_server: ViewServer) -> None:
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator["BrowserDevice"]:
-    """A session at a page, its episodes going into tmp_path/"set"."""
+    """A session at a page that wants two episodes, going into tmp_path/"set"."""
     pytest.importorskip("viser", reason="the page needs viser: pip install viser")
     from robo.recording.browser import BrowserDevice
     from robo.recording.recorder import Recorder
@@ -128,62 +128,80 @@ def session(tmp_path: Path) -> Iterator["BrowserDevice"]:
         env = KitchenEnv(image_size=32, success=lambda state: state.gripper_opening < 0.04)
         task = PlainTask("close the gripper", options={"start": START})
         recorder = Recorder(env, tmp_path / "set", task, device="browser")
-        Session(recorder, device, 5, on_open=lambda _: opened.set()).run()
+        Session(recorder, device, 2, on_open=lambda _: opened.set(), linger=True).run()
         env.close()
 
     thread = threading.Thread(target=record, daemon=True)
     thread.start()
     assert opened.wait(180)
     yield device
-    if thread.is_alive():
-        with connect(device.address.replace("http", "ws") + "channel", max_size=None) as channel:
-            channel.send(json.dumps({"event": {"name": "stop"}}))
-            thread.join(timeout=30)
+    device._inputs.receive(0, {"event": {"name": "stop"}})
+    thread.join(timeout=60)
     assert not thread.is_alive()
 
 
 @chromium
-def test_a_person_records_replays_discards_and_stops(
+def test_a_person_records_replays_discards_and_finishes(
     session: "BrowserDevice", tmp_path: Path
 ) -> None:
     with Chromium(*SIZE) as page:
         page.open(session.address + SMALL)
         until(lambda: page.text("#task") == "close the gripper")
         until(lambda: page.value("document.querySelectorAll('#cameras canvas').length") == 2)
+        assert "Nothing yet" in page.text("#none")
         until(lambda: page.value(f"!!{SCENE}?.querySelector('canvas')"))
 
-        def now(name: str) -> object:
+        def now(name: str) -> Any:
             return page.value(f"status?.{name}")
 
+        def rows() -> list[str]:
+            shown = "[...document.querySelectorAll('#episodes li')].map((row) => row.className)"
+            return list(page.value(shown))
+
+        # Held keys drive the base, Space closes the gripper, the rule holds, → keeps.
         assert now("phase") == "waiting"
         page.press("m")
         until(lambda: now("driving"))
         page.key("w", down=True)
-        until(lambda: now("phase") == "recording")
-        until(lambda: now("frames") >= 4)  # type: ignore[operator]
+        until(lambda: now("phase") == "recording" and now("frames") >= 4)
         page.key("w", down=False)
         assert now("success") is False
         page.press(" ")
         until(lambda: now("success"))
-        assert "holds" in page.text("#success")
+        assert "yes" in page.text("#success")
         page.press("ArrowRight")
-        until(lambda: page.value("document.querySelectorAll('#episodes li').length") == 1)
+        until(lambda: len(rows()) == 1)
         until(lambda: page.value("document.querySelector('#episodes img').naturalWidth") == 160)
         until(lambda: now("phase") == "waiting")
 
-        page.click("#episodes [title=replay]")
-        until(lambda: now("phase") == "replaying")
-        until(lambda: now("phase") == "waiting")
-        page.click("#episodes [title=discard]")
-        until(lambda: page.value("document.querySelector('#episodes li').className") == "discarded")
-        page.click("#episodes [title='put back']")
-        until(lambda: page.value("document.querySelector('#episodes li').className") == "")
-
+        # ← records again, and what is discarded can be put back.
         page.press("Enter")
-        until(lambda: now("phase") == "recording")
-        page.press("r")
+        until(lambda: now("frames") > 1)
+        page.press("ArrowLeft")
         until(lambda: now("phase") == "waiting")
         assert now("kept") == 1
+        page.click("#episodes [title=discard]")
+        until(lambda: rows() == ["discarded"])
+        page.click("#episodes [title='put back']")
+        until(lambda: rows() == [""])
+
+        # After the last one the page stays: replay, discard, and there is one to record again.
+        page.press("Enter")
+        until(lambda: now("frames") > 1)
+        page.press("n")
+        until(lambda: now("phase") == "done")
+        assert "All 2 are recorded" in page.text("#hint")
+        page.click("#episodes [title=replay]")
+        until(lambda: now("phase") == "replaying")
+        page.press("n")
+        until(lambda: now("phase") == "done")
+        page.click("#episodes [title=discard]")
+        until(lambda: now("phase") == "waiting")
+        assert now("kept") == 1
+        page.click("#episodes [title='put back']")
+        until(lambda: now("phase") == "done")
+        page.click("#episodes [title=discard]")
+        until(lambda: rows() == ["discarded", ""])
         page.press("q")
         until(lambda: "over" in page.text("#veil"))
         assert page.complaints == []
@@ -196,7 +214,52 @@ def test_a_person_records_replays_discards_and_stops(
     assert actions[-1, 10] == 2
 
 
+@chromium
+def test_dragging_the_gizmo_moves_the_arm(session: "BrowserDevice") -> None:
+    with Chromium(*SIZE) as page:
+        page.open(session.address + SMALL)
+        viewers = session._server.viser.get_clients
+        wanted = session._controls.view()
+        # viser's page begins with a camera of its own and takes ours over when it is ready.
+        until(
+            lambda: any(
+                np.allclose(viewer.camera.position, wanted.position, atol=1e-3)
+                for viewer in viewers().values()
+            )
+        )
+        (viewer,) = viewers().values()
+        (before,) = session._controls.poses().values()
+        turn = np.zeros(9)
+        mujoco.mju_quat2Mat(turn, before[3:])
+        axis = turn.reshape(3, 3)[:, 2]  # out of the gripper, downwards; its arrow is seen best
+
+        def pull(reach: float) -> bool:
+            """Take the arrow at a distance (m) from the gripper, 0.1 m back along its axis."""
+            for share in np.linspace(0, 1, 6):
+                place = before[:3] + (reach - 0.1 * share) * axis
+                x, y = _on_screen(viewer.camera, place)
+                page.mouse("mouseMoved", x, y, held=share > 0)
+                if share == 0:
+                    page.mouse("mousePressed", x, y)
+            with contextlib.suppress(AssertionError):
+                return bool(until(lambda: page.value("status.pulling"), 10))
+            page.mouse("mouseReleased", x, y)
+            return False
+
+        assert any(pull(reach) for reach in (0.1, 0.14, 0.18))
+        until(lambda: _way(session, before) @ -axis > 0.05, 60)
+        way = _way(session, before)
+        assert np.linalg.norm(way - (way @ axis) * axis) < 0.02
+        assert page.value("status.phase") == "recording"
+        page.mouse("mouseReleased", *SIZE)
+        until(lambda: not page.value("status.pulling"))
+        assert page.complaints == []
+        session._server.stop()
+        until(lambda: "connection is lost" in page.text("#veil"))
+
+
 def _way(device: "BrowserDevice", before: np.ndarray) -> np.ndarray:
+    """How far the gripper has come (m, world)."""
     (pose,) = device._controls.poses().values()
     return np.asarray(pose[:3] - before[:3])
 

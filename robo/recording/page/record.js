@@ -7,6 +7,7 @@ const HEARTBEAT_MS = 200;
 let channel = null;
 let setup = { grippers: [], keys: [], sliders: [], drives: false };
 let status = null;
+let missing = 0;
 let finished = false;
 
 /* ---- channel ---- */
@@ -18,7 +19,11 @@ function connect() {
   address.protocol = address.protocol.replace("http", "ws");
   channel = new WebSocket(address);
   channel.binaryType = "arraybuffer";
-  channel.onopen = () => { veil(""); release(); };
+  channel.onopen = () => {
+    missing = 0;
+    veil("");
+    release();
+  };
   channel.onmessage = ({ data }) => {
     if (typeof data !== "string") return showPicture(new Uint8Array(data));
     const { kind, content } = JSON.parse(data);
@@ -26,17 +31,25 @@ function connect() {
   };
   channel.onclose = () => {
     if (finished) return;
-    veil("The connection is lost; trying again …");
-    setTimeout(connect, 1000);
+    release();
+    missing += 1;
+    veil(missing < 4
+      ? ["The connection is lost", "Trying again …"]
+      : ["The recorder is gone",
+        "What was kept is on the disk. Run the same command again: it brings back the open episode too, " +
+        "and prints the address of a new page."]);
+    setTimeout(connect, Math.min(1000 * missing, 5000));
   };
 }
 function veil(text) {
   $("veil").hidden = !text;
-  $("veil").firstElementChild.textContent = text;
+  const [title, rest] = text || ["", ""];
+  $("veil").replaceChildren(element("div", {}, element("h2", { textContent: title }), element("p", { textContent: rest })));
 }
 function showClosed() {
   finished = true;
-  veil("The session is over. Everything that was kept is on the disk; this page can be closed.");
+  veil(["The session is over", "Everything that was kept is on the disk. This page can be closed."]);
+  document.title = "over · robo record";
 }
 
 /* ---- keys: held ones, hotkeys ---- */
@@ -63,10 +76,14 @@ function onKeyDown(event) {
     if (!held.has(event.code)) { held.set(event.code, key); sendKeys(); }
     return;
   }
-  if (event.repeat) return;
+  if (event.repeat && !"+=-[]".includes(key)) return;
   if (EVENTS[key]) say({ event: { name: EVENTS[key] } });
   else if (key === " " || key === "g") setup.grippers.slice(0, 1).forEach((name) => say({ gripper: name }));
   else if (key === "m" && setup.drives) say({ mode: "other" });
+  else if (key === "[" || key === "]") say({ choose: key === "]" ? 1 : -1 });
+  else if (key === "t" && setup.sliders.length) say({ stays: "other" });
+  else if (key === "+" || key === "=") say({ faster: 0.1 });
+  else if (key === "-") say({ faster: -0.1 });
   else if (key === "v") say({ view: true });
   else if (key === "enter") say({ start: true });
 }
@@ -124,13 +141,16 @@ function showSetup(content) {
   }));
   $("sliders").replaceChildren(...setup.sliders.map(({ name, low, high, start }) => {
     const value = element("output", { textContent: start.toFixed(2) });
-    const input = element("input", { type: "range", min: low, max: high, step: (high - low) / 200, value: start });
+    const input = element("input", { type: "range", min: low, max: high, step: "any", value: start });
     input.oninput = () => {
       value.textContent = Number(input.value).toFixed(2);
       say({ slider: { name, value: Number(input.value) } });
     };
-    return element("label", {}, name, input, value);
+    input.onchange = () => input.blur();
+    const label = element("span", { textContent: name, title: name, className: "name" });
+    return element("label", {}, label, input, value);
   }));
+  $("manner").style.display = setup.sliders.length ? "" : "none";
   showLegend();
 }
 let legendMode = null;
@@ -146,11 +166,19 @@ function showLegend() {
 }
 
 /* ---- status ---- */
-const HINTS = {
-  waiting: "Move the robot to begin: drag the gizmo, hold a key, or press Enter",
-  recording: "Recording",
-  over: "The episode has ended: keep it (→) or record it again (←)",
-  replaying: "Replay; → or ← ends it",
+function hint(now) {
+  const move = setup.grippers.length ? "drag the gizmo or hold a key" : "move a slider or hold a key";
+  return {
+    waiting: `To begin, ${move}`,
+    recording: now.success ? "Success: press → to keep it" : now.driving ? "Driving the base" : "Moving the arm",
+    over: "The episode has ended: → keeps it, ← records it again",
+    replaying: "→ or ← ends the replay",
+    done: `All ${now.wanted} are recorded: look at them, discard what is no good, or finish`,
+  }[now.phase];
+}
+const PHASES = {
+  waiting: () => "ready", recording: (now) => `● episode ${now.episode}`, over: () => "ended",
+  replaying: (now) => `▶ episode ${now.episode}`, done: () => "✓ all recorded",
 };
 let message = "";
 function showStatus(now) {
@@ -160,23 +188,32 @@ function showStatus(now) {
   $("progress").max = now.wanted || 1;
   $("progress").value = now.kept;
   $("count").textContent = `${now.kept} of ${now.wanted}`;
-  $("phase").textContent = now.phase === "recording" ? `● episode ${now.episode}` : now.phase;
+  document.body.dataset.phase = now.phase;
+  document.title = `${now.phase === "recording" ? "● " : ""}${now.kept}/${now.wanted} · ${now.task}`;
+  $("phase").textContent = PHASES[now.phase](now);
   $("phase").className = `pill ${now.phase}`;
-  $("hint").textContent = now.phase === "recording" && now.driving ? "Driving the base" : HINTS[now.phase];
-  const success = now.success === null ? "no rule" : now.success ? "✓ holds" : "not yet";
+  $("hint").textContent = hint(now);
+  const success = now.success === null ? "no rule" : now.success ? "✓ yes" : "not yet";
   $("success").textContent = success;
-  $("success").className = now.success ? "good" : "";
+  $("success").parentElement.classList.toggle("on", now.success === true);
   $("time").textContent = `${now.seconds.toFixed(1)} s`;
   $("frames").textContent = `${now.frames} frames`;
   $("rate").textContent = now.rate ? `${now.rate.toFixed(1)} Hz` : "–";
   $("fps").textContent = now.fps;
   $("missed").textContent = now.missed;
-  $("missed").className = now.missed ? "bad" : "";
+  const slow = now.frames > now.fps && (now.missed > 0.05 * now.frames || now.rate < 0.9 * now.fps);
+  $("missed").className = now.missed && slow ? "bad" : "";
+  $("rate").className = now.rate && slow ? "bad" : "";
+  $("slow").hidden = !slow || now.phase !== "recording";
   const replaying = now.phase === "replaying";
   $("keep").firstChild.textContent = replaying ? "End replay " : "Keep, next ";
   $("keep").disabled = !replaying && !now.frames;
   $("again").disabled = replaying || !now.frames;
-  $("skip").disabled = replaying;
+  $("skip").disabled = replaying || now.phase === "done";
+  $("stop").firstChild.textContent = now.phase === "done" ? "Finish " : "Stop ";
+  $("stop").classList.toggle("main", now.phase === "done");
+  $("keep").classList.toggle("main", now.phase !== "done");
+  showNumbers(now);
   for (const button of document.querySelectorAll("[data-mode]"))
     button.classList.toggle("on", (button.dataset.mode === "base") === now.driving);
   for (const button of document.querySelectorAll("[data-gripper]")) {
@@ -189,6 +226,19 @@ function showStatus(now) {
   if ((now.driving ? "base" : "arm") !== legendMode) showLegend();
   if (now.message !== message) toast((message = now.message));
   if (before?.episode !== now.episode || before?.phase !== now.phase) markShown();
+}
+function showNumbers(now) {
+  if (!now.values) return;
+  $("manner").textContent = now.stays ? "numbers stay where they are put" : "keys spring back when let go";
+  [...$("sliders").children].forEach((row, number) => {
+    const chosen = number === now.chosen;
+    if (chosen && !row.classList.contains("chosen")) row.scrollIntoView({ block: "nearest" });
+    row.classList.toggle("chosen", chosen);
+    const input = row.querySelector("input");
+    if (document.activeElement === input || row.matches(":active")) return;
+    input.value = now.values[number];
+    row.querySelector("output").textContent = now.values[number].toFixed(2);
+  });
 }
 let toastTimer = 0;
 function toast(text) {
@@ -218,7 +268,9 @@ async function showPicture(bytes) {
 const rows = new Map();
 function showEpisodes(episodes) {
   const newest = [...episodes].reverse();
-  $("total").textContent = episodes.length || "";
+  const gone = episodes.filter((episode) => episode.discarded).length;
+  $("total").textContent = `${episodes.length || ""}${gone ? ` · ${gone} discarded` : ""}`;
+  $("none").hidden = episodes.length > 0;
   $("episodes").replaceChildren(...newest.map(rowOf));
   markShown();
 }

@@ -1,0 +1,24 @@
+"""Ports of loopback, for the pages."""
+
+import socket
+
+from robo.errors import UserError
+
+
+def check_port(port: int) -> None:
+    """See that a page can be opened at a port of loopback.
+
+    Raises:
+        UserError: It is taken, or no port.
+    """
+    if not 0 < port < 65536:
+        raise UserError(f"--port is {port}; ports go from 1 to 65535")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(
+                f"port {port} cannot be used ({error.strerror}); choose another --port, or leave "
+                "it out and a free one is taken"
+            ) from error
