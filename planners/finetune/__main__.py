@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=default.minutes)
     parser.add_argument("--rank", type=int, default=default.rank)
     parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
+    parser.add_argument("--compiled", action="store_true", help="compile the decoder first")
     parser.add_argument("--start", type=Path, help="folder with an adapter to go on from")
     parser.add_argument("--corrections", type=Path, help="file that planners.finetune.dagger wrote")
     given = parser.parse_args()
@@ -27,6 +28,7 @@ def main() -> None:
         rank=given.rank,
         alpha=2.0 * given.rank,
         learning_rate=given.learning_rate,
+        compiled=given.compiled,
     )
     corrections: list[Episode] = []
     if given.corrections is not None:

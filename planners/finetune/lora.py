@@ -43,7 +43,8 @@ class _LowRank(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             for_x = torch.addmm(y @ weight, through, a).to(ctx.kind)
             for_x = for_x.view(*gradient.shape[:-1], flat.shape[1])
-        return for_x, None, (through.T @ flat).float(), (y.T @ down).float() * ctx.scale, None
+        for_b = (down.T @ y).T  # written so, the product is several times faster
+        return for_x, None, (through.T @ flat).float(), for_b.float() * ctx.scale, None
 
 
 class LoraLinear(nn.Module):
@@ -54,6 +55,8 @@ class LoraLinear(nn.Module):
         lora_a: A in float32 [r, in], random at first.
         lora_b: B in float32 [out, r], zero at first.
     """
+
+    weight: Tensor
 
     def __init__(self, linear: nn.Linear, rank: int, alpha: float, out: torch.dtype) -> None:
         super().__init__()
@@ -66,10 +69,17 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., in] to [..., out]."""
-        y = _LowRank.apply(  # type: ignore[no-untyped-call]
-            x, self.weight, self.lora_a, self.lora_b, self.scale
-        )
-        return cast(Tensor, y).to(self.out)
+        return low_rank(x, self.weight, self.lora_a, self.lora_b, self.scale).to(self.out)
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, float]:
+        """What `low_rank` takes after x."""
+        return self.weight, self.lora_a, self.lora_b, self.scale
+
+
+def low_rank(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
+    """x W^T + scale x A^T B^T in bfloat16."""
+    return cast(Tensor, _LowRank.apply(x, weight, a, b, scale))  # type: ignore[no-untyped-call]
 
 
 def add_adapters(

@@ -315,12 +315,12 @@ def _clause(speaker: Speaker, draft: Draft, kind: str, noun: Noun, goal: str) ->
 
 
 BUILDERS: Final[dict[Builder, float]] = {
-    a_list: 9,
+    a_list: 10,
     quantity: 6,
-    everything_at: 7,
+    everything_at: 9,
     story: 5,
     wipe: 1.5,
-    sort_kinds: 4,
-    swap: 3,
+    sort_kinds: 5,
+    swap: 4,
     combination: 10,
 }

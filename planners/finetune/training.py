@@ -11,21 +11,27 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from planners.finetune.decoder import Decoder
 from planners.finetune.episodes import Episode, episode_of, noisy_turns
 from planners.finetune.lora import add_adapters, load_adapters, save_adapters
 from planners.finetune.synthetic import examples
 from planners.language_models.gguf import GgufFile
-from planners.language_models.llama import Llama, _rotate
+from planners.language_models.llama import Llama
 from planners.language_models.smollm2 import find_weights, read_network, read_tokenizer
 
 Report = Callable[[str], None]
+
+SETTINGS = "training.json"
+PROGRESS = "progress.json"
+STATE = "state.safetensors"
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class TrainingConfig:
         noisy: Share of episodes with mishaps and wrong turns.
         clip: Largest norm of a gradient.
         corrections: Share of batches' episodes drawn from a file of corrections, when one is given.
+        compiled: Whether the decoder is compiled: worth it from ten minutes on.
     """
 
     seed: int = 0
@@ -57,6 +64,7 @@ class TrainingConfig:
     noisy: float = 0.3
     clip: float = 1.0
     corrections: float = 0.3
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,26 @@ class Trainer:
         self.network = network
         self.parameters = add_adapters(network, config.rank, config.alpha, config.first_layer)
         self.head = network.model.embed_tokens.weight.detach().to(torch.bfloat16)
+        self.decoder = Decoder(network, compiled=config.compiled)
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.99))
+
+    def state(self) -> dict[str, Tensor]:
+        """Adapters and moments in float32, to go on with."""
+        tensors = {}
+        for i, parameter in enumerate(self.parameters):
+            tensors[f"{i}.weight"] = parameter.detach()
+            for name, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"{i}.{name}"] = value
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `state` gave."""
+        with torch.no_grad():
+            for i, parameter in enumerate(self.parameters):
+                parameter.copy_(tensors[f"{i}.weight"])
+                self.optimizer.state[parameter] = {
+                    name: tensors[f"{i}.{name}"] for name in ("step", "exp_avg", "exp_avg_sq")
+                }
 
     def loss(self, batch: Sequence[Encoded]) -> Tensor:
         """Mean cross-entropy of the label tokens of a batch, nats."""
@@ -126,7 +153,7 @@ class Trainer:
             tokens[i, : len(encoded.tokens)] = torch.tensor(encoded.tokens)
         row = torch.tensor([i for i, encoded in enumerate(batch) for _ in encoded.rows])
         column = torch.tensor([at for encoded in batch for at in encoded.rows])
-        x = self._hidden(tokens)[row, column]
+        x = self.decoder(tokens)[row, column]
         logits = functional.linear(self.network.model.norm(x).to(torch.bfloat16), self.head)
         return functional.cross_entropy(logits.float(), tokens[row, column + 1])
 
@@ -141,33 +168,22 @@ class Trainer:
         self.optimizer.step()
         return loss.item()
 
-    def _hidden(self, tokens: Tensor) -> Tensor:
-        """Last hidden states [batch, tokens, width]; padding at the end needs no mask."""
-        length = tokens.shape[1]
-        cosine, sine = self.network._rotation(torch.arange(length)[None])
-        rotation = (cosine.to(torch.bfloat16), sine.to(torch.bfloat16))
-        mask = torch.full((length, length), -torch.inf, dtype=torch.bfloat16).triu(1)
-        x: Tensor = self.network.model.embed_tokens(tokens)
-        for layer in self.network.model.layers:
-            x = x + _attend(layer.self_attn, layer.input_layernorm(x), rotation, mask)
-            x = x + layer.mlp(layer.post_attention_layernorm(x))
-        return x
 
+@dataclass
+class Progress:
+    """How far a training is.
 
-def _attend(attention: Any, x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-    """Attention written out: in bfloat16, three times faster on a CPU than torch's own."""
-    batch, length, _ = x.shape
-    size = attention.config.head_size
-    q, k, v = (
-        projection(x).view(batch, length, -1, size).transpose(1, 2)
-        for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
-    )
-    q, k = _rotate(q, *rotation), _rotate(k, *rotation)
-    repeats = attention.config.heads // attention.config.key_value_heads
-    k, v = k.repeat_interleave(repeats, dim=1), v.repeat_interleave(repeats, dim=1)
-    weights = (q @ k.transpose(-1, -2) * size**-0.5 + mask).softmax(dim=-1)
-    y: Tensor = attention.o_proj((weights @ v).transpose(1, 2).reshape(batch, length, -1))
-    return y
+    Attributes:
+        steps: Steps of the optimiser.
+        episodes: Episodes learnt from.
+        tokens: Their tokens.
+        seconds: Time spent.
+    """
+
+    steps: int = 0
+    episodes: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
 
 
 def train(
@@ -180,12 +196,17 @@ def train(
 ) -> None:
     """Train an adapter and write it to `out`, every five minutes and at the end.
 
+    A folder that holds a training which was cut short goes on where that one was last saved.
+
     Args:
         out: A folder for the adapter, the configuration and the log of losses.
         config: How.
         report: Takes a line of progress.
-        start: A folder with an adapter to go on from.
+        start: A folder with an adapter to begin with.
         corrections: Episodes from a model's own mistakes, mixed in.
+
+    Raises:
+        ValueError: The folder holds a training with another configuration.
     """
     torch.set_num_threads(1)
     file = GgufFile(find_weights())
@@ -195,7 +216,18 @@ def train(
         load_adapters(trainer.network, start)
     out.mkdir(parents=True, exist_ok=True)
     settings = {**asdict(config), "start": str(start or ""), "corrections_given": len(corrections)}
-    (out / "training.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    progress = Progress()
+    if (out / PROGRESS).exists():
+        if json.loads((out / SETTINGS).read_text(encoding="utf-8")) != settings:
+            raise ValueError(f"{out} holds a training with other settings; choose another folder")
+        progress = Progress(**json.loads((out / PROGRESS).read_text(encoding="utf-8")))
+        trainer.restore(load_file(out / STATE))
+    (out / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+    def save() -> None:
+        save_adapters(trainer.network, out, config.rank, config.alpha)
+        save_file(trainer.state(), out / STATE)
+        (out / PROGRESS).write_text(json.dumps(asdict(progress)) + "\n", encoding="utf-8")
 
     rng = random.Random(f"mix {config.seed}")
     source = synthetic_episodes(config.seed, config.noisy)
@@ -206,35 +238,29 @@ def train(
                 yield encoder.encode(rng.choice(corrections))
             yield encoder.encode(episode)
 
+    remaining = islice(batches(mixed(), config.batch_tokens), progress.steps, None)
     begin = saved = time.monotonic()
-    tokens = episodes = 0
+    before = progress.seconds
     losses: list[float] = []
-    with (out / "losses.jsonl").open("w", encoding="utf-8") as log:
-        for number, batch in enumerate(batches(mixed(), config.batch_tokens)):
-            share = (time.monotonic() - begin) / (60 * config.minutes)
-            if share >= 1:
-                break
+    with (out / "losses.jsonl").open("a", encoding="utf-8") as log:
+        while (share := progress.seconds / (60 * config.minutes)) < 1:
+            batch = next(remaining)
             rate = config.learning_rate * min(share / config.warmup, 1 - share, 1.0)
             losses.append(trainer.step(batch, max(rate, 1e-6)))
-            tokens += sum(len(encoded.tokens) for encoded in batch)
-            episodes += len(batch)
-            if number % 20 == 19:
-                seconds = time.monotonic() - begin
-                mean = sum(losses[-20:]) / 20
-                line = {
-                    "step": number + 1,
-                    "loss": round(mean, 5),
-                    "episodes": episodes,
-                    "tokens": tokens,
-                    "seconds": round(seconds, 1),
-                }
-                log.write(json.dumps(line) + "\n")
+            progress.steps += 1
+            progress.tokens += sum(len(encoded.tokens) for encoded in batch)
+            progress.episodes += len(batch)
+            progress.seconds = round(before + time.monotonic() - begin, 1)
+            if progress.steps % 20 == 0:
+                mean = sum(losses[-20:]) / len(losses[-20:])
+                log.write(json.dumps({"loss": round(mean, 5), **asdict(progress)}) + "\n")
                 log.flush()
                 report(
-                    f"step {number + 1}: loss {mean:.4f}, {episodes} episodes, "
-                    f"{tokens / seconds:.0f} tokens/s, {seconds / 60:.1f} min"
+                    f"step {progress.steps}: loss {mean:.4f}, {progress.episodes} episodes, "
+                    f"{progress.tokens / progress.seconds:.0f} tokens/s, "
+                    f"{progress.seconds / 60:.1f} of {config.minutes:g} min"
                 )
             if time.monotonic() - saved > 300:
-                save_adapters(trainer.network, out, config.rank, config.alpha)
+                save()
                 saved = time.monotonic()
-    save_adapters(trainer.network, out, config.rank, config.alpha)
+    save()
