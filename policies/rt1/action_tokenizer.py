@@ -1,0 +1,59 @@
+"""Actions as tokens: each number in one of 256 bins between its bounds (RT-1, section 5.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ActionTokenizer:
+    """Numbers to bins and back.
+
+    Bins are evenly spread with the first at the lower and the last at the upper bound, so that
+    both are reached exactly. A categorical number (a mode) counts whole values from its lower
+    bound instead: 0, 1, 2 are the first three tokens.
+
+    Args:
+        low: Lower bounds [m].
+        high: Upper bounds [m].
+        categorical: [m] bool.
+        bins: Tokens a number.
+    """
+
+    low: Tensor
+    high: Tensor
+    categorical: Tensor
+    bins: int
+
+    def encode(self, actions: Tensor) -> Tensor:
+        """Actions [..., m] to tokens [..., m] int64; what is out of bounds takes the next bin."""
+        inside = actions.clamp(self.low, self.high)
+        return ((inside - self.low) / self._steps()).round().long().clamp(0, self.bins - 1)
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Tokens [..., m] to actions [..., m], within the bounds."""
+        return (self.low + tokens * self._steps()).clamp(self.low, self.high)
+
+    def expectation(self, logits: Tensor) -> Tensor:
+        """The mean of the bins by their probability, the likeliest of a categorical number.
+
+        Args:
+            logits: [..., m, bins].
+        """
+        places = torch.arange(self.bins, device=logits.device, dtype=torch.float32)
+        mean = logits.float().softmax(-1) @ places
+        return self.decode(torch.where(self.categorical, logits.argmax(-1).float(), mean))
+
+    def outside(self, actions: Tensor) -> Tensor:
+        """Which of actions [..., m] are out of bounds by more than rounding."""
+        slack = 1e-4 * (self.high - self.low) + 1e-6
+        return (actions < self.low - slack) | (actions > self.high + slack)
+
+    def _steps(self) -> Tensor:
+        """Between neighbouring tokens [m]; of a number that never changes, 1."""
+        step = (self.high - self.low) / (self.bins - 1)
+        step = torch.where(step > 0, step, torch.ones_like(step))
+        return torch.where(self.categorical, torch.ones_like(step), step)

@@ -1,0 +1,39 @@
+"""An instruction's token features made into one condition, by attention that is trained.
+
+The embedding of a whole sentence hardly tells "open the drawer" from "close the drawer"; the
+features of its tokens do, and a trained projection finds where.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class InstructionPooling(nn.Module):
+    """Learnt queries look at the tokens; what they find is joined and projected.
+
+    Args:
+        width: Numbers in a token's features.
+        condition: Numbers in the condition.
+        queries: Learnt queries, a divisor of `condition`.
+    """
+
+    def __init__(self, width: int, condition: int, queries: int = 8) -> None:
+        super().__init__()
+        # Some channels of a language model's states are hundreds of times larger than the rest.
+        self.norm = nn.LayerNorm(width)
+        self.scores = nn.Linear(width, queries)
+        self.values = nn.Linear(width, condition)
+        self.out = nn.Sequential(nn.ReLU(), nn.Linear(condition, condition))
+
+    def forward(self, tokens: Tensor, is_pad: Tensor | None = None) -> Tensor:
+        """Token features [n, l, w], of which `is_pad` [n, l] are none, to conditions [n, c]."""
+        tokens = self.norm(tokens)
+        scores = self.scores(tokens).float()
+        if is_pad is not None:
+            scores = scores.masked_fill(is_pad[:, :, None], -1e9)
+        weights = scores.softmax(1).to(tokens.dtype)
+        values = self.values(tokens).unflatten(-1, (weights.shape[-1], -1))
+        pooled = (weights[..., None] * values).sum(1).flatten(1)
+        result: Tensor = self.out(pooled)
+        return result

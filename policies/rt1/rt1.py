@@ -1,0 +1,368 @@
+"""RT-1: Robotics Transformer (arXiv 2212.06817), read from top to bottom.
+
+An image and an instruction become a grid of features (an encoder with FiLM), the grid becomes 8
+tokens (TokenLearner), the tokens of 6 images become one token per number of the action
+(transformer), and each of these one of 256 bins (section 5.1, figure 3). Two presets of one code:
+
+- `full`: the paper's, 300 x 300 images, EfficientNet-B3, 35M parameters, one camera.
+- `small`: for two CPU cores, 96 x 96, three residual blocks, one or more cameras, and the robot's
+  state as one more token per frame.
+
+Training supervises every frame of a segment, so that an image is encoded once and not six times;
+acting keeps what was made of earlier images and encodes the new one alone. Both equal computing
+each step from its six images. An episode's first steps have fewer images, in both.
+
+Our own, beyond the paper: a learnt place is added to the grid, as a weighted mean over places
+forgets them; the instruction comes as features of its tokens (see `instruction.py`); small random
+shifts of the images in training (`shift`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from policies.base import ACTION, INSTRUCTION, PAD, Batch, Observation, Policy, PolicyConfig
+from policies.errors import PolicyError
+from policies.rt1.action_tokenizer import ActionTokenizer
+from policies.rt1.efficientnet import EfficientNetB3
+from policies.rt1.instruction import InstructionPooling
+from policies.rt1.residual_encoder import GROUP, ResidualEncoder
+from policies.rt1.token_learner import TokenLearner
+from policies.rt1.transformer import Kept, Sees, Transformer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RT1Config(PolicyConfig):
+    """Numbers of RT-1; the defaults are those of the paper.
+
+    Attributes:
+        use_state: Whether vectors among the inputs become one more token a frame; if not, they are
+            no inputs.
+        history: Images that an action depends on; 1 is the ablation without history.
+        segment: Frames of a training sample, all supervised.
+        encoder: "efficientnet_b3" or "residual".
+        encoder_widths: Of "residual": channels behind the stem and behind each block.
+        encoder_strides: Of "residual": of each block.
+        image_tokens: Tokens of an image.
+        condition: Numbers in the condition that the instruction becomes.
+        width, layers, heads, head_width, ffn_width, dropout, frames_see: See `Transformer`.
+        bins: Values of an action token.
+        categorical: Which numbers of an action count categories, such as a mode.
+        action_low, action_high: Bounds of the actions; the data's, if empty.
+        actions: "tokens", or "continuous": the ablation that regresses numbers instead.
+        decoding: The likeliest bin, or the mean over bins.
+        shift: Pixels that a training segment's images are shifted by at most.
+    """
+
+    use_state: bool = False
+    history: int = 6
+    segment: int = 12
+    encoder: Literal["efficientnet_b3", "residual"] = "efficientnet_b3"
+    encoder_widths: tuple[int, ...] = (64, 64, 128, 192)
+    encoder_strides: tuple[int, ...] = (2, 2, 1)
+    image_tokens: int = 8
+    condition: int = 512
+    width: int = 512
+    layers: int = 8
+    heads: int = 8
+    head_width: int = 128
+    ffn_width: int = 0
+    dropout: float = 0.1
+    frames_see: Sees = "earlier"
+    bins: int = 256
+    categorical: tuple[int, ...] = ()
+    action_low: tuple[float, ...] = ()
+    action_high: tuple[float, ...] = ()
+    actions: Literal["tokens", "continuous"] = "tokens"
+    decoding: Literal["argmax", "expectation"] = "argmax"
+    shift: int = 0
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "full": {"image_size": (300, 300)},
+        "small": {
+            "image_size": (96, 96),
+            "use_state": True,
+            "encoder": "residual",
+            "condition": 128,
+            "width": 256,
+            "layers": 4,
+            "heads": 4,
+            "head_width": 64,
+            "ffn_width": 512,
+            "frames_see": "own",
+            "shift": 4,
+        },
+    }
+
+    @classmethod
+    def for_dataset(
+        cls,
+        inputs: Mapping[str, tuple[int, ...]],
+        action_size: int,
+        preset: str | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """As `PolicyConfig.for_dataset`; vectors are left out unless `use_state`."""
+        preset_values = cls.presets.get(preset or "", {})
+        if not overrides.get("use_state", preset_values.get("use_state", cls.use_state)):
+            inputs = {key: shape for key, shape in inputs.items() if len(shape) == 3}
+        return super().for_dataset(inputs, action_size, preset, **overrides)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built.
+
+        Raises:
+            PolicyError: A value is out of range.
+        """
+        cameras = self.cameras
+        sizes = {self.inputs[camera] for camera in cameras}
+        bounds = {len(self.action_low), len(self.action_high)}
+        rules = {
+            "RT-1 needs at least one camera among its inputs": bool(cameras),
+            "RT-1's cameras must have one size and three colours, set image_size": (
+                len(sizes) == 1 and next(iter(sizes))[2] == 3
+            ),
+            "RT-1 needs images of 32 x 32 at least, raise image_size": all(
+                min(size[:2]) >= 32 for size in sizes
+            ),
+            "other inputs than cameras must be vectors, leave out the rest": all(
+                len(shape) in (1, 3) for shape in self.inputs.values()
+            ),
+            "vectors among RT-1's inputs need use_state, set it or leave them out": (
+                self.use_state or len(cameras) == len(self.inputs)
+            ),
+            "history, segment, layers and image_tokens must be 1 at least": (
+                min(self.history, self.segment, self.layers, self.image_tokens) >= 1
+            ),
+            'encoder must be "efficientnet_b3" or "residual"': self.encoder
+            in ("efficientnet_b3", "residual"),
+            f"encoder_widths must be multiples of {GROUP}, one more than encoder_strides": (
+                all(width > 0 and width % GROUP == 0 for width in self.encoder_widths)
+                and len(self.encoder_widths) == len(self.encoder_strides) + 1
+            ),
+            'frames_see must be "own" or "earlier"': self.frames_see in ("own", "earlier"),
+            'actions must be "tokens" or "continuous"': self.actions in ("tokens", "continuous"),
+            'decoding must be "argmax" or "expectation"': self.decoding
+            in ("argmax", "expectation"),
+            "condition must be a multiple of 8 and head_width of 2": (
+                self.condition % 8 == 0 and self.head_width % 2 == 0
+            ),
+            f"categorical must name numbers of the action, 0 to {self.action_size - 1}": all(
+                0 <= number < self.action_size for number in self.categorical
+            ),
+            f"action_low and action_high must be empty or {self.action_size} numbers each": (
+                bounds in ({0}, {self.action_size})
+            ),
+        }
+        broken = [rule for rule, holds in rules.items() if not holds]
+        if broken:
+            raise PolicyError(broken[0])
+
+
+class RT1(Policy):
+    """The policy; the order of its methods is that of the computation."""
+
+    name = "rt1"
+    config_class = RT1Config
+    config: RT1Config
+
+    def __init__(self, config: PolicyConfig) -> None:
+        super().__init__(config)
+        c = self.config
+        self._vectors = tuple(key for key in c.inputs if key not in c.cameras)
+        if c.instruction_width:
+            self.instruction = InstructionPooling(c.instruction_width, c.condition)
+        self.camera = nn.Parameter(torch.randn(len(c.cameras), c.condition) * 0.02)
+        self.encoder: EfficientNetB3 | ResidualEncoder = (
+            EfficientNetB3(c.condition)
+            if c.encoder == "efficientnet_b3"
+            else ResidualEncoder(c.condition, c.encoder_widths, c.encoder_strides)
+        ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        rows, columns = self.encoder.grid(*c.inputs[c.cameras[0]][:2])
+        self.project = nn.Linear(self.encoder.channels, c.width)
+        self.place = nn.Parameter(torch.randn(rows * columns, c.width) * 0.02)
+        self.token_learner = TokenLearner(c.width, c.image_tokens)
+        if self._vectors:
+            size = sum(c.inputs[key][0] for key in self._vectors)
+            self.state = nn.Sequential(
+                nn.Linear(size, c.width), nn.ReLU(), nn.Linear(c.width, c.width)
+            )
+        self.transformer = Transformer(
+            width=c.width,
+            layers=c.layers,
+            heads=c.heads,
+            head_width=c.head_width,
+            ffn_width=c.ffn_width,
+            history=c.history,
+            slots=c.image_tokens * len(c.cameras) + bool(self._vectors),
+            queries=c.action_size,
+            dropout=c.dropout,
+            sees=c.frames_see,
+        )
+        self.head = nn.Linear(c.width, c.bins if c.actions == "tokens" else 1)
+        categorical = [number in c.categorical for number in range(c.action_size)]
+        self.register_buffer("_categorical", torch.tensor(categorical), persistent=False)
+        self.reset()
+
+    def windows(self) -> dict[str, range]:
+        """All features of a segment, around the sample's frame.
+
+        Centred, an episode's first and last frames are in half as many segments as the others; in
+        a segment that ends at the sample's frame, the last would be in a twelfth.
+        """
+        half = self.config.segment // 2
+        frames = range(-half, self.config.segment - half)
+        return dict.fromkeys((*self.config.inputs, ACTION), frames)
+
+    def condition(self, instruction: Tensor | None, is_pad: Tensor | None, n: int) -> Tensor:
+        """Conditions [n, cameras, c] of token features [n, l, w]; the cameras' alone without."""
+        if instruction is None:
+            return self.camera.expand(n, -1, -1)
+        return cast(Tensor, self.instruction(instruction, is_pad))[:, None] + self.camera
+
+    def frame_tokens(self, inputs: Mapping[str, Tensor], condition: Tensor) -> Tensor:
+        """Tokens [n, k, d] of frames: 8 of each camera and, if used, one of the state.
+
+        Args:
+            inputs: By key, vectors [n, size] and images [n, h, w, 3] uint8.
+            condition: [n, cameras, c].
+        """
+        cameras = self.config.cameras
+        pictures = torch.stack([inputs[key] for key in cameras], 1).flatten(0, 1)
+        # Shapes are checked to be equal, colours are normalised per camera.
+        scale = torch.stack([1 / (255 * self.normalizer.buffer(key, "std")) for key in cameras])
+        shift = torch.stack(
+            [
+                -self.normalizer.buffer(key, "mean") / self.normalizer.buffer(key, "std")
+                for key in cameras
+            ]
+        )
+        times = len(pictures) // len(cameras)
+        x = pictures * scale.repeat(times, 1)[:, None, None] + shift.repeat(times, 1)[:, None, None]
+        # [n, h, w, 3] seen as [n, 3, h, w] is channels_last, which convolutions want.
+        grid = self.encoder(x.permute(0, 3, 1, 2), condition.flatten(0, 1))
+        places = self.project(grid.flatten(2).transpose(1, 2)) + self.place
+        tokens = cast(Tensor, self.token_learner(places))
+        tokens = tokens.reshape(times, -1, self.config.width)
+        if not self._vectors:
+            return tokens
+        vectors = [self.normalizer.normalize(key, inputs[key]) for key in self._vectors]
+        return torch.cat([tokens, self.state(torch.cat(vectors, -1))[:, None]], 1)
+
+    def outputs(self, batch: Batch) -> Tensor:
+        """What the head says of each frame of a batch's segments: [b, t, m, bins], or [.., 1]."""
+        inputs = {key: batch[key] for key in self.config.inputs}
+        b, t = batch[self.config.cameras[0]].shape[:2]
+        if self.training and self.config.shift:
+            for key in self.config.cameras:
+                inputs[key] = _shifted(inputs[key], self.config.shift)
+        condition = self.condition(batch.get(INSTRUCTION), batch.get(INSTRUCTION + PAD), b)
+        frames = {key: value.flatten(0, 1) for key, value in inputs.items()}
+        tokens = self.frame_tokens(frames, condition.repeat_interleave(t, 0))
+        tokens = tokens.view(b, t, *tokens.shape[1:])
+        present = torch.ones(b, t, dtype=torch.bool, device=tokens.device)
+        for key in self.config.inputs:
+            if key + PAD in batch:
+                present = present & ~batch[key + PAD]
+        return cast(Tensor, self.head(self.transformer(tokens, present)))
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropy of the action tokens (section 5.1), or the squared error of numbers.
+
+        Returns:
+            The mean over numbers of actions that are not padding; and `accuracy` (the share of
+            tokens that are the likeliest) or `error` (mean distance, of half the range), and
+            `clipped`, the share of numbers that were out of bounds.
+        """
+        outputs, actions = self.outputs(batch).float(), batch[ACTION]
+        real = torch.ones_like(actions, dtype=torch.bool)
+        if ACTION + PAD in batch:
+            real = real & ~batch[ACTION + PAD][..., None]
+        weights = real / real.sum().clamp_min(1)
+        tokenizer = self.tokenizer()
+        parts = {"clipped": (tokenizer.outside(actions) * weights).sum()}
+        if self.config.actions == "continuous":
+            difference = outputs.squeeze(-1) - self._to_unit(actions)
+            each = difference.square()
+            parts["error"] = (difference.abs() * weights).sum()
+        else:
+            tokens = tokenizer.encode(actions)
+            each = F.cross_entropy(outputs.movedim(-1, 1), tokens, reduction="none")
+            parts["accuracy"] = ((outputs.argmax(-1) == tokens) * weights).sum()
+        total = (each * weights).sum()
+        return total, {key: part.detach() for key, part in {"loss": total, **parts}.items()}
+
+    def reset(self) -> None:
+        """An episode begins: forget what was seen."""
+        self._kept: Kept = deque()
+        self._instruction: Tensor | None = None
+        self._condition: Tensor | None = None
+
+    @torch.inference_mode()
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        """The next action (1, m); the image is the only one that is encoded.
+
+        Another instruction than the last begins anew: earlier images were seen in its light.
+
+        Raises:
+            PolicyError: The observation does not fit.
+        """
+        inputs = self.tensors(observation)
+        instruction = inputs.pop(INSTRUCTION, None)
+        if self._condition is None or not _same(instruction, self._instruction):
+            self.reset()
+            batched = None if instruction is None else instruction[None]
+            self._instruction, self._condition = instruction, self.condition(batched, None, 1)
+        frame = {key: value[None] for key, value in inputs.items()}
+        tokens = self.frame_tokens(frame, self._condition)[0]
+        output = self.head(self.transformer.step(tokens, self._kept))
+        return self.decode(output)[None].cpu().numpy().astype(np.float32)
+
+    def decode(self, outputs: Tensor) -> Tensor:
+        """Actions [..., m] of what the head says [..., m, bins], or [..., m, 1]."""
+        tokenizer = self.tokenizer()
+        if self.config.actions == "continuous":
+            low, high = tokenizer.low, tokenizer.high
+            action = (outputs.float().squeeze(-1).clamp(-1, 1) + 1) / 2 * (high - low) + low
+            return torch.where(tokenizer.categorical, action.round(), action)
+        if self.config.decoding == "expectation":
+            return tokenizer.expectation(outputs)
+        return tokenizer.decode(outputs.argmax(-1))
+
+    def tokenizer(self) -> ActionTokenizer:
+        """For actions within the configured bounds or, without any, those of the data."""
+        c = self.config
+        low, high = (self.normalizer.buffer(ACTION, name) for name in ("min", "max"))
+        if c.action_low:
+            low, high = (low.new_tensor(bounds) for bounds in (c.action_low, c.action_high))
+        return ActionTokenizer(low, high, cast(Tensor, self._categorical), c.bins)
+
+    def _to_unit(self, actions: Tensor) -> Tensor:
+        """Actions [..., m] from their bounds to [-1, 1]."""
+        tokenizer = self.tokenizer()
+        span = (tokenizer.high - tokenizer.low).clamp_min(1e-6)
+        return ((actions - tokenizer.low) / span * 2 - 1).clamp(-1, 1)
+
+
+def _shifted(images: Tensor, most: int) -> Tensor:
+    """Images [b, t, h, w, 3], each segment moved by up to `most` pixels, its border repeated."""
+    b, t, height, width = images.shape[:4]
+    by = torch.randint(-most, most + 1, (2, b, 1), device=images.device)
+    rows = (torch.arange(height, device=images.device) + by[0]).clamp(0, height - 1)
+    columns = (torch.arange(width, device=images.device) + by[1]).clamp(0, width - 1)
+    segments = torch.arange(b, device=images.device)[:, None, None, None]
+    frames = torch.arange(t, device=images.device)[None, :, None, None]
+    return images[segments, frames, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def _same(a: Tensor | None, b: Tensor | None) -> bool:
+    return a is b or (a is not None and b is not None and torch.equal(a, b))
