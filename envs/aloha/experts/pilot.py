@@ -1,0 +1,179 @@
+"""Motions of two hands from which the experts' scripts are made; each yields actions."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from math import ceil, cos, pi, sin
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.aloha.experts.kinematics import ArmKinematics, Matrix, Vector
+from envs.aloha.model import SIDES
+from envs.aloha.state import AlohaState
+
+CONTROL_HZ: Final = 50
+
+SPEED: Final = 0.22
+"""Mean speed of a hand along its way (m/s); at most 1.9 times as much in its middle."""
+
+TURN_SPEED: Final = 1.5
+"""Mean speed of a turn (rad/s)."""
+
+SHORTEST: Final = 0.4
+"""No motion is quicker than this (s)."""
+
+Action = NDArray[np.float32]
+Motion = Generator[Action, AlohaState, None]
+
+FACING: Final = {"left": 0.0, "right": pi}
+"""Yaw of each arm (world frame, rad): they face each other along x."""
+
+
+class GiveUpError(Exception):
+    """A task cannot go on; the text says why in a few words."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Where a hand is to be.
+
+    Attributes:
+        position: of the point between the fingertips (world frame, m).
+        pitch: how far the fingers point down from level (rad).
+        roll: about the direction in which the fingers point (rad); at 0 they close along y.
+        opening: of the gripper, 0 closed to 1 open.
+    """
+
+    position: tuple[float, float, float]
+    pitch: float
+    roll: float = 0.0
+    opening: float = 1.0
+
+    def rotation(self, side: str) -> Matrix:
+        """Rotation matrix, shape (3, 3), world frame."""
+        yaw = FACING[side]
+        turns = (
+            np.array([[cos(yaw), -sin(yaw), 0], [sin(yaw), cos(yaw), 0], [0, 0, 1]]),
+            np.array(
+                [
+                    [cos(self.pitch), 0, sin(self.pitch)],
+                    [0, 1, 0],
+                    [-sin(self.pitch), 0, cos(self.pitch)],
+                ]
+            ),
+            np.array(
+                [[1, 0, 0], [0, cos(self.roll), -sin(self.roll)], [0, sin(self.roll), cos(self.roll)]]
+            ),
+        )
+        return np.asarray(turns[0] @ turns[1] @ turns[2])
+
+    def at(self, position: Vector) -> "Hand":
+        """The same elsewhere."""
+        x, y, z = position
+        return replace(self, position=(float(x), float(y), float(z)))
+
+    def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> "Hand":
+        """The same, moved along the axes of the world frame (m)."""
+        return self.at(np.array(self.position) + (x, y, z))
+
+    def opened(self, opening: float) -> "Hand":
+        """The same with another opening."""
+        return replace(self, opening=opening)
+
+    def tilted(self, angle: float) -> "Hand":
+        """The same, pointing further down (rad)."""
+        return replace(self, pitch=self.pitch + angle)
+
+    def numbers(self) -> Vector:
+        """All of it, shape (6,)."""
+        return np.array([*self.position, self.pitch, self.roll, self.opening])
+
+
+class Pilot:
+    """The motions of two hands.
+
+    Args:
+        state: the true state at the beginning.
+        pace: factor on all speeds.
+
+    Attributes:
+        state: the last state received.
+        hands: where each hand was last sent, by its side.
+    """
+
+    def __init__(self, state: AlohaState, pace: float = 1.0) -> None:
+        self.state = state
+        self.pace = pace
+        self.hands: dict[str, Hand] = {}
+        self._arms = {side: ArmKinematics(side) for side in SIDES}
+        for side, arm in self._arms.items():
+            arm.reset(state.joints[side])
+            position, rotation = arm.tool_pose(state.joints[side])
+            pitch = float(np.arcsin(-np.clip(rotation[2, 0], -1.0, 1.0)))
+            self.hands[side] = Hand((0, 0, 0), pitch, 0.0, state.openings[side]).at(position)
+
+    def move(
+        self,
+        left: Hand | None = None,
+        right: Hand | None = None,
+        *,
+        seconds: float | None = None,
+        speed: float = SPEED,
+    ) -> Motion:
+        """Bring hands to poses, both in the same time, smoothly (least jerk, Flash and Hogan 1985).
+
+        Args:
+            left: where the left hand is to be; None: it stays.
+            right: the same of the right one.
+            seconds: how long it takes; None: as the distance and the turn need.
+            speed: mean speed of the hand that has the longer way (m/s).
+        """
+        starts = {side: hand.numbers() for side, hand in self.hands.items()}
+        ends = {
+            "left": (left or self.hands["left"]).numbers(),
+            "right": (right or self.hands["right"]).numbers(),
+        }
+        if seconds is None:
+            seconds = max(_seconds(starts[side], ends[side], speed) for side in SIDES)
+        steps = max(1, ceil(seconds * CONTROL_HZ / self.pace))
+        for step in range(1, steps + 1):
+            s = step / steps
+            share = s**3 * (10 - 15 * s + 6 * s * s)
+            for side in SIDES:
+                x, y, z, *rest = starts[side] + share * (ends[side] - starts[side])
+                self.hands[side] = Hand((x, y, z), *rest)
+            yield from self.hold(1)
+
+    def hold(self, steps: int) -> Motion:
+        """Stay where the hands were sent."""
+        for _ in range(steps):
+            self.state = yield self.action()
+
+    def grip(self, left: float | None = None, right: float | None = None) -> Motion:
+        """Bring grippers to openings and wait for the fingers, which follow in a sixth of a
+        second."""
+        hands = self.hands
+        wanted_left = None if left is None else hands["left"].opened(left)
+        wanted_right = None if right is None else hands["right"].opened(right)
+        yield from self.move(wanted_left, wanted_right, seconds=0.3)
+        yield from self.hold(12)
+
+    def action(self) -> Action:
+        """What brings the hands where they were sent, shape (14,)."""
+        numbers: list[float] = []
+        for side in SIDES:
+            hand = self.hands[side]
+            joints = self._arms[side].solve(np.array(hand.position), hand.rotation(side))
+            numbers += [*joints, hand.opening]
+        return np.array(numbers, dtype=np.float32)
+
+    def tool_position(self, side: str) -> Vector:
+        """Where the tool truly is (world frame, m), shape (3,)."""
+        return self._arms[side].tool_pose(self.state.joints[side])[0]
+
+
+def _seconds(start: Vector, end: Vector, speed: float) -> float:
+    way = float(np.linalg.norm(end[:3] - start[:3]))
+    turn = float(np.abs(end[3:5] - start[3:5]).max())
+    return max(SHORTEST, way / speed, turn / TURN_SPEED)

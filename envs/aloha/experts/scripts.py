@@ -1,0 +1,123 @@
+"""How the two tasks are done."""
+
+from typing import Final
+
+import numpy as np
+
+from envs.aloha.experts.kinematics import Vector
+from envs.aloha.experts.pilot import GiveUpError, Hand, Motion, Pilot
+from envs.aloha.rules import PEG, PIN
+
+TRIES: Final = 3
+"""So often a grasp is tried."""
+
+PITCH: Final = 0.87
+"""How the fingers point down when they grasp (rad), 50 degrees: either arm reaches every place."""
+
+PUSHES: Final = 15
+"""So often (ten times a second) the peg is pushed on into the socket."""
+
+CAREFUL: Final = 0.14
+"""Speed (m/s) at which the peg and the socket are lifted: they are turned more easily in the hand
+than their mass suggests, for the model gives them the inertia of something forty times as heavy."""
+
+MOST_TILT: Final = 0.2
+"""The right hand turns at most so far (rad) to make up for a peg that has turned in it."""
+
+LIFTED: Final = 0.03
+"""A thing that has risen this far (m) is held."""
+
+
+def transfer_cube(pilot: Pilot, rng: np.random.Generator) -> Motion:
+    """The right hand picks up the cube and hands it to the left hand."""
+    meeting = np.array([0.0, 0.5, 0.25]) + rng.uniform(-0.015, 0.015, 3)
+    pitch = PITCH + rng.uniform(-0.06, 0.06)
+    waiting = Hand((meeting[0] - 0.15, meeting[1], meeting[2]), pitch=0.0, roll=np.pi / 2)
+    for _ in range(TRIES):
+        hand, nudge = Hand((0, 0, 0), pitch), rng.uniform(-0.01, 0.01, 2)
+        yield from pilot.move(right=hand.at(_place(pilot, "box")).moved(*nudge, z=0.1))
+        cube = _place(pilot, "box")
+        yield from pilot.move(right=hand.at(cube).moved(z=0.002))
+        yield from pilot.grip(right=0.0)
+        yield from pilot.move(left=waiting, right=pilot.hands["right"].at(meeting))
+        if _place(pilot, "box")[2] > cube[2] + LIFTED:
+            break
+        yield from pilot.move(right=pilot.hands["right"].opened(1.0).moved(z=0.03))
+    else:
+        raise GiveUpError("the right hand cannot grasp the cube")
+    yield from pilot.hold(5)
+    yield from pilot.move(left=waiting.at(_place(pilot, "box")))
+    yield from pilot.grip(left=0.0)
+    yield from pilot.grip(right=1.0)
+    left, right = pilot.hands["left"], pilot.hands["right"]
+    yield from pilot.move(left=left.moved(x=-0.06), right=right.moved(x=0.1, z=0.05))
+    yield from pilot.hold(10)
+    if _place(pilot, "box")[2] < meeting[2] - 0.1:
+        raise GiveUpError("the cube was dropped at the handover")
+
+
+def insertion(pilot: Pilot, rng: np.random.Generator) -> Motion:
+    """The left hand picks up the socket, the right hand the peg, which goes into it."""
+    meeting = np.array([0.0, 0.5, 0.2]) + rng.uniform(-0.015, 0.015, 3)
+    pitch = PITCH + rng.uniform(-0.06, 0.06)
+    hand = Hand((0, 0, 0), pitch)
+    for _ in range(TRIES):
+        nudge = rng.uniform(-0.01, 0.01, 4)
+        yield from pilot.move(
+            hand.at(_place(pilot, "socket")).moved(nudge[0], nudge[1], 0.1),
+            hand.at(_place(pilot, "peg")).moved(nudge[2], nudge[3], 0.1),
+        )
+        socket, peg = _place(pilot, "socket"), _place(pilot, "peg")
+        yield from pilot.move(hand.at(socket), hand.at(peg).moved(z=0.0015))
+        yield from pilot.grip(0.0, 0.0)
+        left, right = pilot.hands["left"], pilot.hands["right"]
+        yield from pilot.move(
+            left.at(meeting).moved(x=-0.08), right.at(meeting).moved(x=0.08), speed=CAREFUL
+        )
+        risen = min(_place(pilot, "socket")[2] - socket[2], _place(pilot, "peg")[2] - peg[2])
+        if risen > LIFTED:
+            break
+        left, right = pilot.hands["left"], pilot.hands["right"]
+        yield from pilot.move(left.opened(1.0).moved(z=0.03), right.opened(1.0).moved(z=0.03))
+    else:
+        raise GiveUpError("the hands cannot grasp both things")
+    yield from pilot.hold(5)
+    # First onto the socket's axis before it, then in, until the peg touches the pin.
+    for gap, seconds in ((0.135, 0.6), (0.125, 0.4), (0.098, 1.0)):
+        right = pilot.hands["right"].moved(*_missing(pilot, gap)).tilted(_slope(pilot, pitch))
+        yield from pilot.move(right=right, seconds=seconds)
+    for _ in range(PUSHES):
+        if frozenset((PEG, PIN)) in pilot.state.touching:
+            break
+        missing = 0.5 * _missing(pilot, 0.09)
+        yield from pilot.move(right=pilot.hands["right"].moved(*missing), seconds=0.1)
+    else:
+        raise GiveUpError("the peg does not go into the socket")
+    yield from pilot.hold(10)
+
+
+def _place(pilot: Pilot, name: str) -> Vector:
+    """Where a thing is (world frame, m), shape (3,)."""
+    return pilot.state.objects[name][:3]
+
+
+def _missing(pilot: Pilot, gap: float) -> Vector:
+    """How the peg must move to be `gap` (m) behind the socket's centre on its axis."""
+    socket, peg = pilot.state.objects["socket"], pilot.state.objects["peg"]
+    return np.asarray(socket[:3] + gap * _axis(socket) - peg[:3])
+
+
+def _slope(pilot: Pilot, pitch: float) -> float:
+    """By how much (rad) the right hand, which grasped at some pitch, should point further down for
+    the peg to be level with the socket."""
+    socket, peg = (_axis(pilot.state.objects[name]) for name in ("socket", "peg"))
+    turned = pilot.hands["right"].pitch - pitch
+    missing = float(np.arcsin(socket[2]) - np.arcsin(peg[2]))
+    return float(np.clip(turned + missing, -MOST_TILT, MOST_TILT)) - turned
+
+
+def _axis(pose: Vector) -> Vector:
+    """The x axis of a pose."""
+    w, x, y, z = pose[3:]
+    return np.array([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)])
+
