@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from robo.data.elements import Element, Kind, elements_of, greatest_of_family
 from robo.data.episodes import Episode
 from robo.data.errors import DatasetFormatError
 from robo.data.features import ACTION, CAPTURE_TIME, STATE, SUCCESS
@@ -25,31 +26,50 @@ MOVED = 0.25
 """The share of its range that an element of the state goes through when the robot "moves"; less may
 well be out of a camera's sight."""
 IDLE_SECONDS = 3.0
+FAMILY_RANGE = 0.05
+"""What hardly moves in this set does not jump below this share of its family's greatest range, such
+as the third joint of seven..."""
+FAMILY_RATE = 0.5
+"""... and below this share of what is usual in its family if it is a rate."""
 CLIPPED_SHARE = 0.2
+CLIPPED_RATE_SHARE = 0.9
+"""A command of speed is often at its limit, but hardly all the time."""
 JUMP_SPREADS = 10.0
 """A step is a jump from this many times the set's 95th percentile of steps..."""
 JUMP_RANGE = 0.4
 """... and this share of the element's range."""
-_TURN = 2 * np.pi
+RATE_JUMP = 2.0
+"""A rate may go from any usual value to any other at once; this many times the way between them is
+a jump."""
 _BLOCKS = 24
 _CHANGED = 3.0
 """Levels of 255 by which the mean of some square of an image must change for it to be a new one."""
 
 
-class _Usual(NamedTuple):
-    """Of each element of a table.
+class _Column(NamedTuple):
+    """A column and what is usual in it.
 
     Attributes:
-        step: The 95th percentile of the steps from frame to frame.
-        low: The smallest value.
+        key: Its name.
+        values: All of it, shape (frames, n).
+        elements: What its numbers are.
+        step: The 95th percentile of the steps from frame to frame, shape (n,).
+        low: The smallest values.
         high: The largest.
-        graded: Whether it takes more than a few values, as a switch does not.
+        limit: Steps above it are jumps.
     """
 
+    key: str
+    values: np.ndarray
+    elements: list[Element]
     step: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    graded: np.ndarray
+    limit: np.ndarray
+
+    def are(self, *kinds: Kind) -> np.ndarray:
+        """Which numbers are of these kinds, shape (n,)."""
+        return np.array([element.kind in kinds for element in self.elements], bool)
 
 
 class Screens:
@@ -62,11 +82,9 @@ class Screens:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._first, _ = dataset.episode_bounds()
-        self._state = self._table(STATE)
-        self._action = self._table(ACTION)
+        self._columns = [self._column(key) for key in (STATE, ACTION)]
+        self._state, self._action = (column.values for column in self._columns)
         self._spread = _spread(self._state)
-        self._usual_state = self._usual(self._state)
-        self._usual_action = self._usual(self._action)
         self._seen: dict[str, int] = {}
 
     def screen(self, episode: Episode) -> Iterator[Finding]:
@@ -142,48 +160,65 @@ class Screens:
             yield warning("rate", message, episode.index, CAPTURE_TIME, penalty=0.3)
 
     def _jumps(self, episode: Episode) -> Iterator[Finding]:
-        for key, table, usual in (
-            (STATE, self._state, self._usual_state),
-            (ACTION, self._action, self._usual_action),
-        ):
-            if not table.shape[1] or episode.length < 2:
+        for column in self._columns:
+            if not column.elements or episode.length < 2:
                 continue
-            steps = np.abs(np.diff(table[episode.start : episode.stop], axis=0))
-            turned = np.abs(steps - _TURN) < 0.1 * _TURN  # an angle that goes round
-            limit = np.maximum(JUMP_SPREADS * usual.step, JUMP_RANGE * (usual.high - usual.low))
-            jumps = (steps > limit) & ~turned & usual.graded
+            steps = np.diff(column.values[episode.start : episode.stop], axis=0)
+            turn = np.array([element.turn for element in column.elements])
+            size = np.where(
+                turn > 0, np.minimum(np.abs(steps), turn - np.abs(steps)), np.abs(steps)
+            )
+            jumps = (size > column.limit) & ~column.are(Kind.SWITCH)
+            # A gripper goes from one end to the other at once, but not there and back.
+            back = np.zeros_like(jumps)
+            back[:-1] = jumps[1:] & (steps[:-1] * steps[1:] < 0)
+            jumps &= back | ~column.are(Kind.GRIPPER)
             if jumps.any():
                 frame, element = np.argwhere(jumps)[0]
-                message = f"element {element} jumps by {steps[frame, element]:.3g} after frame "
-                message += f"{frame}; steps are below {usual.step[element]:.3g} as a rule"
+                message = f"{column.elements[element].label} jumps by {size[frame, element]:.3g} "
+                message += f"after frame {frame}; steps are below {column.step[element]:.3g} as a "
+                message += "rule"
                 if jumps.any(1).sum() > 1:
                     message += f"; {jumps.any(1).sum()} such frames"
-                yield warning("jump", message, episode.index, key)
+                yield warning("jump", message, episode.index, column.key)
 
-    def _usual(self, table: np.ndarray) -> _Usual:
+    def _column(self, key: str) -> _Column:
+        values = self._table(key)
+        elements = []
+        if values.size:
+            elements = elements_of(self._dataset.features[key], values, command=key == ACTION)
         inner = self._first[1:] == self._first[:-1]
-        steps = np.abs(np.diff(table, axis=0))[inner]
-        none = np.zeros(table.shape[1])
-        return _Usual(
-            step=np.quantile(steps, 0.95, axis=0) if len(steps) else none,
-            low=table.min(0) if len(table) else none,
-            high=table.max(0) if len(table) else none,
-            graded=_graded(table),
-        )
+        steps = np.abs(_steps(values, elements))[inner]
+        none = np.zeros(values.shape[1])
+        step = np.quantile(steps, 0.95, axis=0) if len(steps) else none
+        low = values.min(0) if len(values) else none
+        high = values.max(0) if len(values) else none
+        column = _Column(key, values, elements, step, low, high, none)
+        if not elements:
+            return column
+        turn = np.array([element.turn for element in elements])
+        limit = np.maximum(JUMP_SPREADS * step, JUMP_RANGE * (high - low))
+        limit = np.where(turn > 0, JUMP_RANGE * turn, limit)  # half a turn is the longest step
+        limit = np.maximum(limit, FAMILY_RANGE * greatest_of_family(elements, high - low))
+        way = np.array([_way(numbers) for numbers in values.T])
+        usual = np.maximum(RATE_JUMP * way, FAMILY_RATE * greatest_of_family(elements, way))
+        if key != ACTION:  # what is measured may be pushed, what is commanded has its bounds
+            usual = np.maximum(usual, limit)
+        return column._replace(limit=np.where(column.are(Kind.RATE), usual, limit))
 
     def _clipped(self, episode: Episode) -> Iterator[Finding]:
-        if not self._action.shape[1]:
+        column = self._columns[1]
+        if not column.elements:
             return
-        low, high = self._usual_action.low, self._usual_action.high
-        values = self._action[episode.start : episode.stop]
-        graded = self._usual_action.graded & (high > low)
-        share = np.where(graded, ((values == low) | (values == high)).mean(0), 0.0)
-        if (share > CLIPPED_SHARE).any():
-            element = int(share.argmax())
-            message = (
-                f"element {element} is at the end of its range in {share[element]:.0%} of the "
-            )
-            message += "frames"
+        values = column.values[episode.start : episode.stop]
+        may_be = ~column.are(Kind.SWITCH, Kind.GRIPPER) & (column.high > column.low)
+        share = ((values == column.low) | (values == column.high)).mean(0)
+        limit = np.where(column.are(Kind.RATE), CLIPPED_RATE_SHARE, CLIPPED_SHARE)
+        over = np.where(may_be, share - limit, 0.0)
+        if (over > 0).any():
+            element = int(over.argmax())
+            message = f"{column.elements[element].label} is at the end of its range in "
+            message += f"{share[element]:.0%} of the frames"
             yield warning("clipped action", message, episode.index, ACTION)
 
     def _idle(self, episode: Episode) -> Iterator[Finding]:
@@ -244,8 +279,20 @@ def _spread(table: np.ndarray) -> np.ndarray:
     return np.asarray(high - low)
 
 
-def _graded(table: np.ndarray) -> np.ndarray:
-    return np.array([len(np.unique(column[:10_000])) > 8 for column in table.T], bool)
+def _steps(values: np.ndarray, elements: list[Element]) -> np.ndarray:
+    """From frame to frame; of angles the shorter way round."""
+    steps = np.diff(values, axis=0)
+    for place, element in enumerate(elements):
+        if element.turn:
+            steps[:, place] = (steps[:, place] + element.turn / 2) % element.turn - element.turn / 2
+    return steps
+
+
+def _way(values: np.ndarray) -> float:
+    """Between the usual values of a rate, the times when it rests left out."""
+    moving = values[values != 0]
+    low, high = np.quantile(moving, (0.02, 0.98)) if len(moving) else (0.0, 0.0)
+    return float(max(high, 0.0) - min(low, 0.0))
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:

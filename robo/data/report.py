@@ -12,6 +12,8 @@ from robo.data.statistics import Stats
 
 SHOWN = 40
 """Findings that are printed; the rest is counted."""
+WORST = 10
+"""So many episodes' scores are printed, from the lowest."""
 
 
 def dataset_info(dataset: Dataset) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def print_info(dataset: Dataset, *, as_json: bool) -> None:
 
 def print_report(report: Report, *, as_json: bool) -> None:
     """Print findings, then every episode's score from the worst."""
-    console = Console()
+    console = Console(highlight=False)
     if as_json:
         console.print_json(json.dumps(report.as_dict()))
         return
@@ -83,17 +85,28 @@ def print_report(report: Report, *, as_json: bool) -> None:
     if len(report.findings) > SHOWN:
         console.print(f"… and {len(report.findings) - SHOWN} more; --json gives all")
     if report.episodes:
-        scores = sorted(report.episodes, key=lambda episode: episode.score)
-        worst = ", ".join(f"{e.index}: {e.score:.2f}" for e in scores[:10] if e.score < 1)
-        mean = sum(episode.score for episode in scores) / len(scores)
-        frames = sum(episode.frames for episode in scores)
-        console.print(
-            f"{len(scores)} episodes, {frames} frames, mean score {mean:.2f}"
-            + (f"; lowest {worst}" if worst else ""),
-            highlight=False,
-        )
+        _print_scores(console, report)
     warnings = len(report.findings) - report.errors
     console.print(f"[bold]{report.errors} errors, {warnings} warnings[/bold]", highlight=False)
+
+
+def _print_scores(console: Console, report: Report) -> None:
+    """The episodes' mean score, and the worst with what they are marked down for."""
+    scores = sorted(report.episodes, key=lambda episode: episode.score)
+    mean = sum(episode.score for episode in scores) / len(scores)
+    frames = sum(episode.frames for episode in scores)
+    whole = sum(episode.score == 1 for episode in scores)
+    console.print(
+        f"{len(scores)} episodes, {frames} frames: mean score {mean:.2f}, {whole} without a finding"
+    )
+    for episode in scores[:WORST]:
+        checks = {
+            finding.check: None for finding in report.findings if finding.episode == episode.index
+        }
+        if checks:
+            console.print(f"  episode {episode.index}: {episode.score:.2f} ({', '.join(checks)})")
+    if len(scores) - whole > WORST:
+        console.print(f"  … and {len(scores) - whole - WORST} more; --json gives all")
 
 
 def print_stats(stats: Stats, *, as_json: bool) -> None:
