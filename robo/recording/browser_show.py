@@ -70,6 +70,7 @@ class Show:
         self._dragged: set[str] = set()
         self._lock = threading.Lock()
         self._before = NO_POSES
+        self._gizmos_before: Mapping[str, Pose] = {}
         self._moment: Moment | None = None
         self._since = 0.0
         self._period = 0.1
@@ -110,8 +111,10 @@ class Show:
             raise self._error
         with self._lock:
             old = self._moment
-            self._before = moment.poses if old is None else self._now(time.monotonic())
-            self._moment, self._since, self._period = moment, time.monotonic(), period
+            now = time.monotonic()
+            self._before = moment.poses if old is None else self._now(now)
+            self._gizmos_before = {} if old is None else self._gizmos_now(now)
+            self._moment, self._since, self._period = moment, now, period
 
     def stop(self) -> None:
         """End the thread."""
@@ -138,9 +141,10 @@ class Show:
                 self._mirror.push(poses)
                 if self._carrier is not None:
                     self._chase.follow(poses[self._carrier], now)
+            gizmos = self._gizmos_now(now)
             for name, gizmo in self._gizmos.items():
                 gizmo.visible = moment.visible
-                pose = moment.gizmos.get(name)
+                pose = gizmos.get(name)
                 # The moment may be from before the drag, and would take the gizmo from the hand.
                 if pose is not None and name not in self._dragged:
                     gizmo.position, gizmo.wxyz = pose[:3], pose[3:]
@@ -151,6 +155,15 @@ class Show:
                 self._server.send_picture(camera, jpeg(picture))
         self._server.send("status", moment.numbers)
         self._sent = moment
+
+    def _gizmos_now(self, now: float) -> dict[str, Pose]:
+        """Where gizmos are on their way, as the bodies are: else they run ahead of the gripper."""
+        assert self._moment is not None
+        share = min(1.0, (now - self._since) / self._period)
+        return {
+            name: blend(self._gizmos_before.get(name, pose)[None], pose[None], share)[0]
+            for name, pose in self._moment.gizmos.items()
+        }
 
     def _now(self, now: float) -> Poses:
         assert self._moment is not None

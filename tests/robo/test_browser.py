@@ -1,6 +1,8 @@
 """The browser device without a browser: who may come in, what keys and gizmos become."""
 
 import json
+import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +14,15 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from envs.kitchen.env import KitchenEnv
+from robo.commands.view import DataView
+from robo.errors import UserError
 from robo.recording.browser_controls import Operator, SliderControls, arrived, pose_error, slowed
 from robo.recording.browser_inputs import HEARTBEAT, Inputs, Wish
 from robo.recording.browser_kitchen import GRIPPER, KitchenControls
 from robo.recording.device import EpisodeStart, Event, Phase, Status, Tick
+from robo.recording.joints import CROSSING_SECONDS
+from robo.recording.ports import check_port
+from tests.robo import point_env
 
 pytest.importorskip("viser", reason="the page needs viser: pip install viser")
 
@@ -129,13 +136,44 @@ def test_nothing_is_touched_until_something_is_done() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [{"keys": 3}, {"event": "keep"}, {"event": {"name": "fly"}}, {"speed": "x"}, {"?": 1}],
-)
-def test_messages_without_sense_are_ignored(message: dict[str, object]) -> None:
+    [
+        '{"keys": 3}', '{"event": "keep"}', '{"event": {"name": "fly"}}', '{"event": {"name": []}}',
+        '{"speed": "x"}', '{"speed": NaN}', '{"faster": -Infinity}', '{"mode": [1]}', '{"?": 1}',
+        '{"slider": {"name": "a", "value": NaN}}', '{"choose": NaN}', '{"choose": 1e9}',
+        '{"slider": {"name": "a", "value": 1' + "0" * 400 + "}}",
+    ],
+)  # fmt: skip
+def test_messages_without_sense_are_ignored(message: str) -> None:
     inputs = Inputs()
-    inputs.receive(1, message)
+    inputs.receive(1, json.loads(message))
     assert inputs.wish() is None
-    assert not inputs.operator({})[1]
+    assert inputs.operator({}) == (Operator(), False)
+
+
+def test_a_gizmo_without_a_place_does_not_pull() -> None:
+    inputs = Inputs()
+    inputs.drag(GRIPPER, np.full(7, np.nan))
+    inputs.drag(GRIPPER, np.zeros(7))
+    inputs.release(GRIPPER)
+    assert not inputs.operator({GRIPPER: np.zeros(7)})[0].targets
+
+
+def test_a_gizmo_that_lost_its_target_may_still_be_let_go() -> None:
+    inputs = Inputs()
+    here = np.array([0.0, 0, 0, 1, 0, 0, 0])
+    inputs.drag(GRIPPER, here + np.eye(7)[0])
+    inputs.begin(frozenset())
+    inputs.release(GRIPPER)
+    assert not inputs.operator({GRIPPER: here})[0].targets
+
+
+def test_two_pages_steer_and_one_that_leaves_lets_go_of_its_keys() -> None:
+    inputs = Inputs()
+    inputs.receive(1, {"keys": ["w"]})
+    inputs.receive(2, {"keys": ["a"]})
+    assert inputs.operator({})[0].keys == {"w", "a"}
+    inputs.leave(1)
+    assert inputs.operator({})[0].keys == {"a"}
 
 
 def test_events_come_in_order_with_their_episode() -> None:
@@ -207,8 +245,48 @@ def test_other_environments_have_a_slider_for_each_number() -> None:
     controls = SliderControls(pendulum)
     (slider,) = controls.sliders
     assert (slider.low, slider.high) == (-2.0, 2.0)
-    assert controls.action(Operator(sliders={slider.name: 1.5})) == pytest.approx([1.5])
-    assert controls.action(Operator(sliders={slider.name: 9.0})) == pytest.approx([2.0])
+    for value, sent in ((1.5, 1.5), (9.0, 2.0)):
+        operator = Operator(sliders={slider.name: value})
+        controls.attend(operator, {})
+        assert controls.action(operator) == pytest.approx([sent])
+
+
+def test_keys_choose_a_joint_and_nudge_it() -> None:
+    arms = point_env.PointEnv()
+    arms.action_space = gymnasium.spaces.Box(-1, 2, (14,), np.float32)
+    controls = SliderControls(arms)
+    state = {"state": np.linspace(-0.5, 0.5, 14, dtype=np.float32)}
+    controls.attend(Operator(choose=-2, switch=True), state)
+    held = Operator(keys=frozenset("i"), speed=1.0)
+    for _ in range(3):
+        sent = controls.action(held, 0.02)
+    assert np.flatnonzero(sent - state["state"] > 1e-6).tolist() == [12]
+    assert sent[12] - state["state"][12] == pytest.approx(3 * 0.02 / CROSSING_SECONDS * 3)
+    assert controls.action(Operator(), 0.02) == pytest.approx(sent), "it stays"
+    for _ in range(200):
+        sent = controls.action(held, 0.02)
+    assert arms.action_space.contains(sent)
+    assert sent[12] == 2
+    controls.attend(Operator(switch=True), state)
+    assert controls.action(held)[12] == 2
+    assert controls.action(Operator())[12] == 0, "it springs back"
+    panel = controls.panel()
+    assert (panel["chosen"], panel["stays"]) == (12, False)
+
+
+def test_joints_that_are_named_as_the_state_stay_and_begin_where_the_robot_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("waist", "elbow", "gripper")
+    for constant in ("STATE_NAMES", "ACTION_NAMES"):
+        monkeypatch.setattr(point_env, constant, names, raising=False)
+    arm = point_env.PointEnv()
+    arm.action_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+    controls = SliderControls(arm)
+    controls.begin({"state": np.array([0.5, -0.5, 1.2], np.float32)}, {})
+    assert controls.panel()["stays"]
+    assert controls.action(Operator()) == pytest.approx([0.5, -0.5, 1.0])
+    assert [slider.name for slider in controls.sliders] == list(names)
 
 
 def status(phase: Phase, frames: int = 0) -> Status:
@@ -241,6 +319,46 @@ def test_the_device_waits_acts_and_says_goodbye(kitchen: KitchenEnv) -> None:
         device.close()
 
 
+def test_a_page_that_is_closed_in_mid_episode_stops_the_robot(kitchen: KitchenEnv) -> None:
+    device = BrowserDevice(port=0)
+    try:
+        device.open(kitchen)
+        observation, info = kitchen.reset(seed=1, options={"start": START})
+        device.begin(EpisodeStart(0, "t", 1, {}, observation, info))
+        recording = Tick(observation, info, status(Phase.RECORDING, 1))
+        address = device.address.replace("http", "ws") + "channel"
+        with connect(address, max_size=None) as channel:
+            channel.send("no JSON")
+            channel.send(json.dumps({"keys": ["w"]}))
+            wait_for(lambda: bool(device.act(recording).action[0] > 0))
+        wait_for(lambda: bool(device.act(recording).action[0] == 0))
+        with connect(address, max_size=None) as channel:
+            greetings = {json.loads(channel.recv(timeout=5))["kind"] for _ in range(2)}
+            assert "setup" in greetings
+            channel.send(json.dumps({"keys": ["s"]}))
+            wait_for(lambda: bool(device.act(recording).action[0] < 0))
+    finally:
+        device.close()
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence(kitchen: KitchenEnv) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} cannot be used.*--port"):
+            BrowserDevice(port).open(kitchen)
+        with pytest.raises(UserError, match="--port"):
+            DataView(Path("no set"), port=port).execute()
+    with pytest.raises(UserError, match="1 to 65535"):
+        check_port(70000)
+    device = BrowserDevice(port)
+    try:
+        assert f":{port}/" in device.open(kitchen)
+    finally:
+        device.close()
+
+
 def wait_for(get):  # type: ignore[no-untyped-def]
     end = time.monotonic() + 20
     while time.monotonic() < end:
@@ -254,10 +372,6 @@ def wait_for(get):  # type: ignore[no-untyped-def]
 def test_without_viser_the_person_is_told_what_to_do(
     monkeypatch: pytest.MonkeyPatch, kitchen: KitchenEnv, tmp_path: Path
 ) -> None:
-    import sys
-
-    from robo.errors import UserError
-
     monkeypatch.setitem(sys.modules, "robo.recording.browser_server", None)
     with pytest.raises(UserError, match="pip install viser"):
         BrowserDevice().open(kitchen)

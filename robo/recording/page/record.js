@@ -43,6 +43,7 @@ function connect() {
 }
 function veil(text) {
   $("veil").hidden = !text;
+  document.body.classList.toggle("lost", Boolean(text));
   const [title, rest] = text || ["", ""];
   $("veil").replaceChildren(element("div", {}, element("h2", { textContent: title }), element("p", { textContent: rest })));
 }
@@ -193,9 +194,10 @@ function showStatus(now) {
   $("phase").textContent = PHASES[now.phase](now);
   $("phase").className = `pill ${now.phase}`;
   $("hint").textContent = hint(now);
-  const success = now.success === null ? "no rule" : now.success ? "✓ yes" : "not yet";
+  const done = now.phase === "done";
+  const success = now.success === null ? "no rule" : done ? "–" : now.success ? "✓ yes" : "not yet";
   $("success").textContent = success;
-  $("success").parentElement.classList.toggle("on", now.success === true);
+  $("success").parentElement.classList.toggle("on", now.success === true && !done);
   $("time").textContent = `${now.seconds.toFixed(1)} s`;
   $("frames").textContent = `${now.frames} frames`;
   $("rate").textContent = now.rate ? `${now.rate.toFixed(1)} Hz` : "–";
@@ -209,10 +211,9 @@ function showStatus(now) {
   $("keep").firstChild.textContent = replaying ? "End replay " : "Keep, next ";
   $("keep").disabled = !replaying && !now.frames;
   $("again").disabled = replaying || !now.frames;
-  $("skip").disabled = replaying || now.phase === "done";
-  $("stop").firstChild.textContent = now.phase === "done" ? "Finish " : "Stop ";
-  $("stop").classList.toggle("main", now.phase === "done");
-  $("keep").classList.toggle("main", now.phase !== "done");
+  $("skip").disabled = replaying;
+  $("stop").firstChild.textContent = done ? "Finish " : "Stop ";
+  $("stop").classList.toggle("main", done);
   showNumbers(now);
   for (const button of document.querySelectorAll("[data-mode]"))
     button.classList.toggle("on", (button.dataset.mode === "base") === now.driving);
