@@ -1,12 +1,16 @@
 """What reading costs: random windows from one core, cached small images and decoded large ones.
 
-    python benchmarks/data_reading.py [--dataset DIR]
+    python benchmarks/data_reading.py [--dataset DIR] [--lerobot PYTHON]
 
-CPU time, so that other work on the machine does not count. With --dataset it reads that set.
+CPU time on one thread, so that other work on the machine does not count. With --dataset it reads
+that set. With --lerobot, the Python of an environment that has LeRobot, its reader reads the same
+windows of the same sets (see data_lerobot.py).
 """
 
 import argparse
 import json
+import os
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -67,29 +71,46 @@ def measure(root: Path, cache: Path, size: tuple[int, int] | None, batches: int)
     }
 
 
+def beside(python: Path, root: Path, batches: int) -> dict:
+    """The same windows by LeRobot's reader."""
+    script = Path(__file__).with_name("data_lerobot.py")
+    command = [python, script, "read", root, "--batches", str(batches)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", type=Path)
     parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--lerobot", type=Path, help="a Python that has LeRobot")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
+    few = max(1, arguments.batches // 4)
+    result = {}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         if arguments.dataset:
-            result = {"set": measure(arguments.dataset, root / "cache", None, arguments.batches)}
+            sets = {"set": arguments.dataset}
         else:
-            make(root / "small", 96, 96, 10, 200)
-            make(root / "large", 480, 640, 2, 100)
-            few = max(1, arguments.batches // 4)
-            result = {
-                "small": measure(root / "small", root / "cache", None, 10 * arguments.batches),
-                "large": measure(root / "large", root / "cache", None, few),
-                "large, scaled": measure(
-                    root / "large", root / "cache", (96, 128), 10 * arguments.batches
-                ),
-            }
-    print(json.dumps(result, indent=2))
+            sets = {"small": root / "small", "large": root / "large"}
+            make(sets["small"], 96, 96, 10, 200)
+            make(sets["large"], 480, 640, 2, 100)
+        for name, place in sets.items():
+            many = few if name == "large" else 10 * arguments.batches
+            result[name] = measure(place, root / "cache", None, many)
+            if arguments.lerobot:
+                result[f"{name}, LeRobot"] = beside(arguments.lerobot, place, few)
+        if "large" in sets:
+            result["large, scaled"] = measure(
+                sets["large"], root / "cache", (96, 128), 10 * arguments.batches
+            )
+    text = json.dumps(result, indent=1)
+    arguments.out.write_text(text + "\n")
+    print(text)
 
 
 if __name__ == "__main__":

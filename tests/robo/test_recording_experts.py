@@ -1,5 +1,10 @@
 """Experts in the kitchen: chains, starts from a seed, noise, shards, the same for any workers."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +19,15 @@ from robo.data.lerobot_reader import Dataset
 from robo.data.validate import validate
 from robo.errors import UserError
 from robo.recording import expert_episodes
+from robo.recording.environments import make_environment
 from robo.recording.expert_episodes import ExpertResult, ExpertSettings, record_experts
 from robo.recording.kitchen import KitchenTask, chain_of, skills_of
 from robo.recording.recorder import SENT_ACTION
+from robo.recording.replaying import replay_episode
 
 KITCHEN = "robo/Kitchen-v1"
+SMALL = Path(__file__).parent / "kitchen-small"
+"""Made by the command that docs/datasets.md gives."""
 FETCH = "find the apple, pick up the apple, bring it to you"
 
 
@@ -122,26 +131,91 @@ def test_what_is_there_is_not_recorded_again(made: Path) -> None:
     assert (made / "meta" / "info.json").read_bytes() == before
 
 
-def test_workers_and_interruptions_do_not_change_what_is_recorded(tmp_path: Path) -> None:
-    settings = ExpertSettings(KITCHEN, seed=4, noise=0.1, image_size=0)
+CUT = ExpertSettings(KITCHEN, seed=4, noise=0.1, image_size=0)
 
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three episodes by one process in one go."""
+    root = tmp_path_factory.mktemp("uninterrupted") / "set"
+    record_experts(root, ["go to"], 3, CUT, workers=1)
+    return root
+
+
+def assert_same(one: Path, other: Path) -> None:
+    left, right = Dataset(one), Dataset(other)
+    for a, b in zip(left.episodes, right.episodes, strict=True):
+        assert (a.tasks, a.length, a.info.seed) == (b.tasks, b.length, b.info.seed)
+        assert (a.info.start, a.info.success) == (b.info.start, b.info.success)
+    for key in (STATE, ACTION, SENT_ACTION, SUCCESS, SUBTASK):
+        np.testing.assert_array_equal(left.column(key), right.column(key))
+    assert [path.name for path in other.parent.iterdir()] == [other.name]
+
+
+def test_workers_and_interruptions_do_not_change_what_is_recorded(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
     def cut(result: ExpertResult) -> None:
         raise KeyboardInterrupt
 
-    one, two = tmp_path / "one", tmp_path / "two"
-    record_experts(one, ["go to"], 3, settings, workers=1)
+    root = tmp_path / "set"
     with pytest.raises(KeyboardInterrupt):
-        record_experts(two, ["go to"], 3, settings, workers=2, on_result=cut)
+        record_experts(root, ["go to"], 3, CUT, workers=2, on_result=cut)
     with pytest.raises(UserError, match="seed 4 there, 5 now"):
-        record_experts(two, ["go to"], 3, ExpertSettings(KITCHEN, seed=5), workers=1)
-    done = []
-    record_experts(two, ["go to"], 3, settings, workers=2, on_result=done.append)
+        record_experts(root, ["go to"], 3, ExpertSettings(KITCHEN, seed=5), workers=1)
+    done: list[ExpertResult] = []
+    record_experts(root, ["go to"], 3, CUT, workers=2, on_result=done.append)
     assert len(done) < 3
-    left, right = Dataset(one), Dataset(two)
-    assert [e.tasks for e in left.episodes] == [e.tasks for e in right.episodes]
-    for key in (STATE, ACTION, SENT_ACTION, SUCCESS):
-        np.testing.assert_array_equal(left.column(key), right.column(key))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+    assert_same(uninterrupted, root)
+
+
+def test_a_kill_of_all_its_processes_does_not_change_what_is_recorded(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "set"
+    options = f"--device expert --env {KITCHEN} --episodes 3 --seed 4 --noise 0.1 --image-size 0"
+    command = [sys.executable, "-m", "robo", "record", *options.split(), "--workers", "2"]
+    command += ["--task", "go to", "--dataset", str(root)]
+    results = tmp_path / ".set.parts" / expert_episodes.RESULTS
+    child = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    limit = time.monotonic() + 240
+    while not (results.exists() and results.stat().st_size) and time.monotonic() < limit:
+        assert child.poll() is None
+        time.sleep(0.01)
+    os.killpg(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert not root.exists()
+    assert results.exists(), "it was killed in the middle"
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
+    assert_same(uninterrupted, root)
+
+
+# ----------------------------------------------------------------------- the set in the repository
+def test_the_small_made_set_is_whole_and_without_a_finding() -> None:
+    dataset = Dataset(SMALL)
+    assert [episode.info.start["draw"]["task"] for episode in dataset.episodes] == list(FAMILIES)
+    assert all(episode.info.success for episode in dataset.episodes)
+    assert dataset.cameras == ["observation.images.head", "observation.images.wrist"]
+    assert validate(SMALL).findings == []
+
+
+def test_the_small_made_set_is_what_its_seed_draws() -> None:
+    for episode in Dataset(SMALL).episodes:
+        info = episode.info
+        draw = info.start["draw"]
+        start = KitchenTask(draw["task"], seed=draw["seed"]).start(draw["number"])
+        assert (episode.tasks, info.seed) == ((start.task,), start.seed)
+        assert info.start["options"] == start.options
+
+
+def test_the_small_made_set_comes_back_in_the_kitchen() -> None:
+    episode = min(Dataset(SMALL).episodes, key=lambda episode: episode.length)
+    task = KitchenTask(episode.tasks[0])
+    env = make_environment(KITCHEN, image_size=0).env
+    replayed = replay_episode(env, SMALL, episode, task)
+    assert replayed.success
+    assert replayed.mean is not None
+    assert replayed.mean < 0.01
 
 
 # --------------------------------------------------------------------------------------- plans
