@@ -354,14 +354,17 @@ class RT1(Policy):
 
 
 def _shifted(images: Tensor, most: int) -> Tensor:
-    """Images [b, t, h, w, 3], each segment moved by up to `most` pixels, its border repeated."""
-    b, t, height, width = images.shape[:4]
-    by = torch.randint(-most, most + 1, (2, b, 1), device=images.device)
-    rows = (torch.arange(height, device=images.device) + by[0]).clamp(0, height - 1)
-    columns = (torch.arange(width, device=images.device) + by[1]).clamp(0, width - 1)
-    segments = torch.arange(b, device=images.device)[:, None, None, None]
-    frames = torch.arange(t, device=images.device)[None, :, None, None]
-    return images[segments, frames, rows[:, None, :, None], columns[:, None, None, :]]
+    """Images [b, t, h, w, 3], each segment moved by up to `most` pixels; borders stay."""
+    result = images.clone()
+    height, width = images.shape[2:4]
+    moves = torch.randint(-most, most + 1, (len(images), 2)).tolist()
+    # Slices are copied several times faster than pixels are gathered.
+    for segment, moved, (down, right) in zip(images, result, moves, strict=True):
+        seen = segment[:, max(-down, 0) : height - max(down, 0)]
+        seen = seen[:, :, max(-right, 0) : width - max(right, 0)]
+        place = moved[:, max(down, 0) : height - max(-down, 0)]
+        place[:, :, max(right, 0) : width - max(-right, 0)] = seen
+    return result
 
 
 def _same(a: Tensor | None, b: Tensor | None) -> bool:
