@@ -1,9 +1,13 @@
-"""Make the pictures of the documentation: the objects, and a strip of frames of a demo.
+"""Make the pictures of the documentation: the objects, a strip of frames of a demo, the page.
 
-    make demo && python docs/make_images.py runs/demo
+Run `make demo && python docs/make_images.py runs/demo`, and, in the checkout's folder and with
+Chromium, `python -m docs.make_images page`.
 """
 
 import sys
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 import av
@@ -57,10 +61,48 @@ def save(name: str, image: np.ndarray) -> None:
     cv2.imwrite(str(IMAGES / name), image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
+def page(path: Path) -> None:
+    """The recording page with two episodes, in a headless Chromium."""
+    from robo.recording.browser import BrowserDevice
+    from robo.recording.environments import make_environment, make_task
+    from robo.recording.recorder import Recorder
+    from robo.recording.session import Session
+    from tests.robo.chromium import Chromium, until
+
+    device, opened = BrowserDevice(), threading.Event()
+    name = "robo/Kitchen-v1"
+
+    def record(root: Path) -> None:
+        made = make_environment(name)
+        task = make_task(name, "pick up the apple", seed=3)
+        recorder = Recorder(made.env, root, task, device="browser")
+        Session(recorder, device, 50, on_open=lambda _: opened.set()).run()
+
+    with tempfile.TemporaryDirectory() as folder, Chromium(1280, 800) as browser:
+        thread = threading.Thread(target=record, args=(Path(folder, "set"),))
+        thread.start()
+        opened.wait()
+        browser.open(device.address)
+        until(lambda: browser.value("status?.phase") == "waiting")
+        for kept in (1, 2):
+            browser.key("k", down=True)
+            until(lambda: browser.value("status.frames") > 20)
+            browser.key("k", down=False)
+            browser.press("n")
+            until(lambda kept=kept: browser.value("status.kept") == kept)
+        time.sleep(20)  # the scene is drawn in software
+        browser.screenshot(path)
+        browser.press("q")
+        thread.join()
+
+
 def main() -> None:
-    """Make all pictures from a demo's folder."""
-    demo = Path(sys.argv[1])
+    """Make all pictures from a demo's folder, or the page's."""
     IMAGES.mkdir(exist_ok=True)
+    if sys.argv[1] == "page":
+        page(IMAGES / "record.png")
+        return
+    demo = Path(sys.argv[1])
     save("objects.png", object_sheet())
     save("demo.png", cv2.resize(strip(demo / "episode.mp4"), None, fx=0.75, fy=0.75))
     (IMAGES / "scores.png").write_bytes((demo / "scores.png").read_bytes())

@@ -20,7 +20,16 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage", "--mute-audio", "--remote-debugging-port=0",
 )  # fmt: skip
-KEY_CODES = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowDown": 40, "Escape": 27, "Enter": 13, " ": 32}
+KEY_CODES = {
+    "[": 219,
+    "]": 221,
+    "ArrowRight": 39,
+    "ArrowLeft": 37,
+    "ArrowDown": 40,
+    "Escape": 27,
+    "Enter": 13,
+    " ": 32,
+}
 
 
 class Chromium:
