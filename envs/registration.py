@@ -3,14 +3,24 @@
 KITCHEN_ID = "robo/Kitchen-v1"
 """Made with `gymnasium.make("robo/Kitchen-v1")`."""
 
+TRANSFER_CUBE_ID = "robo/AlohaTransferCube-v1"
+INSERTION_ID = "robo/AlohaInsertion-v1"
+"""Two arms, at 50 actions a second; their episodes are cut off after 400 and 500 steps, as in ACT's
+simulation."""
+
 
 def register() -> None:
     """Register the environments, by name only: nothing heavy is imported before one is made."""
     from gymnasium.envs.registration import register as register_id
     from gymnasium.envs.registration import registry
 
-    if KITCHEN_ID not in registry:
-        register_id(id=KITCHEN_ID, entry_point="envs.kitchen.env:KitchenEnv")
+    for name, entry_point, steps in (
+        (KITCHEN_ID, "envs.kitchen.env:KitchenEnv", None),
+        (TRANSFER_CUBE_ID, "envs.aloha.env:AlohaTransferCubeEnv", 400),
+        (INSERTION_ID, "envs.aloha.env:AlohaInsertionEnv", 500),
+    ):
+        if name not in registry:
+            register_id(id=name, entry_point=entry_point, max_episode_steps=steps)
 
 
 register()
