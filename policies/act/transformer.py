@@ -49,7 +49,7 @@ class Attention(nn.Module):
 
     def _split(self, tokens: Tensor) -> Tensor:
         """(b, t, d) to (b, heads, t, d / heads)."""
-        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
 
     def of_equal_values(self, value: Tensor) -> Tensor:
         """What attention gives where all values are this one, whatever queries and keys are.
