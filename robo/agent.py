@@ -34,9 +34,15 @@ class Body(Protocol):
     def execute(self, skill: Skill) -> Outcome:
         """Carry out a skill."""
 
+    @property
+    def unstable(self) -> bool:
+        """Whether the simulation broke down: nothing more can be done."""
+
 
 class SymbolicBody:
     """The symbolic kitchen as a `Body`: what is possible succeeds."""
+
+    unstable = False
 
     def __init__(self, world: World, distance: Distance) -> None:
         self.kitchen = SymbolicKitchen(world, distance)
@@ -110,6 +116,8 @@ def run_episode(
 ) -> Episode:
     """Act on an instruction until the agent chooses `done`, goes in circles or takes too long.
 
+    It ends, too, where the simulation breaks down.
+
     Args:
         chooser: Chooses among `skills`.
         skills: What the robot can do; the last one is `done`.
@@ -127,7 +135,12 @@ def run_episode(
     seen: Counter[object] = Counter()
     done = False
     episode = Episode(instruction, (), start, start, done)
-    while not done and len(steps) < max_steps and max(seen.values(), default=0) < MAX_REPEATS:
+    while not (
+        done
+        or body.unstable
+        or len(steps) >= max_steps
+        or max(seen.values(), default=0) >= MAX_REPEATS
+    ):
         decision = chooser.choose(instruction, scene, history, body.affordances(skills))
         skill = skills[decision.chosen]
         if on_decision is not None:

@@ -1,8 +1,10 @@
 """A plan as it grows, on a terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from planners.saycan import Decision
 from planners.skills import DONE
@@ -10,7 +12,10 @@ from robo.agent import AgentStep, Episode
 from robo.closing import Closing
 
 RUNNERS_UP = 2
-"""How many skills are shown beside the chosen one."""
+"""How many skills are shown beside the chosen one, at most: as many as the line has room for."""
+
+LABEL = 29
+"""Columns of a skill's label: the longest has 28 letters."""
 
 
 class PlanDisplay(Closing):
@@ -21,53 +26,63 @@ class PlanDisplay(Closing):
         self.number = 0
         self._label = ""
         self._status = console.status("")
-        console.print(f"[bold]“{instruction}”[/bold]", highlight=False)
+        self._print(Text(f"“{instruction}”", "bold"), wrap=True)
+        self._print(Text(f"    {'skill':<{LABEL}}language × affordance = score", "dim"))
 
     def show_decision(self, decision: Decision) -> None:
         """Print what was chosen and what came close."""
         self.number += 1
-        best = decision.product.argsort()[::-1]
-        others = [i for i in best if i != decision.chosen][:RUNNERS_UP]
-        rest = ", ".join(f"{decision.labels[i]} {decision.product[i]:.2f}" for i in others)
         i = decision.chosen
-        self.console.print(
-            f"[cyan]{self.number:2}. {decision.label:<28}[/cyan] "
-            f"language {decision.language[i]:.2f} × affordance {decision.affordance[i]:.2f} "
-            f"= [bold]{decision.product[i]:.2f}[/bold]   [dim]{rest}[/dim]",
-            highlight=False,
+        line = Text.assemble(
+            (f"{self.number:2}. {decision.label:<{LABEL}}", "cyan"),
+            f"{decision.language[i]:8.2f} × {decision.affordance[i]:10.2f} = ",
+            (f"{decision.product[i]:5.2f}", "bold"),
         )
-
+        best = [other for other in decision.product.argsort()[::-1] if other != i]
+        for n, other in enumerate(best[:RUNNERS_UP]):
+            lead = "   ahead of " if n == 0 else ", "
+            rest = f"{lead}{decision.labels[other]} {decision.product[other]:.2f}"
+            if line.cell_len + len(rest) > self.console.width:
+                break
+            line.append(rest, "dim")
+        self._print(line)
         if decision.label != DONE.label:
             self._label = decision.label
-            self._status.update(f"{self._label} …")
+            self._status.update(Text(f"{self._label} …"))
             self._status.start()
 
     def show_progress(self, simulated_seconds: float) -> None:
         """Say how long the robot has been acting."""
-        self._status.update(f"{self._label} … {simulated_seconds:.0f} s")
+        self._status.update(Text(f"{self._label} … {simulated_seconds:.0f} s simulated"))
 
     def show_step(self, step: AgentStep) -> None:
-        """Print what came of a skill."""
+        """Print what came of a skill; `done` has said so itself."""
         self._status.stop()
-        colour = "green" if step.outcome.success else "red"
-        self.console.print(f"    [{colour}]{step.outcome.feedback}[/{colour}]", highlight=False)
+        if step.skill != DONE:
+            colour = "green" if step.outcome.success else "red"
+            self._print(Text(f"    {step.outcome.feedback}", colour))
 
     def show_end(self, episode: Episode) -> None:
         """Say so when the agent never chose to stop."""
         if not episode.done:
-            self.console.print(
-                f"[red]gave up after {len(episode.steps)} steps without getting done[/red]",
-                highlight=False,
+            self._print(
+                Text(f"gave up after {len(episode.steps)} steps without choosing done", "red"),
+                wrap=True,
             )
 
-    def show_files(self, folder: Path, simulated: float, wall: float) -> None:
-        """Say where the results are."""
-        self.console.print(
-            f"{simulated:.0f} s simulated in {wall:.0f} s; "
-            f"{', '.join(sorted(path.name for path in folder.iterdir()))} in {folder}",
-            highlight=False,
-        )
+    def show_files(self, files: Sequence[Path], simulated: float, wall: float) -> None:
+        """Say where the results are, one file a line."""
+        self._print(Text(f"{simulated:.0f} s simulated in {wall:.0f} s, written to"))
+        for path in files:
+            self._print(Text(f"    {path}"), wrap=True)
 
     def close(self) -> None:
         """Stop what moves on the screen."""
         self._status.stop()
+
+    def _print(self, text: Text, *, wrap: bool = False) -> None:
+        """Print a line, cut where the screen ends unless it may wrap; brackets mean nothing."""
+        if wrap:
+            self.console.print(text, soft_wrap=True)
+        else:
+            self.console.print(text, no_wrap=True, overflow="ellipsis")

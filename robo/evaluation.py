@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from robo.errors import user_errors
+from robo.errors import UserError, user_errors
 from robo.planning import PlannerConfig
 from robo.scenario import Scenario, distance, world_of
 from robo.statistics import Rate
@@ -88,20 +88,29 @@ class Evaluator:
         )
 
 
-_evaluator: Evaluator | None = None
+_evaluator: Evaluator | UserError | None = None
 
 
 def set_up_worker(config: PlannerConfig, seed: int, physics: bool) -> None:
-    """Prepare a process for `run_scenario`."""
+    """Prepare a process for `run_scenario`, which says so where it cannot be done."""
     global _evaluator
     from robo.planning import make_planner
 
     prepare_process()
-    _evaluator = Evaluator(make_planner(config), config.feedback, seed, physics)
+    try:
+        _evaluator = Evaluator(make_planner(config), config.feedback, seed, physics)
+    except UserError as error:
+        _evaluator = error
 
 
 def run_scenario(scenario: Scenario) -> dict[str, Any]:
-    """`Evaluator.run` in a process that `set_up_worker` has prepared."""
+    """`Evaluator.run` in a process that `set_up_worker` has prepared.
+
+    Raises:
+        UserError: The language model cannot be had, or failed.
+    """
+    if isinstance(_evaluator, UserError):
+        raise _evaluator
     assert _evaluator is not None
     return _evaluator.run(scenario)
 

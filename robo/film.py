@@ -22,6 +22,7 @@ class Film(Closing):
     """
 
     def __init__(self, path: Path, title: str, fps: int = 10) -> None:
+        self.path = path
         self.title = title
         self.line = ""
         self._room = CameraRenderer(*SIZE, VIDEO)

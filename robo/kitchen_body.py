@@ -31,6 +31,8 @@ SKILL_SECONDS = 60.0
 SETTLE_SECONDS = 2.0
 """At most this long the robot waits after a skill for things to come to rest (simulated)."""
 
+BROKEN = "the simulation broke down"
+
 
 class KitchenBody(Closing):
     """Carries out skills with scripted experts in `KitchenEnv` and reads the world from its state.
@@ -77,15 +79,21 @@ class KitchenBody(Closing):
     def execute(self, skill: Skill) -> Outcome:
         """See `Body`; success is what the success rules say, not what the expert believes."""
         before = self.world
-        reason = "the simulation broke down" if self.unstable else obstacle(before, skill, distance)
+        reason = BROKEN if self.unstable else obstacle(before, skill, distance)
         if reason is not None:
             return Outcome(False, failure_text(reason))
         thing = self._thing(before, skill)
         place = self._target(before, skill, thing)
         expert = make_expert(self.env.scene, EXPERT_NAMES[skill.verb], thing, place)
-        self._carry_out(expert)
+        broken = self._carry_out(expert)
         self._settle()
-        return self._judge(skill, before, thing, place, expert)
+        self._place = place
+        self._note_visit()
+        if broken or not _succeeded(self._state, skill, thing, place):
+            return Outcome(False, failure_text(broken or expert.failure or _WHY_NOT[skill.verb]))
+        if skill.verb in (Verb.PUT_DOWN, Verb.BRING) and thing is not None:
+            self._handled |= {thing}
+        return Outcome(True, success_text(skill, before, self.world))
 
     def close(self) -> None:
         """Close the environment."""
@@ -107,12 +115,18 @@ class KitchenBody(Closing):
             case _:
                 return None if thing is None else world.things[thing].place
 
-    def _carry_out(self, expert: Expert) -> None:
+    def _carry_out(self, expert: Expert) -> str | None:
+        """Act until the expert has finished; what broke, if something did."""
         for _ in range(round(SKILL_SECONDS * self.env.control_hz)):
             action = expert.act(self._state)
+            if not np.isfinite(action).all():
+                return "the action was not a number"
             self._step(action)
-            if self.unstable or expert.finished:
-                return
+            if self.unstable:
+                return BROKEN
+            if expert.finished:
+                break
+        return None
 
     def _settle(self) -> None:
         """Wait until nothing rolls or swings any more."""
@@ -136,19 +150,10 @@ class KitchenBody(Closing):
         if self._on_frame is not None:
             self._on_frame(self.env)
 
-    def _judge(
-        self, skill: Skill, before: World, thing: int | None, place: str | None, expert: Expert
-    ) -> Outcome:
-        """Ask the success rule, note where the robot has been, and report."""
-        self._place = place
+    def _note_visit(self) -> None:
         here = robot_place(self._state, self._place)
         if here is not None:
             self._visited = (*self._visited, here)
-        if self.unstable or not _succeeded(self._state, skill, thing, place):
-            return Outcome(False, failure_text(expert.failure or _WHY_NOT[skill.verb]))
-        if skill.verb in (Verb.PUT_DOWN, Verb.BRING) and thing is not None:
-            self._handled |= {thing}
-        return Outcome(True, success_text(skill, before, self.world))
 
 
 _WHY_NOT = {

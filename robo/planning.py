@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from robo.errors import UserError, user_errors
+from robo.errors import user_errors
 
 if TYPE_CHECKING:
     from planners.language_models import LanguageModel
@@ -99,14 +99,3 @@ def planner_with(model: "LanguageModel", config: PlannerConfig) -> "Chooser":
         Formula(formula),
         use_affordances=config.affordances,
     )
-
-
-def checked_instruction(instruction: str) -> str:
-    """The instruction without surrounding space.
-
-    Raises:
-        UserError: It is empty.
-    """
-    if not instruction.strip():
-        raise UserError('the instruction is empty; say what to do, such as "bring me the sponge"')
-    return " ".join(instruction.split())

@@ -5,7 +5,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,48 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the refusal of a disk into a sentence.
+
+    Raises:
+        UserError: It is full, or may not be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}; make room or choose another --out,"
+            " what was written before is kept"
+        ) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write beside `path`, which takes its place when it is whole.
+
+    Raises:
+        UserError: It cannot be written; what was there before is still there.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with writing(path):
+            yield partial
+            partial.replace(path)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
 def write_json(path: Path, data: object) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    """Write a file whole or not at all.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    with replacing(path) as partial:
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        partial.write_text(text, encoding="utf-8")
 
 
 def _version(package: str) -> str | None:

@@ -1,51 +1,72 @@
 """Videos: frames with a caption, written as they come."""
 
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from robo.closing import Closing
+from robo.results import replacing, writing
 
 Frame = NDArray[np.uint8]
 """An image (H, W, 3), RGB."""
 
 
 class VideoWriter(Closing):
-    """Writes H.264 to an mp4; the file is playable once closed.
+    """Writes H.264 to an mp4; the file appears, whole, once closed, and only if it has frames.
 
     Args:
         path: The file.
         fps: Frames a second.
     """
 
-    def __init__(self, path: Path, fps: int) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, fps: int) -> None:
+        self.path = Path(path)
         self.fps = fps
         self.frames = 0
-        self._container = av.open(str(path), "w")
+        self._files = ExitStack()
+        self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
 
     def add(self, frame: Frame) -> None:
-        """Append a frame (H, W, 3); all frames have the first one's shape, with even sides."""
-        if self._stream is None:
-            self._stream = self._container.add_stream(
-                "libx264", rate=Fraction(self.fps), options={"preset": "veryfast", "crf": "21"}
-            )
-            self._stream.height, self._stream.width = frame.shape[:2]
-            self._stream.pix_fmt = "yuv420p"
-        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        """Append a frame (H, W, 3); all frames have the first one's shape, with even sides.
+
+        Raises:
+            UserError: The disk does not take it.
+        """
+        with writing(self.path):
+            if self._container is None or self._stream is None:
+                self._container, self._stream = self._open(*frame.shape[:2])
+            image = av.VideoFrame.from_ndarray(frame, "rgb24")
+            self._container.mux(self._stream.encode(image))
         self.frames += 1
 
     def close(self) -> None:
-        """Finish the file."""
-        if self._stream is not None:
-            self._container.mux(self._stream.encode())
-        self._container.close()
+        """Finish the file.
+
+        Raises:
+            UserError: The disk does not take it.
+        """
+        with self._files:
+            if self._container is not None and self._stream is not None:
+                container, self._container = self._container, None
+                with container:
+                    container.mux(self._stream.encode())
+
+    def _open(self, height: int, width: int) -> tuple[OutputContainer, VideoStream]:
+        partial = self._files.enter_context(replacing(self.path))
+        container = av.open(str(partial), "w", format="mp4")
+        stream = container.add_stream(
+            "libx264", rate=Fraction(self.fps), options={"preset": "veryfast", "crf": "21"}
+        )
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        return container, stream
 
 
 def with_caption(frame: Frame, title: str, line: str) -> Frame:

@@ -15,6 +15,7 @@ from typing import Any
 from planners.language_models.base import PromptTooLongError, ServerError
 
 ATTEMPTS = 3
+_ATTEMPTS_SLOW = 2  # after a time limit, which is long, one more is enough
 _FIRST_PAUSE = 0.25  # seconds before the second attempt; doubles
 _LONGEST_PAUSE = 5.0  # seconds, also if the server asks for more
 _LARGEST_ANSWER = 64 * 2**20  # bytes
@@ -67,7 +68,7 @@ class Transport:
             try:
                 return self._ask_once(path, body)
             except _TransientError as failure:
-                if attempt == ATTEMPTS:
+                if attempt >= failure.attempts:
                     raise ServerError(str(failure)) from None
                 time.sleep(min(max(pause, failure.wait), _LONGEST_PAUSE))
                 pause *= 2
@@ -115,10 +116,11 @@ class Transport:
                 raise TimeoutError
         return b"".join(parts)
 
-    def _slow(self) -> ServerError:
-        return ServerError(
+    def _slow(self) -> _TransientError:
+        return _TransientError(
             f"{self.address} did not answer within {self._timeout:g} s; "
-            "use a faster server or a smaller model."
+            "use a faster server or a smaller model.",
+            attempts=_ATTEMPTS_SLOW,
         )
 
     def _refusal(self, path: str, error: urllib.error.HTTPError) -> Exception:
@@ -153,11 +155,13 @@ class RejectedError(ServerError):
 
 
 class _TransientError(Exception):
-    """A failure that another attempt may not have; `wait` seconds were asked for."""
+    """A failure that another attempt may not have, up to `attempts` in all; `wait` seconds were
+    asked for."""
 
-    def __init__(self, message: str, wait: float = 0.0) -> None:
+    def __init__(self, message: str, wait: float = 0.0, attempts: int = ATTEMPTS) -> None:
         super().__init__(message)
         self.wait = wait
+        self.attempts = attempts
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -33,9 +33,10 @@ class Plan:
         from envs.kitchen.start import DEFAULT_START
         from planners.language_models import LanguageModelError
         from robo.agent import SymbolicBody, run_episode
+        from robo.arguments import checked_instruction
         from robo.display import PlanDisplay
         from robo.errors import user_errors
-        from robo.planning import checked_instruction, kitchen_skills, make_planner
+        from robo.planning import kitchen_skills, make_planner
         from robo.report import episode_data
         from robo.scenario import distance, load_scene, world_of
 

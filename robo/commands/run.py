@@ -44,20 +44,21 @@ class Run:
     def execute(self) -> int:
         """Run the command; 0 when the planner reached `done` and its last skill succeeded."""
         from envs.kitchen.start import DEFAULT_START
+        from robo.arguments import check_seed, checked_instruction
         from robo.graphics import check_graphics
-        from robo.planning import checked_instruction
         from robo.results import make_folder
         from robo.scenario import load_scene
 
         began = time.perf_counter()
         instruction = checked_instruction(self.instruction)
+        check_seed(self.seed)
         start = DEFAULT_START if self.scene is None else load_scene(self.scene)
         make_folder(self.out)
         check_graphics()
         return self._run(instruction, start, began)
 
     def _run(self, instruction: str, start: "StartState", began: float) -> int:
-        from contextlib import nullcontext
+        from contextlib import ExitStack
 
         from rich.console import Console
 
@@ -75,6 +76,8 @@ class Run:
             film = Film(self.out / "episode.mp4", instruction) if self.video else None
         planner = make_planner(self.planner)
         display = PlanDisplay(Console(), instruction)
+        files = [self.out / name for name in ("report.json", "scores.png")]
+        latest: Episode | None = None
 
         def begin(decision: "Decision") -> None:
             display.show_decision(decision)
@@ -87,15 +90,20 @@ class Run:
                 film.shoot(env)
 
         def report(episode: "Episode") -> None:
+            nonlocal latest
+            latest = episode
             display.show_step(episode.steps[-1])
             self._write_report(episode, start, body, began)
 
-        with (
-            user_errors(LanguageModelError),
-            display,
-            film or nullcontext(),
-            KitchenBody(start, self.seed, on_frame=watch) as body,
-        ):
+        with ExitStack() as stack:
+            stack.enter_context(user_errors(LanguageModelError))
+            # Last, also when a model's server or the disk gives up half way.
+            stack.callback(lambda: latest and plot_scores(instruction, latest.steps, files[1]))
+            stack.enter_context(display)
+            if film:
+                stack.enter_context(film)
+                files.append(film.path)
+            body = stack.enter_context(KitchenBody(start, self.seed, on_frame=watch))
             episode = run_episode(
                 planner,
                 kitchen_skills(),
@@ -105,10 +113,9 @@ class Run:
                 on_decision=begin,
                 on_step=report,
             )
-        plot_scores(instruction, episode.steps, self.out / "scores.png")
         self._write_report(episode, start, body, began)
         display.show_end(episode)
-        display.show_files(self.out, body.simulated_seconds, time.perf_counter() - began)
+        display.show_files(files, body.simulated_seconds, time.perf_counter() - began)
         return 0 if episode.done and all(step.outcome.success for step in episode.steps[-2:]) else 1
 
     def _write_report(

@@ -39,13 +39,18 @@ class Scenarios:
 
     def execute(self) -> int:
         """Run the command."""
+        from robo.arguments import check_seed
         from robo.errors import UserError
+        from robo.graphics import check_graphics
         from robo.results import make_folder
         from robo.scenario import load_scenarios
 
         if self.workers < 1:
             raise UserError(f"--workers is {self.workers}; it must be 1 or more")
+        check_seed(self.seed)
         scenarios = load_scenarios(self.file)
+        if not self.plan_only:
+            check_graphics()
         make_folder(self.out)
         settings = {
             "seed": self.seed,
@@ -62,14 +67,12 @@ class Scenarios:
         self, settings: dict[str, Any], scenarios: list["Scenario"]
     ) -> dict[str, dict[str, Any]]:
         """Results that are there already, refused when they are another configuration's."""
-        import json
-
         from robo.errors import UserError
         from robo.results import write_json
 
         path = self.out / SETTINGS
         if path.exists():
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = _read_json(path.read_text(encoding="utf-8"), str(path))
             if before != settings:
                 raise UserError(
                     f"{self.out} holds results of other settings ({_difference(before, settings)});"
@@ -87,21 +90,23 @@ class Scenarios:
         from robo.errors import UserError
         from robo.evaluation import run_scenario, set_up_worker
         from robo.progress import progress_bar
+        from robo.results import writing
         from robo.workers import worker_pool
 
         if not waiting:
             return
         workers = min(self.workers, len(waiting))
         physics = not self.plan_only
+        path = self.out / RESULTS
         try:
             with (
                 progress_bar("scenarios", total=done + len(waiting), completed=done) as advance,
-                (self.out / RESULTS).open("a", encoding="utf-8") as results,
                 worker_pool(workers, set_up_worker, self.planner, self.seed, physics) as pool,
             ):
                 for future in as_completed([pool.submit(run_scenario, one) for one in waiting]):
-                    results.write(json.dumps(future.result(), ensure_ascii=False) + "\n")
-                    results.flush()
+                    line = json.dumps(future.result(), ensure_ascii=False) + "\n"
+                    with writing(path), path.open("a", encoding="utf-8") as results:
+                        results.write(line)
                     advance()
         except BrokenProcessPool:
             raise UserError(
@@ -130,8 +135,6 @@ class Scenarios:
 
 def _read_results(path: Path, scenarios: list["Scenario"]) -> dict[str, dict[str, Any]]:
     """Whole lines of a results file by scenario id; one cut off at the end is dropped."""
-    import json
-
     from robo.errors import UserError
 
     if not path.exists():
@@ -142,8 +145,8 @@ def _read_results(path: Path, scenarios: list["Scenario"]) -> dict[str, dict[str
         path.write_text(text, encoding="utf-8")
     results = {}
     asked = {scenario.id: scenario.instruction for scenario in scenarios}
-    for line in text.splitlines():
-        result = json.loads(line)
+    for number, line in enumerate(text.splitlines(), start=1):
+        result = _read_json(line, f"{path}, line {number}")
         if asked.get(result["id"], result["instruction"]) != result["instruction"]:
             raise UserError(
                 f"{path} holds {result['id']!r} with another instruction than the scenario file;"
@@ -151,6 +154,21 @@ def _read_results(path: Path, scenarios: list["Scenario"]) -> dict[str, dict[str
             )
         results[result["id"]] = result
     return results
+
+
+def _read_json(text: str, where: str) -> dict[str, Any]:
+    """An object that this command has written."""
+    import json
+
+    from robo.errors import UserError
+
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: damaged; choose another --out, or delete it to begin anew")
+    return value
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:

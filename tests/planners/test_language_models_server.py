@@ -99,9 +99,10 @@ def test_a_dead_server_is_named() -> None:
             connect(f"http://127.0.0.1:{port}/v1#x")
 
 
-def test_a_slow_server_is_given_up_even_if_it_drips() -> None:
+def test_a_slow_server_is_asked_once_more_and_given_up_even_if_it_drips() -> None:
     with serve(SlowServer) as address, pytest.raises(ServerError, match=r"within 0\.3 s"):
         connect(address, timeout=0.3)
+    assert [path for path, _ in SlowServer.requests] == ["/v1/completions"] * 2
 
 
 def test_a_busy_server_is_asked_again() -> None:

@@ -18,7 +18,8 @@ LABELS = tuple(skill.label for skill in SKILLS)
 class Script:
     """Chooses labels from a list; the last one for ever."""
 
-    def __init__(self, *labels: str) -> None:
+    def __init__(self, *plan: str, labels: tuple[str, ...] = LABELS) -> None:
+        self.plan = plan
         self.labels = labels
         self.heard: list[list[Step]] = []
 
@@ -30,9 +31,9 @@ class Script:
         affordances: NDArray[np.float64],
     ) -> Decision:
         self.heard.append(list(history))
-        chosen = LABELS.index(self.labels[min(len(history), len(self.labels) - 1)])
-        values = np.eye(len(LABELS))[chosen]
-        return Decision(LABELS, values, affordances, values, chosen)
+        chosen = self.labels.index(self.plan[min(len(history), len(self.plan) - 1)])
+        values = np.eye(len(self.labels))[chosen]
+        return Decision(self.labels, values, affordances, values, chosen)
 
 
 class Clumsy(SymbolicBody):

@@ -86,6 +86,19 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     assert_refused(robo("run", "eat", "--out", str(tmp_path / "file" / "out")), "cannot make")
 
 
+@pytest.mark.parametrize("command", ["run", "scenarios"])
+def test_a_negative_seed_is_refused(command: str, tmp_path: Path) -> None:
+    done = robo(command, "eat", "--seed", "-1", "--out", str(tmp_path / "out"))
+    assert_refused(done, "--seed is -1")
+
+
+def test_brackets_in_an_instruction_are_text(tmp_path: Path) -> None:
+    apple = scene(tmp_path, robot="user", objects=[["apple", "table"]])
+    done = robo("plan", "bring me [/the] apple", "--scene", apple)
+    assert "[/the]" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 def out(command: str, tmp_path: Path) -> list[str]:
     return ["--out", str(tmp_path / "out")] if command == "run" else []
 
