@@ -205,7 +205,7 @@ class SliderControls:
         model = getattr(self._env, "model", None)
         centre = np.zeros(3) if model is None else np.array(model.stat.center, np.float64)
         reach = 1.0 if model is None else float(model.stat.extent)
-        return View(centre + reach * np.array([1.2, -1.2, 0.9]), centre)
+        return View(centre + reach * np.array([0.6, -0.6, 0.5]), centre)
 
 
 def pose_error(pose: Pose, target: Pose) -> tuple[Vector, Vector]:

@@ -110,6 +110,9 @@ def test_a_set_is_scrubbed_and_played(view_server: ViewServer) -> None:
         page.click("#episodes li:nth-child(2)")
         until(lambda: "task 1" in page.text("#task"))
         assert page.complaints == []
+        page.value("window.fetch = async () => { throw new TypeError('gone'); }, 0")
+        page.press("ArrowUp")
+        until(lambda: "has ended" in page.text("#notice"))
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ function hint(now) {
   const move = setup.grippers.length ? "drag the gizmo or hold a key" : "move a slider or hold a key";
   return {
     waiting: `To begin, ${move}`,
-    recording: now.success ? "Success: press → to keep it" : now.driving ? "Driving the base" : "Moving the arm",
+    recording: now.success ? "Success: press → to keep it" : !setup.drives ? "Recording" : now.driving ? "Driving the base" : "Moving the arm",
     over: "The episode has ended: → keeps it, ← records it again",
     replaying: "→ or ← ends the replay",
     done: `All ${now.wanted} are recorded: look at them, discard what is no good, or finish`,

@@ -13,10 +13,24 @@ function element(tag, options = {}, ...children) {
   made.append(...children);
   return made;
 }
-async function ask(path) {
-  const answer = await fetch(path);
-  if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
+/* Fetch; what goes wrong stands on the page until something goes well again. */
+async function get(path) {
+  let answer;
+  try {
+    answer = await fetch(path);
+  } catch {
+    notice("`robo data view` has ended. Run it again, and open the address that it prints.");
+    throw new Error("the server is gone");
+  }
+  const problem = answer.ok ? "" : await answer.text();
+  notice(problem);
+  if (problem) throw new Error(problem);
+  return answer;
+}
+const ask = async (path) => (await get(path)).json();
+function notice(text) {
+  $("notice").hidden = !text;
+  $("notice").textContent = text;
 }
 
 /* ---- the set ---- */
@@ -26,7 +40,7 @@ async function begin() {
   $("name").textContent = set.name;
   const good = set.episodes.filter((e) => e.success).length;
   const judged = set.episodes.some((e) => e.success !== null);
-  $("summary").textContent = `${set.episodes.length} episodes · ${set.frames} frames · ${set.fps} Hz` + (judged ? ` · ${good} ✓` : "");
+  $("summary").textContent = `${set.episodes.length} episodes · ${set.frames} frames · ${set.fps} Hz` + (judged ? ` · ${good} succeeded` : "");
   $("cameras").replaceChildren(...set.cameras.map((name) => {
     const canvas = element("canvas");
     canvas.dataset.camera = name;
@@ -49,7 +63,8 @@ async function begin() {
 $("filter").oninput = () => {
   const words = $("filter").value.toLowerCase();
   for (const row of $("episodes").children)
-    row.style.display = set.episodes[row.dataset.index].task.toLowerCase().includes(words) ? "" : "none";
+    row.hidden = !set.episodes[row.dataset.index].task.toLowerCase().includes(words);
+  $("none").hidden = [...$("episodes").children].some((row) => !row.hidden);
 };
 
 /* ---- an episode ---- */
@@ -72,8 +87,8 @@ async function show(index) {
   numbers = null;
   go(0);
   const asked = index;
-  const answer = await ask(`episode/${index}`);
-  if (episode.index !== asked) return;
+  const answer = await ask(`episode/${index}`).catch(() => null); // what is wrong is on the page
+  if (episode.index !== asked || !answer) return;
   numbers = answer;
   $("skills").replaceChildren(...numbers.labels.filter(({ text }) => text).map(({ text, begin: from, end }, place) => {
     const span = element("span", { textContent: text, title: text, onclick: () => go(from) });
@@ -131,7 +146,9 @@ addEventListener("keydown", (event) => {
 function picture(camera, at) {
   const path = `frame/${episode.index}/${at}/${camera}`;
   if (!pictures.has(path)) {
-    pictures.set(path, fetch(path).then((a) => a.blob()).then(createImageBitmap));
+    const coming = get(path).then((answer) => answer.blob()).then(createImageBitmap);
+    coming.catch(() => pictures.get(path) === coming && pictures.delete(path));
+    pictures.set(path, coming);
     if (pictures.size > 600) pictures.delete(pictures.keys().next().value);
   }
   return pictures.get(path);
@@ -228,4 +245,4 @@ function draw() {
   }
 }
 addEventListener("resize", draw);
-begin().catch((error) => { $("task").textContent = error.message; });
+begin().catch((error) => notice($("notice").textContent || error.message));
