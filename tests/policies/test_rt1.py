@@ -1,0 +1,268 @@
+import numpy as np
+import pytest
+import torch
+
+from policies.errors import PolicyError
+from policies.rt1.rt1 import RT1, RT1Config
+
+HEAD, WRIST, STATE = "observation.images.head", "observation.images.wrist", "observation.state"
+INPUTS = {HEAD: (32, 32, 3), WRIST: (32, 32, 3), STATE: (3,)}
+WORDS = 6
+TINY = {
+    "instruction_width": WORDS,
+    "use_state": True,
+    "encoder": "residual",
+    "encoder_widths": (16, 16),
+    "encoder_strides": (2,),
+    "condition": 16,
+    "image_tokens": 2,
+    "width": 32,
+    "layers": 2,
+    "heads": 2,
+    "head_width": 16,
+    "bins": 16,
+    "dropout": 0.0,
+    "history": 3,
+    "segment": 5,
+    "action_low": (-1.0, -1.0, 0.0),
+    "action_high": (1.0, 1.0, 2.0),
+    "categorical": (2,),
+}
+
+
+def _policy(**changes):
+    torch.manual_seed(0)
+    policy = RT1(RT1Config.for_dataset(INPUTS, 3, **{**TINY, **changes}))
+    # FiLM is the identity at first; here the instruction is to matter.
+    for name, parameter in policy.named_parameters():
+        if "scale_shift" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    return policy
+
+
+def _batch(b=2, t=5, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    batch = {
+        HEAD: torch.randint(0, 256, (b, t, 32, 32, 3), generator=g).byte(),
+        WRIST: torch.randint(0, 256, (b, t, 32, 32, 3), generator=g).byte(),
+        STATE: torch.randn(b, t, 3, generator=g),
+        "action": torch.rand(b, t, 3, generator=g) * 2 - 1,
+        "instruction": torch.randn(b, 4, WORDS, generator=g),
+        "instruction_is_pad": torch.zeros(b, 4, dtype=torch.bool),
+    }
+    batch["action"][..., 2] = torch.randint(0, 3, (b, t), generator=g)
+    for key in (*INPUTS, "action"):
+        batch[key + "_is_pad"] = torch.zeros(b, t, dtype=torch.bool)
+    return batch
+
+
+def _part(batch, rows, frames):
+    whole = ("instruction", "instruction_is_pad")
+    return {k: v[rows] if k in whole else v[rows, frames] for k, v in batch.items()}
+
+
+def _observation(batch, row, frame):
+    return {
+        **{key: batch[key][row, frame].numpy() for key in INPUTS},
+        "instruction": batch["instruction"][row].numpy(),
+    }
+
+
+@pytest.mark.parametrize("sees", ["own", "earlier"])
+@torch.no_grad()
+def test_a_segment_equals_the_naive_six_images_per_step(sees):
+    policy, batch = _policy(frames_see=sees).eval(), _batch()
+    outputs = policy.outputs(batch)
+    for now in range(5):
+        window = slice(max(0, now - 2), now + 1)
+        naive = policy.outputs(_part(batch, slice(0, 2), window))
+        assert torch.allclose(outputs[:, now], naive[:, -1], atol=1e-4)
+
+
+@pytest.mark.parametrize("sees", ["own", "earlier"])
+@pytest.mark.parametrize("history", [1, 3])
+def test_acting_equals_training_and_encodes_each_image_once(sees, history, monkeypatch):
+    policy, batch = _policy(frames_see=sees, history=history).eval(), _batch()
+    with torch.no_grad():
+        expected = policy.decode(policy.outputs(batch))[0].numpy()
+    counted = []
+    encode = policy.encoder.forward
+    monkeypatch.setattr(
+        policy.encoder, "forward", lambda x, c: counted.append(len(x)) or encode(x, c)
+    )
+    for _episode in range(2):
+        policy.reset()
+        for now in range(5):
+            action = policy.act(_observation(batch, 0, now))
+            assert action.shape == (1, 3)
+            assert action.dtype == np.float32
+            assert np.allclose(action[0], expected[now], atol=1e-4)
+    assert counted == [2] * 10
+
+
+def test_another_instruction_begins_anew():
+    policy, batch = _policy().eval(), _batch()
+    policy.act(_observation(batch, 1, 0))
+    late = policy.act(_observation(batch, 0, 1))
+    policy.reset()
+    assert np.array_equal(policy.act(_observation(batch, 0, 1)), late)
+
+
+def test_padding_has_no_part_in_the_loss():
+    policy, batch = _policy(), _batch()
+    for key in (*INPUTS, "action"):
+        batch[key + "_is_pad"][:, :2] = True
+    policy.eval()
+    loss, _ = policy.loss(batch)
+    changed = {key: value.clone() for key, value in batch.items()}
+    changed["action"][:, :2] = 99
+    changed[HEAD][:, :2] = 0
+    changed[STATE][:, :2] = 7
+    again, parts = policy.loss(changed)
+    assert torch.allclose(loss, again, atol=1e-5)
+    assert parts["clipped"] == 0
+    short, _ = policy.loss(_part(batch, slice(0, 2), slice(2, 5)))
+    assert torch.allclose(loss, short, atol=1e-4)
+
+
+def test_nothing_but_padding_is_no_loss():
+    policy, batch = _policy(), _batch()
+    batch["action_is_pad"][:] = True
+    loss, _ = policy.loss(batch)
+    loss.backward()
+    assert loss == 0
+    assert all(torch.isfinite(p.grad).all() for p in policy.parameters() if p.grad is not None)
+
+
+def test_actions_out_of_bounds_are_counted():
+    policy, batch = _policy().eval(), _batch()
+    batch["action"][0, 0] = torch.tensor([5.0, 0.0, 1.0])
+    _, parts = policy.loss(batch)
+    assert parts["clipped"] == pytest.approx(1 / (2 * 5 * 3))
+    assert 0 <= parts["accuracy"] <= 1
+
+
+def test_gradients_reach_everything():
+    policy = _policy()
+    policy.loss(_batch())[0].backward()
+    assert [name for name, p in policy.named_parameters() if not p.grad.abs().sum() > 0] == []
+
+
+def _embedded(*words):
+    """Token features of "<word> the top drawer": only the first differs."""
+    vectors = {
+        word: np.random.default_rng(number).normal(size=WORDS).astype(np.float32)
+        for number, word in enumerate(("open", "close", "the", "top", "drawer"))
+    }
+    return [np.stack([vectors[w] for w in (word, "the", "top", "drawer")]) for word in words]
+
+
+def test_open_and_close_the_drawer_become_different_actions():
+    torch.manual_seed(0)
+    policy = RT1(RT1Config.for_dataset(INPUTS, 3, **TINY))
+    phrases = _embedded("open", "close")
+    batch = _batch()
+    for key in INPUTS:
+        batch[key][1] = batch[key][0]
+    batch["instruction"] = torch.from_numpy(np.stack(phrases))
+    batch["action"][0], batch["action"][1] = (
+        torch.tensor([0.6, -0.2, 0]),
+        torch.tensor([-0.6, -0.2, 2]),
+    )
+    optimizer = torch.optim.Adam(policy.optimizer_groups(3e-3))
+    for _ in range(40):
+        loss, _ = policy.loss(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    policy.eval()
+    for row, wanted in enumerate(([0.6, -0.2, 0], [-0.6, -0.2, 2])):
+        action = policy.act({**_observation(batch, row, 0), "instruction": phrases[row]})
+        assert np.allclose(action[0], wanted, atol=0.07)
+
+
+def test_without_language_an_instruction_is_neither_needed_nor_seen():
+    policy, batch = _policy(instruction_width=0).eval(), _batch()
+    del batch["instruction"], batch["instruction_is_pad"]
+    policy.loss(batch)
+    observation = _observation(_batch(), 0, 0)
+    first = policy.act(observation)
+    policy.reset()
+    observation["instruction"] = observation["instruction"] * -3
+    assert np.array_equal(policy.act(observation), first)
+    assert not any("instruction" in name for name, _ in policy.named_parameters())
+
+
+def test_continuous_actions_learn_numbers():
+    policy, batch = _policy(actions="continuous"), _batch(b=1)
+    batch["action"][:] = torch.tensor([0.313, -0.777, 1.0])
+    optimizer = torch.optim.Adam(policy.parameters(), 3e-3)
+    for _ in range(60):
+        loss, parts = policy.loss(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert parts["error"] < 0.1
+    action = policy.eval().act(_observation(batch, 0, 0))[0]
+    assert np.allclose(action[:2], [0.313, -0.777], atol=0.1)
+    assert action[2] == 1
+
+
+def test_the_mean_over_bins_is_another_decoding():
+    batch = _batch()
+    likeliest = _policy().eval().act(_observation(batch, 0, 0))
+    mean = _policy(decoding="expectation").eval().act(_observation(batch, 0, 0))
+    assert not np.allclose(likeliest[0, :2], mean[0, :2])
+    assert likeliest[0, 2] == mean[0, 2]
+    assert (np.abs(mean[0, :2]) < 1).all()
+
+
+def test_shifts_move_a_segment_as_one_and_only_in_training():
+    policy, batch = _policy(shift=3), _batch()
+    before = batch[HEAD].clone()
+    torch.manual_seed(4)
+    shifted = policy.outputs(batch)
+    assert torch.equal(batch[HEAD], before)
+    policy.eval()
+    assert not torch.allclose(policy.outputs(batch), shifted)
+    assert torch.equal(policy.outputs(batch), policy.outputs(batch))
+
+
+def test_bounds_come_from_the_data_unless_given():
+    policy = _policy(action_low=(), action_high=())
+    numbers = {"mean": [0, 0, 1], "std": [1, 1, 1], "min": [-2, 0, 0], "max": [2, 0, 2]}
+    state = {"mean": [0] * 3, "std": [1] * 3, "min": [-1] * 3, "max": [1] * 3}
+    policy.normalizer.set_stats({"action": numbers, STATE: state})
+    assert policy.tokenizer().high.tolist() == [2, 0, 2]
+    assert _policy().tokenizer().high.tolist() == [1, 1, 2]
+    action = policy.eval().act(_observation(_batch(), 0, 0))[0]
+    assert action[1] == 0
+
+
+def test_a_training_sample_is_centred():
+    windows = _policy().windows()
+    assert windows == dict.fromkeys((*INPUTS, "action"), range(-2, 3))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "changes", "words"),
+    [
+        ({STATE: (3,)}, {}, "at least one camera"),
+        ({HEAD: (32, 32, 3), WRIST: (40, 32, 3)}, {}, "image_size"),
+        ({HEAD: (16, 16, 3)}, {}, "32 x 32"),
+        (INPUTS, {"history": 0}, "history"),
+        (INPUTS, {"encoder_widths": (16, 20)}, "multiples of 16"),
+        (INPUTS, {"categorical": (3,)}, "0 to 2"),
+        (INPUTS, {"action_low": (0.0,)}, "3 numbers each"),
+        (INPUTS, {"encoder": "vit"}, "encoder must be"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(inputs, changes, words):
+    with pytest.raises(PolicyError, match=words):
+        RT1Config.for_dataset(inputs, 3, **{**TINY, **changes})
+
+
+def test_the_paper_has_no_state():
+    config = RT1Config.for_dataset(INPUTS, 3, preset="full")
+    assert set(config.inputs) == {HEAD, WRIST}
+    assert config.inputs[HEAD] == (300, 300, 3)
