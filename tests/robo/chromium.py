@@ -26,6 +26,7 @@ KEY_CODES = {
     "ArrowRight": 39,
     "ArrowLeft": 37,
     "ArrowDown": 40,
+    "ArrowUp": 38,
     "Escape": 27,
     "Enter": 13,
     " ": 32,
