@@ -12,6 +12,7 @@ from robo.data.statistics import Stats
 
 SHOWN = 40
 """Findings that are printed; the rest is counted."""
+NUMBER_WIDTH = 9
 WORST = 10
 """So many episodes' scores are printed, from the lowest."""
 
@@ -115,16 +116,15 @@ def print_stats(stats: Stats, *, as_json: bool) -> None:
     if as_json:
         console.print_json(json.dumps({key: part.as_json() for key, part in stats.items()}))
         return
-    table = Table(box=None, padding=(0, 1))
-    table.add_column("feature", overflow="fold")
-    for name in ("", "min", "q01", "q50", "q99", "max", "mean", "std"):
-        table.add_column(name, justify="right", no_wrap=True)
     for key, part in stats.items():
+        table = Table(box=None, padding=(0, 1, 0, 0), title=key, title_justify="left")
+        table.title_style = "bold"
+        table.add_column("", min_width=3, justify="right")
+        for name in ("min", "q01", "q50", "q99", "max", "mean", "std"):
+            table.add_column(name, min_width=NUMBER_WIDTH, justify="right", no_wrap=True)
         levels = part.levels[[0, 1, 3, 5, 6]]
         for element in range(len(part.mean)):
             numbers = [*levels[:, element], part.mean[element], part.std[element]]
             place = str(element) if len(part.mean) > 1 else ""
-            table.add_row(
-                key if not element else "", place, *[f"{number:.3g}" for number in numbers]
-            )
-    console.print(table, highlight=False)
+            table.add_row(place, *[f"{number:.3g}" for number in numbers])
+        console.print(table, highlight=False)

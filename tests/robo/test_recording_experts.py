@@ -178,7 +178,7 @@ def test_a_kill_of_all_its_processes_does_not_change_what_is_recorded(
     command += ["--task", "go to", "--dataset", str(root)]
     results = tmp_path / ".set.parts" / expert_episodes.RESULTS
     child = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-    limit = time.monotonic() + 240
+    limit = time.monotonic() + 600
     while not (results.exists() and results.stat().st_size) and time.monotonic() < limit:
         assert child.poll() is None
         time.sleep(0.01)
@@ -186,7 +186,7 @@ def test_a_kill_of_all_its_processes_does_not_change_what_is_recorded(
     assert child.wait() == -signal.SIGKILL
     assert not root.exists()
     assert results.exists(), "it was killed in the middle"
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     assert_same(uninterrupted, root)
 
 
