@@ -83,7 +83,7 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
     instruction: ClassVar[str]
     """What is to be done, in words."""
     starts: ClassVar[Mapping[str, Ranges]]
-    """Where each thing may begin, lowest and highest position (world frame, m), as they are drawn."""
+    """Where each thing may begin: lowest and highest position (world frame, m)."""
     stage: ClassVar[Callable[[Touching], int]]
     """The success rule."""
     recording_image_size: ClassVar[tuple[int, int]] = (240, 320)

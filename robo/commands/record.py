@@ -25,12 +25,13 @@ class Record:
     the next recording, or with `robo data repair`.
     """
 
-    task: str
-    """What to do, in words. Skills of the kitchen have rules and random starts: "pick up the tea",
-    several with commas between, a family such as "pick up", or "all"."""
-
     dataset: Path
     """The set's folder; it is made when there is none."""
+
+    task: str = ""
+    """What to do, in words. Skills of the kitchen have rules and random starts: "pick up the tea",
+    several with commas between, a family such as "pick up", or "all". An environment that is for
+    one task needs none."""
 
     env: str = "robo/Kitchen-v1"
     """The gymnasium id, or "module:id"."""
@@ -99,18 +100,18 @@ class Record:
     def _experts(self, console: "Console") -> int:
         from robo.errors import UserError
         from robo.progress import progress_bar
-        from robo.recording.environments import is_kitchen
+        from robo.recording.environments import has_expert, is_kitchen
         from robo.recording.expert_episodes import ExpertSettings, record_experts
         from robo.recording.kitchen import chain_of
 
-        tasks = FAMILIES if self.task == ALL else (self.task.strip(),)
-        if not is_kitchen(self.env):
-            raise UserError(f'there is no expert for the env "{self.env}"')
-        if any(chain_of(task) is None for task in tasks):
+        tasks = FAMILIES if self.task == ALL else (self._words(),)
+        if is_kitchen(self.env) and any(chain_of(task) is None for task in tasks):
             raise UserError(
                 f'the expert does not know "{self.task}"; give skills such as "pick up the apple", '
                 f'several with commas between, one of {", ".join(FAMILIES)}, or "all"'
             )
+        if not is_kitchen(self.env) and (not has_expert(self.env) or self.task == ALL):
+            raise UserError(f'there is no expert for the env "{self.env}" and this task')
         if self.scene is not None or self.max_seconds is not None or self.fps is not None:
             raise UserError(
                 "the expert draws its starts, ends by itself and acts at its own rate; "
@@ -150,7 +151,7 @@ class Record:
 
         if self.task == ALL:
             raise UserError('"all" is for the expert; say what is to be done')
-        task = make_task(self.env, self.task, self.seed, self.scene)
+        task = make_task(self.env, self._words(), self.seed, self.scene)
         made = make_environment(
             self.env,
             image_size=self.image_size,
@@ -187,6 +188,16 @@ class Record:
         _say_summary(console, summary, recorder.fps)
         _say_set(console, self.dataset)
         return 0 if session.kept >= self.episodes else 1
+
+    def _words(self) -> str:
+        """The task, or what the environment is for."""
+        from robo.errors import UserError
+        from robo.recording.environments import default_task
+
+        words = self.task.strip() or default_task(self.env)
+        if not words:
+            raise UserError(f'say what is to be done in the env "{self.env}" with --task')
+        return words
 
 
 def _device(name: str, port: int | None) -> "Device":

@@ -11,10 +11,15 @@ from gymnasium.envs.registration import load_env_creator
 
 from robo.data.features import ACTION, STATE
 from robo.errors import UserError
+from robo.recording.observations import with_our_keys
 from robo.recording.tasks import PlainTask, Task
 
 IMAGE_SIZE = 96
 """Pixels each way of environments that draw at any size."""
+
+
+ENDINGS = ("terminate_ends_episode", "success_ends_episode")
+"""Arguments that say whether the environment ends an episode by itself."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class MadeEnvironment:
     """An environment and what a set says of it.
 
     Attributes:
-        env: The environment.
+        env: The environment; its observation has our keys, see `robo.recording.observations`.
         arguments: With which it was made, plain JSON values.
         names: Names of the columns' elements, where it gives them.
     """
@@ -43,20 +48,22 @@ def make_environment(
 
     Args:
         environment: Its gymnasium id; "module:id" imports the module first.
-        image_size: Pixels each way; None: `IMAGE_SIZE` where the environment takes an
-            `image_size`, its own where it does not; 0: no images.
+        image_size: Pixels each way; None: where the environment takes an `image_size`, its class's
+            `recording_image_size`, else `IMAGE_SIZE`; 0: no images.
         randomization: Terms to draw anew in every episode.
         control_hz: Actions a second; None: the environment's own.
 
     Raises:
         UserError: There is no such environment, or it does not take what is given.
     """
-    accepted = _accepted(environment)
+    creator = _creator(environment)
+    accepted = set(inspect.signature(creator).parameters) if callable(creator) else set()
     wanted: dict[str, Any] = {}
     if image_size is not None:
         wanted["image_size"] = image_size or None
     elif "image_size" in accepted:
-        wanted["image_size"] = IMAGE_SIZE
+        size = getattr(creator, "recording_image_size", IMAGE_SIZE)
+        wanted["image_size"] = size if isinstance(size, int) else list(size)
     if randomization:
         wanted["randomization"] = list(randomization)
     if control_hz is not None:
@@ -66,9 +73,9 @@ def make_environment(
             raise UserError(
                 f'the env "{environment}" takes no {name}; leave out --{name.replace("_", "-")}'
             )
-    if "terminate_ends_episode" in accepted:
-        # "Terminate" ends a skill, and an episode may be a chain of them; the recorder ends it.
-        wanted["terminate_ends_episode"] = False
+    # "Terminate" ends a skill, and an episode may be a chain of them; what comes after a success
+    # belongs to the demonstration. The recorder ends the episode.
+    wanted |= {name: False for name in ENDINGS if name in accepted}
     return made_again(environment, wanted)
 
 
@@ -87,7 +94,7 @@ def made_again(environment: str, arguments: Mapping[str, Any]) -> MadeEnvironmen
         raise UserError(f'cannot make the env "{environment}": {error}') from error
     except (ValueError, TypeError) as error:
         raise UserError(f'the env "{environment}" refuses {dict(arguments)}: {error}') from error
-    return MadeEnvironment(env, dict(arguments), _names(env))
+    return MadeEnvironment(with_our_keys(env), dict(arguments), _names(env))
 
 
 def is_kitchen(environment: str) -> bool:
@@ -95,6 +102,14 @@ def is_kitchen(environment: str) -> bool:
     from envs.registration import KITCHEN_ID
 
     return environment.rpartition(":")[2] == KITCHEN_ID
+
+
+def has_expert(environment: str) -> bool:
+    """Whether a script can do what an environment is for."""
+    from envs.registration import INSERTION_ID, TRANSFER_CUBE_ID
+
+    arms = environment.rpartition(":")[2] in (TRANSFER_CUBE_ID, INSERTION_ID)
+    return arms or is_kitchen(environment)
 
 
 def make_task(environment: str, text: str, seed: int = 0, scene: Path | None = None) -> Task:
@@ -113,8 +128,17 @@ def make_task(environment: str, text: str, seed: int = 0, scene: Path | None = N
     return PlainTask(text, seed)
 
 
-def _accepted(environment: str) -> set[str]:
-    """Names of the arguments that the environment takes."""
+def default_task(environment: str) -> str | None:
+    """What is to be done in an environment that is for one task, in words.
+
+    Raises:
+        UserError: There is no such environment.
+    """
+    return getattr(_creator(environment), "instruction", None)
+
+
+def _creator(environment: str) -> Any:
+    """What makes the environment, as a rule its class."""
     try:
         spec = gymnasium.spec(environment)
     except (gymnasium.error.Error, ImportError) as error:
@@ -125,7 +149,7 @@ def _accepted(environment: str) -> set[str]:
             creator = load_env_creator(creator)
         except (ImportError, AttributeError) as error:
             raise UserError(f'cannot load the env "{environment}": {error}') from error
-    return set(inspect.signature(creator).parameters) if callable(creator) else set()
+    return creator
 
 
 def _names(env: "gymnasium.Env[Any, Any]") -> dict[str, list[str]]:

@@ -22,7 +22,13 @@ from robo.data.layout import INFO
 from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter
 from robo.errors import UserError
-from robo.recording.environments import MadeEnvironment, make_environment, make_task
+from robo.recording.aloha_expert import AlohaExpertDevice
+from robo.recording.environments import (
+    MadeEnvironment,
+    is_kitchen,
+    make_environment,
+    make_task,
+)
 from robo.recording.expert import ExpertDevice
 from robo.recording.origin import Origin
 from robo.recording.recorder import Recorder
@@ -261,9 +267,7 @@ class _Worker:
         self._settings = settings
         self._root = folder / uuid4().hex
         self._made = _make(settings)
-        self._device = ExpertDevice(
-            settings.noise, keep_failures=settings.keep_failures, note=settings.note
-        )
+        self._device = make_device(settings)
         self._recorder: Recorder | None = None
 
     def record(self, text: str, number: int) -> ExpertResult:
@@ -295,6 +299,12 @@ class _Worker:
             shard="" if episode is None else self._root.name,
             episode=-1 if episode is None else episode.index,
         )
+
+
+def make_device(settings: ExpertSettings) -> ExpertDevice | AlohaExpertDevice:
+    """The expert of an environment."""
+    kind = ExpertDevice if is_kitchen(settings.environment) else AlohaExpertDevice
+    return kind(settings.noise, keep_failures=settings.keep_failures, note=settings.note)
 
 
 def _make(settings: ExpertSettings) -> MadeEnvironment:
@@ -346,7 +356,7 @@ def _numbers_in(root: Path, seed: int) -> dict[str, dict[int, bool]]:
         for episode in Dataset(root).episodes:
             draw = Origin.of(episode.info).draw
             if episode.info.device == "expert" and draw.get("seed") == seed:
-                numbers = found.setdefault(str(draw["task"]), {})
+                numbers = found.setdefault(str(draw.get("task", episode.tasks[0])), {})
                 numbers[int(draw["number"])] = bool(episode.info.success)
     return found
 

@@ -3,7 +3,6 @@
 from typing import Final
 
 import mink
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 

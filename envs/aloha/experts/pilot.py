@@ -63,7 +63,11 @@ class Hand:
                 ]
             ),
             np.array(
-                [[1, 0, 0], [0, cos(self.roll), -sin(self.roll)], [0, sin(self.roll), cos(self.roll)]]
+                [
+                    [1, 0, 0],
+                    [0, cos(self.roll), -sin(self.roll)],
+                    [0, sin(self.roll), cos(self.roll)],
+                ]
             ),
         )
         return np.asarray(turns[0] @ turns[1] @ turns[2])
@@ -75,7 +79,7 @@ class Hand:
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> "Hand":
         """The same, moved along the axes of the world frame (m)."""
-        return self.at(np.array(self.position) + (x, y, z))
+        return self.at(np.array(self.position) + np.array([x, y, z]))
 
     def opened(self, opening: float) -> "Hand":
         """The same with another opening."""

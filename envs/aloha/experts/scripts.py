@@ -120,4 +120,3 @@ def _axis(pose: Vector) -> Vector:
     """The x axis of a pose."""
     w, x, y, z = pose[3:]
     return np.array([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)])
-
