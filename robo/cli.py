@@ -11,6 +11,7 @@ from robo.commands.record import Record
 from robo.commands.replay import Replay
 from robo.commands.run import Run
 from robo.commands.scenarios import Scenarios
+from robo.commands.train import Train
 from robo.errors import UserError
 
 Command = (
@@ -19,6 +20,7 @@ Command = (
     | Annotated[Scenarios, tyro.conf.subcommand("scenarios")]
     | Annotated[Record, tyro.conf.subcommand("record")]
     | Annotated[Replay, tyro.conf.subcommand("replay")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Data, tyro.conf.subcommand("data")]
 )
 

@@ -129,6 +129,7 @@ def _encoder() -> Callable[[str], Features]:
     mean, spread = reference.mean(0), reference.std(0)
 
     def standardised(text: str) -> Features:
-        return np.clip((states([text])[0] - mean) / spread, -LIMIT, LIMIT).astype(np.float32)
+        features: Features = np.clip((states([text])[0] - mean) / spread, -LIMIT, LIMIT)
+        return features
 
     return standardised

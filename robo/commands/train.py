@@ -1,0 +1,79 @@
+"""`robo train`: a data set becomes a policy."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from policies.registry import POLICIES
+from robo.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a policy on demonstrations.
+
+    Writes checkpoints, log.jsonl, TensorBoard's events, training.json and curve.png. Ctrl-C saves;
+    the same command with --resume goes on as if nothing had happened. On several GPUs or processes:
+    torchrun --nproc-per-node 2 -m robo train ….
+    """
+
+    policy: tyro.conf.Positional[str]
+    """rt1, act or diffusion."""
+
+    dataset: Path
+    """The set's folder (LeRobotDataset v3.0)."""
+
+    out: Path
+    """Folder of the run."""
+
+    config: tuple[str, ...] = ()
+    """The policy's: a preset's name, and key=value pairs: --config small history=1."""
+
+    resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Go on with the run in --out, from its newest checkpoint."""
+
+    training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(
+        default_factory=TrainingConfig
+    )
+
+    def execute(self) -> int:
+        """Run the command; 128 and the signal's number when it was stopped."""
+        import os
+        import shlex
+        import sys
+
+        from rich.console import Console
+
+        from robo.errors import UserError
+
+        if self.policy not in POLICIES:
+            raise UserError(f'there is no policy "{self.policy}"; there are {", ".join(POLICIES)}')
+        from robo.training.display import duration
+        from robo.training.job import train
+
+        console = Console(stderr=True, highlight=False)
+        outcome = train(
+            self.policy,
+            self.dataset,
+            self.out,
+            self.training,
+            self.config,
+            resume=self.resume,
+            console=console,
+        )
+        if os.environ.get("RANK", "0") != "0":
+            return 0 if outcome.stopped is None else 128 + outcome.stopped
+        done = f"{outcome.steps} steps, {duration(outcome.seconds)}"
+        if outcome.stopped is not None:
+            arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
+            again = "robo " + shlex.join([*arguments, "--resume"])
+            if "RANK" in os.environ:
+                again = "the same command and --resume"
+            text = f"stopped and saved after {done}; go on with: {again}"
+            console.print(text, markup=False, soft_wrap=True)
+            return 128 + outcome.stopped
+        best = "" if outcome.best is None else f", best validation {outcome.best:.4g}"
+        console.print(f"{done}{best}: {outcome.checkpoint}", markup=False, soft_wrap=True)
+        return 0

@@ -1,0 +1,164 @@
+"""The checkpoints of a run.
+
+    checkpoints/step-00001000/     a policy (policies.checkpoint): averaged weights, configuration,
+                                   normalisation, metadata
+        training/                  what only going on needs: weights.safetensors,
+                                   optimizer.safetensors, state.json
+    checkpoints/last, best         links to the newest and to the best by validation
+
+A checkpoint is written beside the others under another name, brought to the disk and then renamed:
+what is called step-… is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from policies.base import Policy
+from policies.checkpoint import save
+from robo.data.errors import DatasetFormatError
+from robo.data.storage import FULL, read_json, sync_folder, write_json
+from robo.errors import UserError
+
+FOLDER = "checkpoints"
+TRAINING = "training"
+WEIGHTS = "weights.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+STATE = "state.json"
+LAST, BEST = "last", "best"
+_PREFIX = "step-"
+
+
+class Checkpoints:
+    """A run's checkpoints.
+
+    Args:
+        out: The run's folder.
+        keep: Newest ones to keep, besides the best.
+    """
+
+    def __init__(self, out: Path, keep: int) -> None:
+        self.folder = out / FOLDER
+        self._keep = keep
+
+    def all(self) -> list[Path]:
+        """Whole checkpoints from the oldest to the newest."""
+        found = [p for p in self.folder.glob(f"{_PREFIX}*") if p.is_dir() and not p.is_symlink()]
+        return sorted(found, key=step_of)
+
+    def latest(self) -> Path | None:
+        """The newest."""
+        found = self.all()
+        return found[-1] if found else None
+
+    def write(
+        self,
+        step: int,
+        policy: Policy,
+        metadata: Mapping[str, Any],
+        weights: Mapping[str, Tensor],
+        optimizer: Mapping[str, Tensor],
+        state: Mapping[str, Any],
+        *,
+        best: bool,
+    ) -> Path:
+        """Write the checkpoint of a step and take away those that need not be kept.
+
+        Args:
+            step: Steps done.
+            policy: The averaged policy.
+            metadata: For `policies.checkpoint`.
+            weights: Of the policy that is trained.
+            optimizer: See `optimizer_state`.
+            state: Plain values that going on needs.
+            best: Whether it is the best so far by validation.
+
+        Raises:
+            OSError: The disk refused; earlier checkpoints are whole.
+        """
+        target = self.folder / f"{_PREFIX}{step:08d}"
+        partial = self.folder / f".{target.name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            training = partial / TRAINING
+            training.mkdir(parents=True)
+            save(policy, partial, metadata)
+            save_file(
+                {k: v.detach().cpu().contiguous() for k, v in weights.items()}, training / WEIGHTS
+            )
+            save_file(dict(optimizer), training / OPTIMIZER)
+            write_json(training / STATE, dict(state))
+            for path in partial.rglob("*"):
+                _sync(path)
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
+        except SafetensorError as error:
+            # It hides what the system said in words: "… Os { code: 28, kind: StorageFull, …".
+            number = next((n for n in (*FULL, errno.EFBIG) if f"code: {n}," in str(error)), 0)
+            shutil.rmtree(partial, ignore_errors=True)
+            raise OSError(number, os.strerror(number) if number else str(error)) from error
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        self._link(LAST, target)
+        if best:
+            self._link(BEST, target)
+        self._prune()
+        sync_folder(self.folder)
+        return target
+
+    def _link(self, name: str, target: Path) -> None:
+        new = self.folder / f".{name}"
+        new.unlink(missing_ok=True)
+        new.symlink_to(target.name)
+        new.replace(self.folder / name)
+
+    def _prune(self) -> None:
+        best = (self.folder / BEST).resolve()
+        for path in self.all()[: -self._keep]:
+            if path.resolve() != best:
+                shutil.rmtree(path, ignore_errors=True)
+        for path in self.folder.glob(f".{_PREFIX}*.partial"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def step_of(path: Path) -> int:
+    """The step of a checkpoint's folder."""
+    return int(path.name.removeprefix(_PREFIX))
+
+
+def read_training(
+    folder: Path,
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+    """The weights that are trained, the optimiser's state and the plain values of a checkpoint.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    training = folder / TRAINING
+    try:
+        state = read_json(training / STATE)
+        return load_file(training / WEIGHTS), load_file(training / OPTIMIZER), state
+    except (SafetensorError, OSError, DatasetFormatError) as error:
+        raise UserError(
+            f"{folder} cannot be gone on with ({error}); take it away to go on from the one before"
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    with suppress(OSError):  # not every file system syncs folders
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,238 @@
+"""What a data set gives a policy to learn from; everything that does not fit is refused here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from policies.base import ACTION, Policy, is_image
+from robo.data.errors import DatasetError
+from robo.data.features import STATE, SUBTASK
+from robo.data.frames import default_cache
+from robo.data.lerobot_reader import Dataset
+from robo.data.windows import WindowReader
+from robo.errors import UserError, user_errors
+from robo.training.randomness import numpy_generator
+
+Within = Literal["skill", "episode"]
+
+
+def open_dataset(root: Path) -> Dataset:
+    """A data set with something in it.
+
+    Raises:
+        UserError: It is no data set, is damaged or empty.
+    """
+    with user_errors(DatasetError):
+        dataset = Dataset(root)
+        if not len(dataset):
+            raise UserError(f"{root} has no episodes to learn from; record some first")
+        if ACTION not in dataset.features:
+            raise UserError(f'{root} has no "{ACTION}", so there is nothing to imitate')
+    return dataset
+
+
+def inputs_of(dataset: Dataset, wanted: Sequence[str] = ()) -> dict[str, tuple[int, ...]]:
+    """Shapes of the inputs that a policy is to see.
+
+    Args:
+        dataset: The set.
+        wanted: Their keys; `observation.state` and all cameras when left out.
+
+    Raises:
+        UserError: One is not in the set, or is nothing that a policy can see.
+    """
+    keys = list(wanted) or [
+        key for key in dataset.features if key == STATE or key in dataset.cameras
+    ]
+    possible = [key for key in dataset.features if key.startswith("observation.")]
+    for key in keys:
+        if key not in possible:
+            raise UserError(
+                f'{dataset.root} has no input "{key}"; it has {", ".join(possible) or "none"}'
+            )
+    if not keys:
+        raise UserError(f"{dataset.root} has no {STATE} and no camera; a policy needs something")
+    return {key: tuple(dataset.features[key].shape) for key in keys}
+
+
+def action_size(dataset: Dataset) -> int:
+    """Numbers in an action."""
+    return int(np.prod(dataset.features[ACTION].shape))
+
+
+def check_fits(dataset: Dataset, policy: Policy) -> None:
+    """Refuse a set that lacks what a policy was built for.
+
+    Raises:
+        UserError: A key is missing or has another shape; images of any size fit.
+    """
+    needed = {**policy.config.inputs, ACTION: (policy.config.action_size,)}
+    for key, shape in needed.items():
+        feature = dataset.features.get(key)
+        if feature is None:
+            raise UserError(
+                f'the policy needs "{key}", which {dataset.root} lacks; it has '
+                f"{', '.join(dataset.features)}"
+            )
+        found = tuple(feature.shape)
+        if found != shape and not (is_image(shape) and is_image(found)):
+            raise UserError(
+                f'"{key}" has shape {found} in {dataset.root}, the policy takes {tuple(shape)}'
+            )
+
+
+def where_windows_end(dataset: Dataset, within: str) -> Within:
+    """Whether samples stay in a skill or in an episode.
+
+    Raises:
+        UserError: A set without skill labels cannot be divided by skills.
+    """
+    labelled = SUBTASK in dataset.features and any(dataset.labels)
+    if within == "auto":
+        return "skill" if labelled else "episode"
+    if within == "skill" and not labelled:
+        raise UserError(f"{dataset.root} has no skill labels; leave out --within skill")
+    return "skill" if within == "skill" else "episode"
+
+
+def split_episodes(episodes: int, share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Episodes to train with and to validate with, drawn by the seed.
+
+    One episode alone is trained with; of several, one at least is left for each unless the share
+    is 0.
+    """
+    held = min(max(1, round(share * episodes)), episodes - 1) if share else 0
+    order = numpy_generator(seed, "split").permutation(episodes).tolist()
+    return sorted(order[held:]), sorted(order[:held])
+
+
+@dataclass(frozen=True)
+class Words:
+    """The instruction of each frame.
+
+    Attributes:
+        texts: Distinct instructions in order of appearance; other phrasings come after them.
+        choices: Of each instruction, the texts that may stand for it, itself first.
+        instruction: Of each frame of the set, its instruction (frames,).
+    """
+
+    texts: tuple[str, ...]
+    choices: tuple[tuple[int, ...], ...]
+    instruction: np.ndarray
+
+
+def words_of(
+    dataset: Dataset, within: Within, phrasings: Mapping[str, Sequence[str]] | None = None
+) -> Words:
+    """Instructions by frame: the skill's label, or the task where there is none.
+
+    Raises:
+        UserError: A phrasing is for an instruction that the set does not have.
+    """
+    tasks = np.asarray(dataset.column("task_index"))
+    labels = np.full(len(dataset), -1)
+    if within == "skill":
+        labels = np.asarray(dataset.column(SUBTASK))
+    numbers: dict[str, int] = {}
+    instruction = np.zeros(len(dataset), int)
+    for label, task in np.unique(np.stack([labels, tasks], 1), axis=0).tolist():
+        text = dataset.labels[label] if 0 <= label < len(dataset.labels) else ""
+        text = text or dataset.tasks[task]
+        number = numbers.setdefault(text, len(numbers))
+        instruction[(labels == label) & (tasks == task)] = number
+    texts = list(numbers)
+    choices = [[number] for number in range(len(texts))]
+    for text, others in (phrasings or {}).items():
+        if text not in numbers:
+            raise UserError(
+                f'there are phrasings for "{text}", which {dataset.root} does not have; it has '
+                f"{', '.join(list(numbers)[:8])}"
+            )
+        choices[numbers[text]] += range(len(texts), len(texts) + len(others))
+        texts += others
+    return Words(tuple(texts), tuple(map(tuple, choices)), instruction)
+
+
+def read_phrasings(path: Path | None) -> dict[str, list[str]]:
+    """The file that --phrasings names.
+
+    Raises:
+        UserError: It is not there or not as described.
+    """
+    if path is None:
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--phrasings {path} cannot be read: {error}") from None
+    if not isinstance(content, dict) or not all(
+        isinstance(others, list) and all(isinstance(text, str) for text in others)
+        for others in content.values()
+    ):
+        raise UserError(f'--phrasings {path} must be {{"instruction": ["other words", …]}}')
+    return content
+
+
+def windows_of(
+    dataset: Dataset, policy: Policy, within: Within, episodes: Iterable[int]
+) -> WindowReader:
+    """The samples of some episodes, images in the policy's size.
+
+    Raises:
+        UserError: The policy asks for a feature that the set lacks, or for images of several sizes.
+    """
+    sizes = {policy.config.inputs[camera][:2] for camera in policy.config.cameras}
+    if len(sizes) > 1:
+        raise UserError(
+            "the cameras have images of different sizes; give them one with --config image_size=…"
+        )
+    size = next(iter(sizes), None)
+    with user_errors(DatasetError):
+        return WindowReader(
+            dataset,
+            policy.windows(),
+            within=within,
+            episodes=episodes,
+            image_size=None if size is None else (size[0], size[1]),
+            cache=default_cache(),
+        )
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """A hash of a set's episodes: rate, features, words, all numbers, sizes of the films.
+
+    It does not depend on where the set lies.
+    """
+    sha = hashlib.sha256()
+    shapes = {key: [f.dtype, list(f.shape)] for key, f in sorted(dataset.features.items())}
+    episodes = [[episode.length, list(episode.tasks)] for episode in dataset.episodes]
+    sha.update(json.dumps([dataset.fps, shapes, episodes, dataset.labels]).encode())
+    for key, feature in sorted(dataset.features.items()):
+        if feature.is_numeric:
+            sha.update(np.ascontiguousarray(dataset.column(key)).tobytes())
+        elif feature.is_camera:
+            films = {dataset.info.video_path(key, e.films[key].number) for e in dataset.episodes}
+            sizes = [path.stat().st_size for path in sorted(films) if path.is_file()]
+            sha.update(json.dumps([key, sizes]).encode())
+    return sha.hexdigest()[:16]
+
+
+def description(dataset: Dataset) -> dict[str, Any]:
+    """What a checkpoint says of the set."""
+    rules = sorted({e.info.success_rule_version for e in dataset.episodes} - {""})
+    return {
+        "path": str(dataset.root),
+        "fingerprint": fingerprint(dataset),
+        "episodes": len(dataset.episodes),
+        "frames": len(dataset),
+        "fps": dataset.fps,
+        "success_rules": rules,
+        "environments": sorted({e.info.environment for e in dataset.episodes} - {""}),
+    }

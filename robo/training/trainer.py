@@ -1,0 +1,174 @@
+"""One step of learning, and validating: what happens to the weights, and nothing else.
+
+A step: loss under autocast, gradient, mean over processes, clipping, AdamW (arXiv 1711.05101) with
+the schedule's rate, moving average. All that a step draws depends on the seed and its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from policies.base import Batch, Policy
+from robo.errors import UserError
+from robo.training.config import TrainingConfig
+from robo.training.moving_average import MovingAverage
+from robo.training.optimizer_state import optimizer_tensors, set_optimizer_tensors
+from robo.training.processes import Processes
+from robo.training.randomness import seed_torch
+from robo.training.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step has to say.
+
+    Attributes:
+        values: "loss", the loss's parts and "gradient_norm" before clipping, on the policy's
+            device; means over the processes.
+        learning_rate: As a share of its peak.
+        stop: Whether any process was asked to stop.
+    """
+
+    values: dict[str, Tensor]
+    learning_rate: float
+    stop: bool
+
+
+class Trainer:
+    """A policy and what learning needs besides it.
+
+    Args:
+        policy: On its device; its weights are changed.
+        config: How.
+        processes: Who learns together.
+
+    Attributes:
+        step: Steps done.
+        seconds: Training time so far without the last step's; the same in all processes.
+        average: The moving average, the policy to use.
+    """
+
+    def __init__(self, policy: Policy, config: TrainingConfig, processes: Processes) -> None:
+        processes.share(policy)
+        self.policy = policy.train()
+        self.config = config
+        self.processes = processes
+        self.schedule = Schedule(config.steps, config.minutes, config.warmup)
+        self.average = MovingAverage(policy, config.ema)
+        self.step = 0
+        self.seconds = 0.0
+        self._elapsed = 0.0
+        groups = policy.optimizer_groups(config.learning_rate)
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self._rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        self._parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    @property
+    def share(self) -> float:
+        """How much of the budget is used."""
+        return self.schedule.share(self.step, self.seconds)
+
+    def add_time(self, seconds: float) -> None:
+        """Count time of this process; the next step makes it that of all."""
+        self._elapsed += seconds
+
+    def learn(self, batch: Batch, *, stop: bool = False) -> StepResult:
+        """One step.
+
+        Args:
+            batch: This process's part of the batch, on the policy's device.
+            stop: Whether this process was asked to stop; all are told.
+        """
+        factor = self.schedule.factor(self.share)
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        seed_torch(self.config.seed, "step", self.step, self.processes.rank)
+        self.optimizer.zero_grad(set_to_none=True)
+        with self._autocast():
+            loss, parts = self.policy.loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.processes.average_gradients(self._parameters)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.config.clip)
+        self.optimizer.step()
+        self.step += 1
+        self.average.update(self.step)
+        return self._result(loss, parts, norm, factor, stop)
+
+    @torch.no_grad()
+    def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Mean loss and parts of the averaged policy; each process gives its own batches.
+
+        Returns:
+            By name, the means over all batches of all processes.
+        """
+        policy = self.average.policy
+        policy.eval()
+        sums: dict[str, Tensor] = {}
+        count = 0
+        for number, batch in enumerate(batches):
+            seed_torch(self.config.seed, "validation", number, self.processes.rank)
+            with self._autocast():
+                loss, parts = policy.loss(batch)
+            for name, value in {"loss": loss, **parts}.items():
+                sums[name] = sums.get(name, torch.zeros(())) + value.detach().double().cpu()
+            count += 1
+        self.policy.train()
+        means = torch.stack(list(sums.values())).to(policy.device, torch.float32) / count
+        return dict(zip(sums, self.processes.mean(means).tolist(), strict=True))
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that are trained, not averaged."""
+        return self.policy.state_dict()
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """See `optimizer_state`."""
+        return optimizer_tensors(self.optimizer, self.policy)
+
+    def go_on(
+        self,
+        weights: Mapping[str, Tensor],
+        average: Mapping[str, Tensor],
+        optimizer: Mapping[str, Tensor],
+        step: int,
+        seconds: float,
+    ) -> None:
+        """Take back the state after a step.
+
+        Raises:
+            UserError: It is that of another policy.
+        """
+        try:
+            self.policy.load_state_dict(weights)
+            self.average.policy.load_state_dict(average if self.config.ema else weights)
+            set_optimizer_tensors(self.optimizer, self.policy, optimizer)
+        except (RuntimeError, KeyError) as error:
+            raise UserError(
+                f"the checkpoint is that of another version of the policy ({error}); "
+                "train anew with another --out"
+            ) from error
+        self.step, self.seconds = step, seconds
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.policy.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
+        )
+
+    def _result(
+        self, loss: Tensor, parts: Mapping[str, Tensor], norm: Tensor, factor: float, stop: bool
+    ) -> StepResult:
+        values = {"loss": loss.detach(), **parts, "gradient_norm": norm.detach()}
+        elapsed, self._elapsed = self._elapsed, 0.0
+        if self.processes.count > 1:
+            own = [value.detach().double().reshape(()) for value in values.values()]
+            more = torch.tensor([stop, elapsed], dtype=torch.float64, device=loss.device)
+            joint = self.processes.mean(torch.cat([torch.stack(own), more]))
+            values = dict(zip(values, joint[:-2], strict=True))
+            stop, elapsed = bool(joint[-2] > 0), float(joint[-1])
+        self.seconds += elapsed
+        return StepResult(values, factor, stop)
