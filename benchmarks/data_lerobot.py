@@ -1,7 +1,7 @@
 """LeRobot beside ours: run this with the Python of an environment in which LeRobot is installed.
 
     PYTHON benchmarks/data_lerobot.py read DIR --batches 5
-    PYTHON benchmarks/data_lerobot.py train DIR --policy act --steps 20
+    PYTHON benchmarks/data_lerobot.py train DIR --policy act --steps 20 --out data_lerobot.json
     PYTHON benchmarks/data_lerobot.py write DIR
 
 `read` times random windows of one image, two states and twenty actions, as data_reading.py does;
@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=5)
     parser.add_argument("--policy", choices=("act", "diffusion"), default="act")
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--out", type=Path, help="a file for the JSON too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     result: dict[str, Any] = {"lerobot": version("lerobot"), "torch": torch.__version__}
@@ -216,6 +217,8 @@ def main() -> None:
         case _:
             result |= write(arguments.root)
     print(json.dumps(result))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
