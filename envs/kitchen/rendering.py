@@ -10,6 +10,7 @@ import ctypes
 import os
 import sys
 import threading
+import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -188,9 +189,24 @@ def _new_context() -> Any:
             raise RenderingUnavailableError(
                 f'MUJOCO_GL is {backend!r}, it must be "egl", "osmesa" or "glfw", or unset'
             )
-        return GLContext(64, 64)
+        with warnings.catch_warnings():
+            # What GLFW lacks it says in warnings; `_has_window` makes an error of it.
+            warnings.simplefilter("ignore")
+            context = GLContext(64, 64)
+            usable = backend != "glfw" or _has_window(context)
     except (ImportError, AttributeError, OSError) as error:
         raise RenderingUnavailableError(_advice(f"the GL backend {backend!r} failed")) from error
+    if not usable:
+        raise RenderingUnavailableError(_advice("the GL backend 'glfw' has no display"))
+    return context
+
+
+def _has_window(context: Any) -> bool:
+    """Whether GLFW has made one; where it could not, it only warns."""
+    import glfw
+
+    context.make_current()
+    return bool(glfw.get_current_context())
 
 
 def _usable_backend() -> str:
@@ -227,7 +243,7 @@ def _egl_devices() -> int:
 
 def _advice(problem: str) -> str:
     return (
-        f"pictures cannot be drawn: {problem}; install one with "
+        f"pictures cannot be drawn: {problem}; unset MUJOCO_GL and install a GL library with "
         "`apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri` (EGL) or "
         "`apt-get install libosmesa6` (OSMesa)"
     )

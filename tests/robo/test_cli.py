@@ -79,6 +79,10 @@ def test_graphics_that_are_not_there_are_refused(
 ) -> None:
     monkeypatch.setenv("MUJOCO_GL", "moon")
     assert_refused(robo("run", "eat", "--out", str(tmp_path)), "MUJOCO_GL=moon")
+    monkeypatch.setenv("MUJOCO_GL", "glfw")
+    for display in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(display, raising=False)
+    assert_refused(robo("run", "eat", "--out", str(tmp_path)), "'glfw' has no display")
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
