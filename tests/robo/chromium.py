@@ -54,7 +54,9 @@ class Chromium:
     def _attach(self, port: Path, width: int, height: int) -> None:
         until(lambda: port.is_file() and len(port.read_text().split()) == 2)
         number, path = port.read_text().split()
-        self._socket = connect(f"ws://127.0.0.1:{number}{path}", max_size=None, open_timeout=60)
+        self._socket = connect(
+            f"ws://127.0.0.1:{number}{path}", max_size=None, open_timeout=60, ping_interval=None
+        )
         self._count = 0
         self._session: str | None = None
         self.complaints: list[str] = []
