@@ -156,8 +156,14 @@ def test_padding_is_replaced_by_the_nearest_real_value() -> None:
     assert repeat_edges(values, padded)[..., 0].tolist() == [[2, 2, 2, 3, 3], [5, 6, 7, 8, 9]]
 
 
-def test_a_plan_is_carried_out_before_the_next_is_made() -> None:
+def test_a_plan_is_carried_out_before_the_next_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = tiny().eval()
+    # One step, so that actions of random weights do not all end at the limits.
+    monkeypatch.setattr(
+        policy.schedule,
+        "denoise",
+        lambda predict, noise, count: predict(noise, torch.zeros(1, dtype=torch.long)).tanh(),
+    )
     observations = observations_of(policy, 9)
     policy.reset()
     first = [policy.act(observation) for observation in observations]
@@ -190,13 +196,12 @@ def test_validation_is_the_same_at_every_call_and_training_is_not() -> None:
 
 def test_it_learns_both_ways_and_takes_one_of_them() -> None:
     """Two demonstrations of one situation, left and right: their mean is what nobody did."""
-    torch.manual_seed(0)
-    policy = tiny(cameras=0, unet=(16, 32), training_steps=50).train()
-    optimizer = torch.optim.AdamW(policy.optimizer_groups(3e-3))
-    steps = 300
+    policy = tiny(cameras=0, unet=(32,), kernel=3, training_steps=20, inference_steps=10).train()
+    optimizer = torch.optim.AdamW(policy.optimizer_groups(6e-3))
+    steps = 160
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * (1 - step / steps)
+            group["lr"] = 6e-3 * (1 - step / steps)
         state = torch.rand(64, 1, 2).expand(-1, 2, -1) * 2 - 1
         way = torch.randint(0, 2, (64, 1, 1)) * 2.0 - 1
         action = torch.cat((way.expand(-1, 8, -1) * 0.8, state[:, :1, 1:].expand(-1, 8, -1)), -1)
@@ -204,14 +209,15 @@ def test_it_learns_both_ways_and_takes_one_of_them() -> None:
         policy.loss({STATE: state, "action": action})[0].backward()
         optimizer.step()
     policy.eval()
-    taken = []
-    for seed in range(20):
-        policy.reset(seed)
-        action = policy.act({STATE: np.array([0.3, -0.5], np.float32)})[0]
-        assert abs(abs(action[0]) - 0.8) < 0.25
-        assert abs(action[1] + 0.5) < 0.25
-        taken.append(action[0] > 0)
-    assert 2 <= sum(taken) <= 18
+    for goal in (-0.5, 0.5):
+        actions = []
+        for seed in range(12):
+            policy.reset(seed)
+            actions.append(policy.act({STATE: np.array([0.3, goal], np.float32)})[0])
+        ways, heights = np.array(actions).T
+        assert 2 <= (ways > 0).sum() <= 10
+        assert np.median(abs(abs(ways) - 0.8)) < 0.3  # 0.8 for the mean
+        assert np.median(abs(heights - goal)) < 0.3
 
 
 def test_saving_and_loading_changes_nothing(tmp_path: Path) -> None:
