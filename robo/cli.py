@@ -5,10 +5,12 @@ from typing import Annotated
 
 import tyro
 
+from robo.commands.compare import Compare
 from robo.commands.data import Data
 from robo.commands.plan import Plan
 from robo.commands.record import Record
 from robo.commands.replay import Replay
+from robo.commands.rollout import Rollout
 from robo.commands.run import Run
 from robo.commands.scenarios import Scenarios
 from robo.commands.train import Train
@@ -21,6 +23,8 @@ Command = (
     | Annotated[Record, tyro.conf.subcommand("record")]
     | Annotated[Replay, tyro.conf.subcommand("replay")]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Rollout, tyro.conf.subcommand("rollout")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Data, tyro.conf.subcommand("data")]
 )
 

@@ -1,4 +1,4 @@
-"""The kitchen with physics as a `Body`: skills are experts, acting through the action."""
+"""The kitchen with physics as a `Body`: experts or a policy carry out skills through the action."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from envs.kitchen import rules
 from envs.kitchen.env import KitchenEnv
-from envs.kitchen.experts import Expert, make_expert
 from envs.kitchen.layout import distance
 from envs.kitchen.start import StartState
 from envs.kitchen.state import KitchenState
@@ -23,7 +22,8 @@ from planners.symbolic import Outcome
 from planners.world import World
 from robo.affordances import affordances
 from robo.closing import Closing
-from robo.kitchen_world import EXPERT_NAMES, robot_place, world_of_state
+from robo.kitchen_world import robot_place, world_of_state
+from robo.rollouts.actors import Actor, Assignment, KitchenExpert
 
 SKILL_SECONDS = 60.0
 """A skill that takes longer (simulated) has failed."""
@@ -35,12 +35,14 @@ BROKEN = "the simulation broke down"
 
 
 class KitchenBody(Closing):
-    """Carries out skills with scripted experts in `KitchenEnv` and reads the world from its state.
+    """Carries out skills in `KitchenEnv` and reads the world from its state.
 
     Args:
         start: Where everything is at the start.
         seed: Of everything that is drawn.
-        env: The environment; it must not end episodes on "terminate". One is made when left out.
+        env: The environment; it must not end episodes on "terminate", and observe the images that
+            the actor needs. One without images is made when left out.
+        actor: What carries out skills; the scripted experts when left out.
         on_frame: Called with the environment after every step.
     """
 
@@ -50,16 +52,19 @@ class KitchenBody(Closing):
         seed: int,
         *,
         env: KitchenEnv | None = None,
+        actor: Actor | None = None,
         on_frame: Callable[[KitchenEnv], None] | None = None,
     ) -> None:
         self.env = env or KitchenEnv(terminate_ends_episode=False)
         self.unstable = False
+        self._actor = actor or KitchenExpert()
         self._on_frame = on_frame
+        self._seed = seed
         self._steps = 0
         self._place: str | None = start.robot
         self._visited: tuple[str, ...] = ()
         self._handled: frozenset[int] = frozenset()
-        self.env.reset(seed=seed, options={"start": start})
+        self._observation, _ = self.env.reset(seed=seed, options={"start": start})
         self._state = self.env.kitchen_state
 
     @property
@@ -77,20 +82,21 @@ class KitchenBody(Closing):
         return affordances(skills, self.world, self._state)
 
     def execute(self, skill: Skill) -> Outcome:
-        """See `Body`; success is what the success rules say, not what the expert believes."""
+        """See `Body`; success is what the success rules say, not what the actor believes."""
         before = self.world
         reason = BROKEN if self.unstable else obstacle(before, skill, distance)
         if reason is not None:
             return Outcome(False, failure_text(reason))
-        thing = self._thing(before, skill)
-        place = self._target(before, skill, thing)
-        expert = make_expert(self.env.scene, EXPERT_NAMES[skill.verb], thing, place)
-        broken = self._carry_out(expert)
+        thing, place = skill_target(before, skill)
+        seed = self._seed + self._steps
+        self._actor.begin(self.env, Assignment(skill.label, skill.label, seed, thing, place))
+        broken = self._carry_out()
         self._settle()
         self._place = place
         self._note_visit()
         if broken or not _succeeded(self._state, skill, thing, place):
-            return Outcome(False, failure_text(broken or expert.failure or _WHY_NOT[skill.verb]))
+            reason = broken or self._actor.failure or _WHY_NOT[skill.verb]
+            return Outcome(False, failure_text(reason))
         if skill.verb in (Verb.PUT_DOWN, Verb.BRING) and thing is not None:
             self._handled |= {thing}
         return Outcome(True, success_text(skill, before, self.world))
@@ -99,32 +105,16 @@ class KitchenBody(Closing):
         """Close the environment."""
         self.env.close()
 
-    def _thing(self, world: World, skill: Skill) -> int | None:
-        if skill.verb in (Verb.FIND, Verb.PICK_UP):
-            return choose_instance(world, skill.argument, distance)
-        return world.holding if skill.verb in (Verb.PUT_DOWN, Verb.BRING) else None
-
-    def _target(self, world: World, skill: Skill, thing: int | None) -> str | None:
-        match skill.verb:
-            case Verb.GO_TO | Verb.OPEN | Verb.CLOSE:
-                return skill.argument
-            case Verb.BRING:
-                return "user"
-            case Verb.PUT_DOWN:
-                return world.robot_at
-            case _:
-                return None if thing is None else world.things[thing].place
-
-    def _carry_out(self, expert: Expert) -> str | None:
-        """Act until the expert has finished; what broke, if something did."""
+    def _carry_out(self) -> str | None:
+        """Act until the actor has finished; what broke, if something did."""
         for _ in range(round(SKILL_SECONDS * self.env.control_hz)):
-            action = expert.act(self._state)
+            action = self._actor.act(self._observation)
             if not np.isfinite(action).all():
                 return "the action was not a number"
             self._step(action)
             if self.unstable:
                 return BROKEN
-            if expert.finished:
+            if self._actor.finished:
                 break
         return None
 
@@ -143,7 +133,7 @@ class KitchenBody(Closing):
             self._step(action)
 
     def _step(self, action: NDArray[np.float32]) -> None:
-        _, _, _, _, info = self.env.step(action)
+        self._observation, _, _, _, info = self.env.step(action)
         self._steps += 1
         self._state = self.env.kitchen_state
         self.unstable = self.unstable or info["unstable"]
@@ -165,6 +155,21 @@ _WHY_NOT = {
     Verb.OPEN: "not open",
     Verb.CLOSE: "not closed",
 }
+
+
+def skill_target(world: World, skill: Skill) -> tuple[int | None, str | None]:
+    """The instance that a skill handles and the place that it is about, if it has them."""
+    thing = world.holding if skill.verb in (Verb.PUT_DOWN, Verb.BRING) else None
+    match skill.verb:
+        case Verb.FIND | Verb.PICK_UP:
+            thing = choose_instance(world, skill.argument, distance)
+            return thing, None if thing is None else world.things[thing].place
+        case Verb.PUT_DOWN:
+            return thing, world.robot_at
+        case Verb.BRING:
+            return thing, "user"
+        case _:
+            return None, skill.argument
 
 
 def _succeeded(state: KitchenState, skill: Skill, thing: int | None, place: str | None) -> bool:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import tyro
 
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from planners.saycan import Decision
     from robo.agent import Episode
     from robo.kitchen_body import KitchenBody
+    from robo.rollouts.actors import Actor
+
+
+class Acting(TypedDict, total=False):
+    """What carries out skills."""
+
+    env: "KitchenEnv"
+    actor: "Actor"
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,10 @@ class Run:
 
     seed: int = 0
     """Seed of everything that is drawn: where on a place each object lies."""
+
+    policy: str | None = None
+    """What carries out the skills: the short name of shipped weights, or a checkpoint's folder;
+    scripted experts, which see the true state, when left out."""
 
     video: bool = True
     """Film the episode."""
@@ -74,6 +86,7 @@ class Run:
 
         with user_errors(RenderingUnavailableError):
             film = Film(self.out / "episode.mp4", instruction) if self.video else None
+        acting = self._acting()
         planner = make_planner(self.planner)
         display = PlanDisplay(Console(), instruction)
         files = [self.out / name for name in ("report.json", "scores.png")]
@@ -103,7 +116,7 @@ class Run:
             if film:
                 stack.enter_context(film)
                 files.append(film.path)
-            body = stack.enter_context(KitchenBody(start, self.seed, on_frame=watch))
+            body = stack.enter_context(KitchenBody(start, self.seed, on_frame=watch, **acting))
             episode = run_episode(
                 planner,
                 kitchen_skills(),
@@ -118,6 +131,15 @@ class Run:
         display.show_files(files, body.simulated_seconds, time.perf_counter() - began)
         return 0 if episode.done and all(step.outcome.success for step in episode.steps[-2:]) else 1
 
+    def _acting(self) -> "Acting":
+        """What acts, and the kitchen that shows it what it needs; nothing for the experts."""
+        if self.policy is None:
+            return {}
+        from robo.rollouts.executor import policy_in_kitchen
+
+        env, actor = policy_in_kitchen(self.policy)
+        return {"env": env, "actor": actor}
+
     def _write_report(
         self, episode: "Episode", start: "StartState", body: "KitchenBody", began: float
     ) -> None:
@@ -127,7 +149,7 @@ class Run:
         from robo.results import provenance, write_json
 
         data = {
-            **provenance({"planner": asdict(self.planner)}, self.seed),
+            **provenance({"planner": asdict(self.planner), "policy": self.policy}, self.seed),
             "success_rule_version": SUCCESS_RULE_VERSION,
             "scene": start.to_dict(),
             **episode_data(episode),

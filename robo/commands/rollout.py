@@ -1,0 +1,128 @@
+"""`robo rollout`: a policy tried in an environment, counted, with a table at the end."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SplitName = Literal["seen", "unseen", "distractors", "backgrounds", "all"]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Try a policy in episodes drawn from a seed and count its successes.
+
+    Writes results.jsonl, an episode a line, and summary.json. What is finished is kept; the same
+    command goes on where it stopped.
+    """
+
+    policy: str
+    """"expert", "random", the short name of shipped weights, or the folder of a checkpoint."""
+
+    env: str = "robo/Kitchen-v1"
+    """The gymnasium id, or "module:id"."""
+
+    task: tuple[str, ...] = ()
+    """In the kitchen skills ("pick up the apple") or families ("pick up"), which take turns; all
+    families when left out. Elsewhere what is said to policies that take instructions."""
+
+    split: tuple[SplitName, ...] = ("seen",)
+    """Columns of the kitchen's table: "seen", "unseen" (objects and words that training leaves
+    out), "distractors", "backgrounds", or "all"."""
+
+    episodes: int = 100
+    """Episodes of each column."""
+
+    seed: int = 0
+    """Seed of everything that is drawn; the same seed gives the same starts to every policy."""
+
+    workers: int = 1
+    """Processes to use; results do not depend on it, but what they share makes decisions slower."""
+
+    out: Path = Path("runs/rollout")
+    """Folder for what is written."""
+
+    record: Path | None = None
+    """Record the episodes, failed ones too, into this data set."""
+
+    video: int = 0
+    """Film the first so many episodes."""
+
+    randomization: tuple[str, ...] = ()
+    """Names of what the environment draws anew in every episode, in all columns."""
+
+    image_size: int | None = None
+    """Pixels each way of every camera; what data sets have, or the policy sees, when left out."""
+
+    max_seconds: float | None = None
+    """An episode is over after so long (simulated); the environment's own limit, or 60."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the policy computes; "auto" takes a GPU if there is one."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        from rich.console import Console
+
+        from robo.arguments import check_seed
+        from robo.data.errors import DatasetError
+        from robo.errors import UserError, user_errors
+        from robo.graphics import check_graphics
+        from robo.rollouts.splits import SPLITS
+        from robo.rollouts.summary import print_summary
+
+        check_seed(self.seed)
+        if self.workers < 1:
+            raise UserError(f"--workers is {self.workers}; it must be 1 or more")
+        check_graphics()
+        from robo.rollouts.run import Rollouts
+
+        run = Rollouts(
+            self.env,
+            self.policy,
+            self.out,
+            seed=self.seed,
+            tasks=self.task,
+            splits=tuple(SPLITS) if "all" in self.split else self.split,
+            randomization=self.randomization,
+            image_size=self.image_size,
+            max_seconds=self.max_seconds,
+            record=self.record,
+            device=self.device,
+        )
+        console = Console()
+        with user_errors(DatasetError):
+            try:
+                summary = self._run(run.execute)
+            except KeyboardInterrupt:
+                console.print(f"what was finished is in {self.out}", markup=False, soft_wrap=True)
+                raise
+        print_summary(summary, console)
+        written = [self.out / "summary.json", *([self.record] if self.record else [])]
+        console.print(f"written to {', '.join(map(str, written))}", markup=False, soft_wrap=True)
+        return 0
+
+    def _run(self, execute: "Callable[..., dict[str, object]]") -> "dict[str, object]":
+        from contextlib import ExitStack
+
+        from robo.progress import progress_bar
+
+        with ExitStack() as bar:
+            advance: Callable[[], None] = lambda: None  # noqa: E731
+
+            def begin(planned: int, there: int) -> None:
+                nonlocal advance
+                if there < planned:
+                    advance = bar.enter_context(
+                        progress_bar("episodes", total=planned, completed=there)
+                    )
+
+            return execute(
+                self.episodes,
+                self.workers,
+                self.video,
+                on_begin=begin,
+                on_result=lambda result: advance(),
+            )

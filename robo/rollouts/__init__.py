@@ -1,0 +1,1 @@
+"""Rollouts: policies carried out in environments, counted, recorded, filmed and compared."""

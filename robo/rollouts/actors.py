@@ -1,0 +1,180 @@
+"""What acts in a rollout: scripted experts, chance, or a policy (`robo.rollouts.executor`)."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.kitchen.experts import Expert, make_expert
+from robo.errors import UserError
+from robo.kitchen_world import EXPERT_NAMES
+from robo.recording.kitchen import kitchen_of, skills_of
+from robo.recording.recorder import Observation
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What is to be done in an environment that was reset.
+
+    Attributes:
+        instruction: The words that are said.
+        label: What is meant: a skill's label in the kitchen, the task's words elsewhere.
+        seed: Of what the actor draws.
+        thing: Instance that an expert of the kitchen is to handle.
+        place: Place that such an expert is to go to or to put it.
+    """
+
+    instruction: str
+    label: str
+    seed: int = 0
+    thing: int | None = None
+    place: str | None = None
+
+
+@dataclass
+class Counts:
+    """What is counted of an actor in an episode.
+
+    Attributes:
+        seconds: Wall time of each call that decided on actions.
+        clipped: Actions with numbers beyond the action space, which were clipped.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    clipped: int = 0
+
+
+class Actor(Protocol):
+    """Carries out assignments, one action after another.
+
+    Attributes:
+        counts: Of the present assignment.
+        finished: Whether it has ended the assignment by itself.
+        failure: Why it gave up, in a few words; None where it did not, or does not know.
+    """
+
+    counts: Counts
+    finished: bool
+    failure: str | None
+
+    def begin(self, env: "gymnasium.Env[Any, Any]", assignment: Assignment) -> None:
+        """An assignment begins; `env` was reset."""
+
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        """The next action (m,), within the action space unless it is not finite."""
+
+
+class KitchenExpert:
+    """The kitchen's scripted experts; see `Actor`."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self._expert: Expert | None = None
+
+    @property
+    def finished(self) -> bool:
+        """See `Actor`."""
+        return self._expert is not None and self._expert.finished
+
+    @property
+    def failure(self) -> str | None:
+        """See `Actor`."""
+        return None if self._expert is None else self._expert.failure
+
+    def begin(self, env: "gymnasium.Env[Any, Any]", assignment: Assignment) -> None:
+        """See `Actor`."""
+        self.counts = Counts()
+        self._kitchen = kitchen_of(env)
+        (skill,) = skills_of(assignment.label)
+        self._expert = make_expert(
+            self._kitchen.scene, EXPERT_NAMES[skill.verb], assignment.thing, assignment.place
+        )
+
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        """See `Actor`."""
+        assert self._expert is not None
+        return self._expert.act(self._kitchen.kitchen_state)
+
+
+class AlohaExpert:
+    """The scripted experts of two arms; see `Actor`."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self._expert: Any = None
+
+    @property
+    def finished(self) -> bool:
+        """See `Actor`."""
+        return self._expert is not None and self._expert.finished
+
+    @property
+    def failure(self) -> str | None:
+        """See `Actor`."""
+        return None if self._expert is None else self._expert.failure
+
+    def begin(self, env: "gymnasium.Env[Any, Any]", assignment: Assignment) -> None:
+        """See `Actor`."""
+        from envs.aloha.experts import make_expert as make_aloha_expert
+
+        self.counts = Counts()
+        self._aloha: Any = env.unwrapped
+        self._expert = make_aloha_expert(self._aloha.scene, assignment.seed)
+
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        """See `Actor`."""
+        return np.asarray(self._expert.act(self._aloha.aloha_state), np.float32)
+
+
+class RandomActor:
+    """Draws actions uniformly from the action space: the floor of a table; see `Actor`."""
+
+    finished = False
+    failure = None
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+
+    def begin(self, env: "gymnasium.Env[Any, Any]", assignment: Assignment) -> None:
+        """See `Actor`."""
+        self.counts = Counts()
+        self._space = box_of(env)
+        self._rng = np.random.default_rng([assignment.seed, 2])
+
+    def act(self, observation: Observation) -> NDArray[np.float32]:
+        """See `Actor`."""
+        return self._rng.uniform(self._space.low, self._space.high).astype(np.float32)
+
+
+def make_expert_actor(environment: str) -> KitchenExpert | AlohaExpert:
+    """The scripted experts of an environment.
+
+    Raises:
+        UserError: It has none.
+    """
+    from envs.registration import INSERTION_ID, KITCHEN_ID, TRANSFER_CUBE_ID
+
+    name = environment.rpartition(":")[2]
+    if name == KITCHEN_ID:
+        return KitchenExpert()
+    if name in (TRANSFER_CUBE_ID, INSERTION_ID):
+        return AlohaExpert()
+    raise UserError(
+        f'there is no expert for the env "{environment}"; give --policy a checkpoint, or "random"'
+    )
+
+
+def box_of(env: "gymnasium.Env[Any, Any]") -> gymnasium.spaces.Box:
+    """The action space, a vector with bounds.
+
+    Raises:
+        UserError: It is another one.
+    """
+    space = env.action_space
+    if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
+        raise UserError(f"actions of {type(env.unwrapped).__name__} are {space}, not one vector")
+    if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+        raise UserError(f"actions of {type(env.unwrapped).__name__} have no bounds: {space}")
+    return space

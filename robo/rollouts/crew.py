@@ -1,0 +1,208 @@
+"""Processes that do jobs one at a time: one that dies loses its job only, which is done again."""
+
+import multiprocessing
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol
+
+from robo.errors import UserError
+from robo.workers import begin_worker
+
+MOST_DEATHS = 3
+"""A job that so many processes died of is given up."""
+
+FAREWELL = 10.0
+"""Seconds that a process gets to close its files."""
+
+
+class Worker(Protocol):
+    """What does the jobs."""
+
+    def run(self, job: Any) -> Any:
+        """Do one."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job's end.
+
+    Attributes:
+        job: As it was given.
+        result: What came of it; None when every process that tried died.
+        deaths: How many processes died of it.
+    """
+
+    job: Any
+    result: Any
+    deaths: int
+
+
+def done_by_crew(
+    jobs: Sequence[Any], workers: int, hire: Callable[..., Worker], arguments: Sequence[Any]
+) -> Generator[Done]:
+    """Do jobs in several processes; what is done comes in no order.
+
+    Args:
+        jobs: What is to be done; they and their results can be pickled.
+        workers: How many processes; 0: none, they are done in this one.
+        hire: Called with `arguments` in each process, makes what does the jobs.
+        arguments: See `hire`.
+
+    Raises:
+        UserError: A worker raised one, or processes die before they can begin.
+        RuntimeError: A worker failed otherwise; the text is its traceback.
+    """
+    if workers == 0:
+        yield from _done_here(jobs, hire(*arguments))
+        return
+    crew = _Crew(hire, arguments)
+    waiting = deque((job, 0) for job in jobs)
+    try:
+        while waiting or crew.is_busy:
+            while waiting and len(crew.members) < workers:
+                crew.start(*waiting.popleft())
+            for member in crew.ready():
+                kind, value = crew.answer_of(member)
+                if kind == "ready":
+                    continue
+                job, deaths = member.job, member.deaths
+                if kind == "died":
+                    if deaths + 1 < MOST_DEATHS:
+                        waiting.appendleft((job, deaths + 1))
+                    else:
+                        yield Done(job, None, deaths + 1)
+                    continue
+                yield Done(job, value, deaths)
+                if waiting:
+                    crew.give(member, *waiting.popleft())
+                else:
+                    crew.dismiss(member)
+    finally:
+        crew.end()
+
+
+def _done_here(jobs: Sequence[Any], worker: Worker) -> Generator[Done]:
+    try:
+        for job in jobs:
+            yield Done(job, worker.run(job), 0)
+    finally:
+        worker.close()
+
+
+@dataclass
+class _Member:
+    process: BaseProcess
+    connection: "Connection[Any, Any]"
+    job: Any = None
+    deaths: int = 0
+
+
+class _Crew:
+    def __init__(self, hire: Callable[..., Worker], arguments: Sequence[Any]) -> None:
+        self.members: list[_Member] = []
+        self._leaving: list[_Member] = []
+        self._hire = hire
+        self._arguments = tuple(arguments)
+        self._stillborn = 0
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.members)
+
+    def start(self, job: Any, deaths: int) -> None:
+        """A new process, and its first job."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._hire, self._arguments))
+        process.start()
+        # Ours alone is left open here, so that it ends when the process does.
+        theirs.close()
+        member = _Member(process, ours)
+        self.members.append(member)
+        self.give(member, job, deaths)
+
+    def give(self, member: _Member, job: Any, deaths: int) -> None:
+        member.job, member.deaths = job, deaths
+        try:
+            member.connection.send(job)
+        except OSError:
+            return  # it died; `answer_of` sees to that
+
+    def ready(self) -> list[_Member]:
+        """Those that have something to say, or have died; waits for one."""
+        heard = wait([member.connection for member in self.members])
+        return [member for member in self.members if member.connection in heard]
+
+    def answer_of(self, member: _Member) -> tuple[str, Any]:
+        """What a member says: "ready", "done" and a result, or "died"; the rest is raised."""
+        kind: str
+        try:
+            kind, value = member.connection.recv()
+        except (EOFError, OSError):
+            self._bury(member)
+            return "died", None
+        if kind == "refused":
+            raise UserError(value)
+        if kind == "failed":
+            raise RuntimeError(value)
+        if kind == "ready":
+            self._stillborn = 0
+        return kind, value
+
+    def _bury(self, member: _Member) -> None:
+        self.members.remove(member)
+        member.connection.close()
+        member.process.join()
+        self._stillborn += 1
+        if self._stillborn > MOST_DEATHS:
+            raise UserError(
+                "one process after the other died, perhaps for lack of memory; run the command "
+                "again to go on, with fewer --workers"
+            )
+
+    def dismiss(self, member: _Member) -> None:
+        """Nothing more is to be done."""
+        self.members.remove(member)
+        self._leaving.append(member)
+        try:
+            member.connection.send(None)
+        except OSError:
+            return  # it is gone already
+
+    def end(self) -> None:
+        """End all processes: those that were dismissed in their own time, others at once."""
+        for member in self.members:
+            member.process.terminate()
+        for member in (*self._leaving, *self.members):
+            member.process.join(FAREWELL)
+            if member.process.is_alive():
+                member.process.kill()
+                member.process.join()
+            member.connection.close()
+
+
+def _serve(
+    connection: "Connection[Any, Any]", hire: Callable[..., Worker], arguments: tuple[Any, ...]
+) -> None:
+    begin_worker()
+    try:
+        worker = hire(*arguments)
+        try:
+            connection.send(("ready", None))
+            while (job := connection.recv()) is not None:
+                connection.send(("done", worker.run(job)))
+        finally:
+            worker.close()
+    except UserError as error:
+        connection.send(("refused", str(error)))
+    except EOFError:
+        return
+    except Exception:
+        connection.send(("failed", traceback.format_exc()))

@@ -1,0 +1,71 @@
+"""Putting the episodes that a run has recorded, in its processes' own sets, into one."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from robo.data.assembling import assemble
+from robo.data.errors import DatasetError
+from robo.data.layout import INFO
+from robo.data.lerobot_reader import Dataset
+from robo.data.lerobot_writer import DatasetWriter
+from robo.errors import user_errors
+from robo.recording.origin import Origin
+from robo.recording.replacing import finish_replacing, new_place, replace_set
+from robo.rollouts.folder import Result
+
+SHARDS = "recording"
+
+
+def put_together(root: Path, folder: Path, results: Iterable[Result]) -> int:
+    """Put recorded episodes behind those of a set, which is made when there is none.
+
+    An episode that the set holds already is left out, so this may be done again after a cut.
+
+    Args:
+        root: The set.
+        folder: Of the run.
+        results: In the order in which the episodes are to be.
+
+    Returns:
+        How many were added.
+
+    Raises:
+        UserError: The set has other features, or the disk refused.
+    """
+    recorded = [r for r in results if r["shard"] and (folder / SHARDS / r["shard"]).exists()]
+    if not recorded:
+        return 0
+    with user_errors(DatasetError):
+        finish_replacing(root)
+        names = dict.fromkeys(r["shard"] for r in recorded)
+        shards = {name: Dataset(folder / SHARDS / name) for name in names}
+        picks = [(shards[r["shard"]], [int(r["shard_episode"])]) for r in recorded]
+        if (root / INFO).exists():
+            with DatasetWriter(root) as writer:
+                there = {_identity(e.info) for e in Dataset(root).episodes}
+                picks = [
+                    (shard, [index])
+                    for shard, (index,) in picks
+                    if _identity(shard.episodes[index].info) not in there
+                ]
+                before = range(len(writer.episodes))
+                _make([(Dataset(root), before), *picks] if before else picks, root, len(picks))
+        else:
+            root.parent.mkdir(parents=True, exist_ok=True)
+            _make(picks, root, len(picks))
+    shutil.rmtree(folder / SHARDS, ignore_errors=True)
+    return len(picks)
+
+
+def _make(picks: list, root: Path, added: int) -> None:  # type: ignore[type-arg]
+    if added:
+        new = new_place(root)
+        assemble(picks, new)
+        replace_set(root, new)
+
+
+def _identity(info: object) -> tuple[object, ...]:
+    """What tells an episode of a rollout from others: when it was recorded, and its draw."""
+    draw = Origin.of(info).draw  # type: ignore[arg-type]
+    return (info.recorded_at, info.seed, tuple(sorted(draw.items())))  # type: ignore[attr-defined]

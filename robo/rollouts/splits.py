@@ -1,0 +1,110 @@
+"""The columns of a rollout table, and what training data must leave out for them to mean anything.
+
+As in RT-1 (Brohan et al. 2022, section 6.2): `seen` asks for what demonstrations show; `unseen`
+for pairs of skill and object that they lack, each part of which they have, or in words that they
+lack; `distractors` puts more things around; `backgrounds` changes colours, light and cameras.
+
+    if is_held_out("pick up", "orange"): ...          # leave it out of a training set
+    phrasings(dataset.labels)                         # other words to train with
+
+Every column but `unseen` starts from the same scenes, so its episodes can be compared one by one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Split:
+    """One column.
+
+    Attributes:
+        name: By which it is chosen.
+        what: For people.
+        held_out: Whether pairs of skill and object, or words, are those that training leaves out.
+        distractors: How many things more there are, at least and at most.
+        randomization: Terms of `envs.kitchen.randomization` that are drawn in every episode.
+    """
+
+    name: str
+    what: str
+    held_out: bool = False
+    distractors: tuple[int, int] = (0, 0)
+    randomization: tuple[str, ...] = ()
+
+
+SEEN = "seen"
+
+_SPLITS: Final = (
+    Split(SEEN, "skills, objects and words as in demonstrations"),
+    Split("unseen", "pairs of skill and object, or words, that were held out", held_out=True),
+    Split("distractors", "6 to 9 things more, half of them where the robot works", False, (6, 9)),
+    Split(
+        "backgrounds",
+        "other colours, textures, light and cameras",
+        randomization=("lights", "colours", "textures", "camera pose", "field of view"),
+    ),
+)
+
+SPLITS: Final[Mapping[str, Split]] = {split.name: split for split in _SPLITS}
+"""Every column by its name."""
+
+HELD_OUT: Final[Mapping[str, tuple[str, ...]]] = {
+    "find": ("sprite can", "banana", "rice chips", "tea"),
+    "pick up": ("pepsi can", "orange", "sea salt chips", "lime soda"),
+    "put down": ("redbull can", "apple", "multigrain chips", "sponge"),
+}
+"""By skill, objects that are held out: each is shown with the other two skills."""
+
+PHRASINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "find": ("look for the {}", "go and find the {}", "find where the {} is"),
+    "go to": ("move to the {}", "drive to the {}", "go over to the {}"),
+    "pick up": ("grab the {}", "take the {}", "pick the {} up"),
+    "put down": ("set down the {}", "put the {} down", "place the {} here"),
+    "bring it to you": ("bring it to me", "hand it to me", "bring it here"),
+    "open": ("pull the {} open", "slide the {} open", "open up the {}"),
+    "close": ("push the {} closed", "shut the {}", "slide the {} closed"),
+}
+"""By skill, other words that may be trained with."""
+
+HELD_OUT_PHRASINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "find": ("locate the {}", "search for the {}", "drive up to where the {} is"),
+    "go to": ("head over to the {}", "travel to the {}", "make your way to the {}"),
+    "pick up": ("lift the {} up", "get hold of the {}", "grasp the {}"),
+    "put down": ("lay the {} down", "let go of the {}", "leave the {} here"),
+    "bring it to you": ("deliver it to me", "give it to me", "pass it over to me"),
+    "open": ("pull out the {}", "get the {} open", "draw the {} out"),
+    "close": ("push in the {}", "get the {} closed", "push the {} all the way back"),
+}
+"""By skill, words that are held out."""
+
+
+def is_held_out(skill: str, argument: str) -> bool:
+    """Whether training leaves a skill out for an object.
+
+    Args:
+        skill: "pick up" or "pick_up", and so on.
+        argument: What it is about; places and drawers are never held out.
+    """
+    return argument in HELD_OUT.get(skill.replace("_", " "), ())
+
+
+def phrasings(labels: Iterable[str]) -> dict[str, list[str]]:
+    """Other words to train skills with, by label, as `robo train --phrasings` reads them.
+
+    Args:
+        labels: Of skills, such as "pick up the apple"; others are passed over.
+    """
+    found = {}
+    for label in labels:
+        skill, argument = parts(label)
+        if skill in PHRASINGS:
+            found[label] = [words.format(argument) for words in PHRASINGS[skill]]
+    return found
+
+
+def parts(label: str) -> tuple[str, str]:
+    """A label's skill and what it is about: "open the top drawer" is "open" and "top drawer"."""
+    skill, _, argument = label.partition(" the ")
+    return skill, argument
