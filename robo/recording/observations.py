@@ -1,7 +1,8 @@
 """Observations of other people's environments under our keys: `state` and `images/<camera>`.
 
 What LeRobot's environments observe (`pixels`, `agent_pos`) and what its sets name
-(`observation.state`, `observation.images.<camera>`), nested or not, and a bare picture or vector are all understood.
+(`observation.state`, `observation.images.<camera>`), nested or not, and a bare picture are all
+understood.
 """
 
 from collections.abc import Iterator, Mapping

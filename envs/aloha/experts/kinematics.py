@@ -14,6 +14,9 @@ Matrix = NDArray[np.float64]
 ROUNDS: Final = 2
 """Newton steps for each pose: poses follow each other closely, so they start near the solution."""
 
+SEARCH_ROUNDS: Final = 20
+"""So many times as many from afar."""
+
 POSTURE_COST: Final = 1e-3
 DAMPING: Final = 1e-4
 
@@ -45,6 +48,24 @@ class ArmKinematics:
         pose = self._configuration.get_transform_frame_to_world("tool", "site")
         self._configuration.update(kept)
         return pose.translation(), pose.rotation().as_matrix()
+
+    def joints_at(self, position: Vector, rotation: Matrix, wrist_angle: float) -> Vector:
+        """Joint positions, shape (6,), at a pose (world frame), the wrist bent to one side.
+
+        Every pose is reached with the wrist bent either way. Where it is straight, forearm and
+        fingers turn about one axis, so that a line through there makes them spin.
+
+        Args:
+            position: shape (3,), m.
+            rotation: shape (3, 3).
+            wrist_angle: from which the search begins (rad).
+        """
+        kept = self._configuration.q.copy()
+        self.reset(np.array([0.0, *START_POSE[1:3], 0.0, wrist_angle, 0.0]))
+        for _ in range(SEARCH_ROUNDS):
+            found = self.solve(position, rotation)
+        self.reset(kept)
+        return found
 
     def solve(self, position: Vector, rotation: Matrix) -> Vector:
         """Joint positions, shape (6,), that bring the tool near a pose (world frame).

@@ -1,6 +1,6 @@
 """Motions of two hands from which the experts' scripts are made; each yields actions."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, cos, pi, sin
 from typing import Final
@@ -22,6 +22,12 @@ TURN_SPEED: Final = 1.5
 
 SHORTEST: Final = 0.4
 """No motion is quicker than this (s)."""
+
+BENT: Final = 0.8
+"""Angle of a wrist whose hand points down (rad)."""
+
+LEVEL: Final = 0.4
+"""A hand that points down by less (rad) has its wrist bent upwards."""
 
 Action = NDArray[np.float32]
 Motion = Generator[Action, AlohaState, None]
@@ -111,6 +117,7 @@ class Pilot:
         self.pace = pace
         self.hands: dict[str, Hand] = {}
         self._arms = {side: ArmKinematics(side) for side in SIDES}
+        self._joints = {side: state.joints[side] for side in SIDES}
         for side, arm in self._arms.items():
             arm.reset(state.joints[side])
             position, rotation = arm.tool_pose(state.joints[side])
@@ -124,14 +131,18 @@ class Pilot:
         *,
         seconds: float | None = None,
         speed: float = SPEED,
+        swing: Sequence[str] = (),
     ) -> Motion:
         """Bring hands to poses, both in the same time, smoothly (least jerk, Flash and Hogan 1985).
+
+        A hand goes in a line, or swings: each joint then goes straight to where it ends.
 
         Args:
             left: where the left hand is to be; None: it stays.
             right: the same of the right one.
             seconds: how long it takes; None: as the distance and the turn need.
             speed: mean speed of the hand that has the longer way (m/s).
+            swing: the sides that swing.
         """
         starts = {side: hand.numbers() for side, hand in self.hands.items()}
         ends = {
@@ -141,12 +152,25 @@ class Pilot:
         if seconds is None:
             seconds = max(_seconds(starts[side], ends[side], speed) for side in SIDES)
         steps = max(1, ceil(seconds * CONTROL_HZ / self.pace))
+        before = dict(self._joints)
+        goals = {
+            side: self._joints_at(side, Hand(tuple(ends[side][:3]), *ends[side][3:]))
+            for side in swing
+        }
         for step in range(1, steps + 1):
             s = step / steps
             share = s**3 * (10 - 15 * s + 6 * s * s)
             for side in SIDES:
                 x, y, z, *rest = starts[side] + share * (ends[side] - starts[side])
                 self.hands[side] = Hand((x, y, z), *rest)
+                if side in goals:
+                    self._joints[side] = before[side] + share * (goals[side] - before[side])
+                    self._arms[side].reset(self._joints[side])
+                else:
+                    hand = self.hands[side]
+                    self._joints[side] = self._arms[side].solve(
+                        np.array(hand.position), hand.rotation(side)
+                    )
             yield from self.hold(1)
 
     def hold(self, steps: int) -> Motion:
@@ -167,10 +191,12 @@ class Pilot:
         """What brings the hands where they were sent, shape (14,)."""
         numbers: list[float] = []
         for side in SIDES:
-            hand = self.hands[side]
-            joints = self._arms[side].solve(np.array(hand.position), hand.rotation(side))
-            numbers += [*joints, hand.opening]
+            numbers += [*self._joints[side], self.hands[side].opening]
         return np.array(numbers, dtype=np.float32)
+
+    def _joints_at(self, side: str, hand: Hand) -> Vector:
+        wrist = BENT if hand.pitch > LEVEL else -BENT / 2
+        return self._arms[side].joints_at(np.array(hand.position), hand.rotation(side), wrist)
 
     def tool_position(self, side: str) -> Vector:
         """Where the tool truly is (world frame, m), shape (3,)."""

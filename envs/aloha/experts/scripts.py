@@ -6,13 +6,18 @@ import numpy as np
 
 from envs.aloha.experts.kinematics import Vector
 from envs.aloha.experts.pilot import GiveUpError, Hand, Motion, Pilot
+from envs.aloha.model import SIDES
 from envs.aloha.rules import PEG, PIN
 
 TRIES: Final = 3
 """So often a grasp is tried."""
 
-PITCH: Final = 0.87
-"""How the fingers point down when they grasp (rad), 50 degrees: either arm reaches every place."""
+PITCHES: Final = ((0.27, 1.0), (0.48, 1.25))
+"""How the fingers point down (rad) by how far the arm reaches (m): steeper far away, where
+the wrist would else be straight; less steep near, where it would else reach its end."""
+
+BASE: Final = 0.469
+"""Distance (m) of the arms' bases from the middle of the table, along x."""
 
 PUSHES: Final = 15
 """So often (ten times a second) the peg is pushed on into the socket."""
@@ -31,15 +36,17 @@ LIFTED: Final = 0.03
 def transfer_cube(pilot: Pilot, rng: np.random.Generator) -> Motion:
     """The right hand picks up the cube and hands it to the left hand."""
     meeting = np.array([0.0, 0.5, 0.25]) + rng.uniform(-0.015, 0.015, 3)
-    pitch = PITCH + rng.uniform(-0.06, 0.06)
+    pitch = _pitch(pilot, "box") + rng.uniform(-0.06, 0.06)
     waiting = Hand((meeting[0] - 0.15, meeting[1], meeting[2]), pitch=0.0, roll=np.pi / 2)
     for _ in range(TRIES):
         hand, nudge = Hand((0, 0, 0), pitch), rng.uniform(-0.01, 0.01, 2)
-        yield from pilot.move(right=hand.at(_place(pilot, "box")).moved(*nudge, z=0.1))
+        above = hand.at(_place(pilot, "box")).moved(*nudge, z=0.1)
+        yield from pilot.move(right=above, swing=["right"])
         cube = _place(pilot, "box")
         yield from pilot.move(right=hand.at(cube).moved(z=0.002))
         yield from pilot.grip(right=0.0)
-        yield from pilot.move(left=waiting, right=pilot.hands["right"].at(meeting))
+        right = pilot.hands["right"].at(meeting)
+        yield from pilot.move(waiting, right, swing=["left"])
         if _place(pilot, "box")[2] > cube[2] + LIFTED:
             break
         yield from pilot.move(right=pilot.hands["right"].opened(1.0).moved(z=0.03))
@@ -59,16 +66,21 @@ def transfer_cube(pilot: Pilot, rng: np.random.Generator) -> Motion:
 def insertion(pilot: Pilot, rng: np.random.Generator) -> Motion:
     """The left hand picks up the socket, the right hand the peg, which goes into it."""
     meeting = np.array([0.0, 0.5, 0.2]) + rng.uniform(-0.015, 0.015, 3)
-    pitch = PITCH + rng.uniform(-0.06, 0.06)
-    hand = Hand((0, 0, 0), pitch)
+    tilt = rng.uniform(-0.06, 0.06, 2)
+    pitch = _pitch(pilot, "peg") + tilt[1]
+    hands = (
+        Hand((0, 0, 0), _pitch(pilot, "socket") + tilt[0]),
+        Hand((0, 0, 0), pitch),
+    )
     for _ in range(TRIES):
         nudge = rng.uniform(-0.01, 0.01, 4)
         yield from pilot.move(
-            hand.at(_place(pilot, "socket")).moved(nudge[0], nudge[1], 0.1),
-            hand.at(_place(pilot, "peg")).moved(nudge[2], nudge[3], 0.1),
+            hands[0].at(_place(pilot, "socket")).moved(nudge[0], nudge[1], 0.1),
+            hands[1].at(_place(pilot, "peg")).moved(nudge[2], nudge[3], 0.1),
+            swing=SIDES,
         )
         socket, peg = _place(pilot, "socket"), _place(pilot, "peg")
-        yield from pilot.move(hand.at(socket), hand.at(peg).moved(z=0.0015))
+        yield from pilot.move(hands[0].at(socket), hands[1].at(peg).moved(z=0.0015))
         yield from pilot.grip(0.0, 0.0)
         left, right = pilot.hands["left"], pilot.hands["right"]
         yield from pilot.move(
@@ -94,6 +106,14 @@ def insertion(pilot: Pilot, rng: np.random.Generator) -> Motion:
     else:
         raise GiveUpError("the peg does not go into the socket")
     yield from pilot.hold(10)
+
+
+def _pitch(pilot: Pilot, name: str) -> float:
+    """How a hand should point down (rad) to grasp a thing on its side of the table."""
+    x, y, _ = _place(pilot, name)
+    side = 1.0 if name in ("box", "peg") else -1.0
+    reach = np.hypot(side * BASE - x, 0.5 - y)
+    return float(np.interp(reach, *zip(*PITCHES, strict=True)))
 
 
 def _place(pilot: Pilot, name: str) -> Vector:
