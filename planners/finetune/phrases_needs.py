@@ -247,3 +247,66 @@ NEEDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 """What has to come to the user."""
+
+MISHAPS: Final = (
+    "I spilled {liquid}",
+    "I've spilled {liquid} {where}",
+    "I just spilled {liquid}",
+    "someone spilled {liquid} {where}",
+    "oh no, I knocked over {liquid}",
+    "I dropped {liquid} {where}",
+    "I poured {liquid} {where}",
+    "{liquid} got spilled {where}",
+    "there is {liquid} {where}",
+    "the cat tipped over {liquid}",
+    "my kid splashed {liquid} {where}",
+    "{liquid} is dripping {where}",
+)
+"""Something wet where it should not be: the words name a drink, what is needed is a cleaner."""
+
+LIQUIDS: Final = (
+    "my drink",
+    "my coke",
+    "some cola",
+    "my pepsi",
+    "my tea",
+    "the tea",
+    "my water",
+    "some water",
+    "my juice",
+    "a whole glass of lemonade",
+    "my soda",
+    "a can of sprite",
+    "my coffee",
+    "some milk",
+    "my beer",
+    "red bull",
+    "my soup",
+    "a bit of sauce",
+    "my smoothie",
+    "the grapefruit soda",
+)
+SPOTS: Final = (
+    "on the floor",
+    "all over the place",
+    "on my desk",
+    "everywhere",
+    "on my shirt",
+    "on the carpet",
+    "over my keyboard",
+    "right here",
+    "in front of me",
+)
+ASKS: Final = (
+    "can you help?",
+    "can you help me?",
+    "could you help me out?",
+    "help!",
+    "please help.",
+    "what can you do?",
+    "what do you have for that?",
+    "do something, please.",
+    "I need a hand.",
+    "would you lend me a hand?",
+)
+"""What people put behind a need."""

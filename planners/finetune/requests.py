@@ -69,6 +69,32 @@ def need(speaker: Speaker) -> Built:
     """A need, such as thirst."""
     keys = speaker.rng.choices(list(needs.NEEDS), [len(lines) for lines in needs.NEEDS.values()])[0]
     text = speaker.pick(needs.NEEDS[keys])
+    if speaker.rng.random() < 0.15:
+        text = with_ask(speaker, text)
+    return text, *to_the_user(speaker, keys)
+
+
+def spill(speaker: Speaker) -> Built:
+    """Something was spilled: a drink is named, a cleaner is needed."""
+    rng = speaker.rng
+    text = fill(
+        speaker.pick(needs.MISHAPS),
+        liquid=rng.choice(needs.LIQUIDS),
+        where=rng.choice(needs.SPOTS),
+    )
+    text = with_ask(speaker, text) if rng.random() < 0.7 else text
+    return text, *to_the_user(speaker, ("cleaner",))
+
+
+def with_ask(speaker: Speaker, text: str) -> str:
+    """A need with a call for help behind it."""
+    joint = speaker.rng.choice((", ", ". ", ", ", " - ", "! "))
+    ask = speaker.rng.choice(needs.ASKS)
+    return text.rstrip(".?! ") + joint + (ask if joint in (", ", " - ") else ask.capitalize())
+
+
+def to_the_user(speaker: Speaker, keys: Sequence[str]) -> tuple[Draft, list[Errand]]:
+    """One thing of each category, to be brought."""
     draft = Draft(speaker, [])
     nouns = [speaker.category(key) for key in keys]
     for noun in nouns:
@@ -84,8 +110,7 @@ def need(speaker: Speaker) -> Built:
     if speaker.rng.random() < 0.12:
         others = [o for o in OBJECTS if all(o not in (*n.names, *n.fringe) for n in nouns)]
         draft.held = speaker.rng.choice(others)
-    errands = [draft.move(noun, USER) for noun in nouns]
-    return text, draft, errands
+    return draft, [draft.move(noun, USER) for noun in nouns]
 
 
 def pick(speaker: Speaker) -> Built:
@@ -368,6 +393,7 @@ def _table() -> dict[Builder, float]:
     return {
         bring: 10,
         need: 22,
+        spill: 7,
         pick: 3,
         find: 2,
         held_thing: 7,
