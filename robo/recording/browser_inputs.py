@@ -50,6 +50,7 @@ class Inputs:
         self._clock = clock
         self._lock = threading.Lock()
         self._held: dict[int, tuple[frozenset[str], float]] = {}
+        self._tapped: dict[int, frozenset[str]] = {}
         self._targets: dict[str, Pose] = {}
         self._released: dict[str, float] = {}
         self._wishes: deque[Wish] = deque(maxlen=20)
@@ -76,6 +77,7 @@ class Inputs:
         """A page is gone: its keys are no longer held."""
         with self._lock:
             self._held.pop(page, None)
+            self._tapped.pop(page, None)
 
     def drag(self, gizmo: str, pose: Pose) -> None:
         """A gizmo is being dragged."""
@@ -98,6 +100,7 @@ class Inputs:
         with self._lock:
             self._targets, self._released = {}, {}
             self._sliders, self._choose, self._switch = {}, 0, False
+            self._tapped = {}
             self._closed, self._touched, self._driving = closed, False, False
 
     def wish(self) -> Wish | None:
@@ -114,7 +117,9 @@ class Inputs:
         now = self._clock()
         with self._lock:
             alive = [keys for keys, seen in self._held.values() if now - seen < HEARTBEAT]
-            keys = frozenset().union(*alive)
+            # A key that was let go again before this tick counts for one.
+            keys = frozenset().union(*alive, *self._tapped.values())
+            self._tapped = {}
             for gizmo, since in list(self._released.items()):
                 late = now - since > PULL_AFTER_RELEASE
                 if late or keys or arrived(poses[gizmo], self._targets[gizmo]):
@@ -135,7 +140,9 @@ class Inputs:
 
     def _keys(self, page: int, value: Any) -> None:
         if isinstance(value, list) and all(isinstance(key, str) for key in value):
-            self._held[page] = (frozenset(key.lower() for key in value), self._clock())
+            keys = frozenset(key.lower() for key in value)
+            self._held[page] = (keys, self._clock())
+            self._tapped[page] = self._tapped.get(page, frozenset()) | keys
 
     def _event(self, page: int, value: Any) -> None:
         name = value.get("name") if isinstance(value, dict) else None

@@ -121,6 +121,16 @@ def test_keys_of_a_page_that_falls_silent_are_let_go() -> None:
     assert not inputs.operator({})[0].keys
 
 
+def test_a_tap_between_two_ticks_counts_for_one() -> None:
+    inputs = Inputs()
+    inputs.receive(1, {"keys": ["w"]})
+    inputs.receive(1, {"keys": []})
+    operator, touched = inputs.operator({})
+    assert operator.keys == {"w"}
+    assert touched
+    assert not inputs.operator({})[0].keys
+
+
 def test_nothing_is_touched_until_something_is_done() -> None:
     inputs = Inputs()
     inputs.begin(frozenset())
