@@ -8,9 +8,10 @@ ImageNet weights fits (`load_imagenet`). Sizes are halved rounding down, which m
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -45,7 +46,7 @@ class EfficientNetB3(nn.Module):
 
     def __init__(self, condition: int) -> None:
         super().__init__()
-        stages: list[nn.Module] = [_conv(3, STEM, 3, 2)]
+        stages: list[nn.Module] = [ConvNorm(3, STEM, 3, 2)]
         films = []
         width = STEM
         for expansion, kernel, stride, channels, blocks in B3:
@@ -55,7 +56,7 @@ class EfficientNetB3(nn.Module):
                 films.append(FiLM(condition, channels))
                 width = channels
             stages.append(nn.Sequential(*stage))
-        stages.append(_conv(width, HEAD, 1))
+        stages.append(ConvNorm(width, HEAD, 1))
         self.features = nn.Sequential(*stages)
         self.films = nn.ModuleList(films)
 
@@ -105,10 +106,10 @@ class MBConv(nn.Module):
         self._halves = stride == 2
         self._adds = stride == 1 and channels == out
         self.block = nn.Sequential(
-            *([_conv(channels, wide, 1)] if expansion > 1 else []),
-            _conv(wide, wide, kernel, stride, groups=wide),
+            *([ConvNorm(channels, wide, 1)] if expansion > 1 else []),
+            ConvNorm(wide, wide, kernel, stride, groups=wide),
             SqueezeExcitation(wide, max(1, channels // 4)),
-            _conv(wide, out, 1, activation=False),
+            ConvNorm(wide, out, 1, activation=False),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -127,17 +128,76 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x [n, channels, h, w] to the same shape."""
-        squeezed = nn.functional.silu(self.fc1(x.mean((2, 3), keepdim=True)))
+        squeezed = F.silu(self.fc1(F.adaptive_avg_pool2d(x, 1)))
         return x * torch.sigmoid(self.fc2(squeezed))
 
 
-def _conv(
-    channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1, activation: bool = True
-) -> nn.Sequential:
-    convolution = nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False)
-    nn.init.kaiming_normal_(convolution.weight, mode="fan_out")
-    rest = [nn.SiLU(inplace=True)] if activation else []
-    return nn.Sequential(convolution, nn.BatchNorm2d(out), *rest)
+class ConvNorm(nn.Sequential):
+    """A convolution, batch normalisation and, if wanted, SiLU."""
+
+    def __init__(
+        self,
+        channels: int,
+        out: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        activation: bool = True,
+    ) -> None:
+        convolution = nn.Conv2d(
+            channels, out, kernel, stride, kernel // 2, groups=groups, bias=False
+        )
+        nn.init.normal_(convolution.weight, std=(2 * groups / (kernel**2 * out)) ** 0.5)
+        rest = [nn.SiLU(inplace=True)] if activation else []
+        super().__init__(convolution, nn.BatchNorm2d(out), *rest)
+
+        self._folded: tuple[tuple[int, ...], Tensor, Tensor] | None = None
+
+    def train(self, mode: bool = True) -> Self:
+        """As `nn.Module.train`; what was folded is forgotten."""
+        self._folded = None
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [n, channels, h, w]; in evaluation the normalisation is folded into the convolution."""
+        convolution, norm = cast(nn.Conv2d, self[0]), cast(nn.BatchNorm2d, self[1])
+        weight: Tensor = convolution.weight
+        shift: Tensor | None = None
+        if not self.training:
+            weight, shift = self._fold()
+        if convolution.kernel_size == (1, 1):
+            # On channels_last a matrix product without copies.
+            y = F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), shift).permute(0, 3, 1, 2)
+        else:
+            y = F.conv2d(
+                x,
+                weight,
+                shift,
+                convolution.stride,
+                convolution.padding,
+                (1, 1),
+                convolution.groups,
+            )
+        y = norm(y) if self.training else y
+        return cast(Tensor, self[2](y)) if len(self) > 2 else y
+
+    def _fold(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of the convolution with its normalisation, made again when they change.
+
+        Keeping them saves a sixth of the encoder's time for one image.
+        """
+        norm = cast(nn.BatchNorm2d, self[1])
+        weight = cast(nn.Conv2d, self[0]).weight
+        mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+        parts = (weight, norm.weight, norm.bias, mean, variance)
+        key = tuple(number for part in parts for number in (part.data_ptr(), part._version))
+        if self._folded is not None and self._folded[0] == key and not torch.is_grad_enabled():
+            return self._folded[1:]
+        scale = norm.weight * (variance + norm.eps).rsqrt()
+        folded = weight * scale[:, None, None, None], norm.bias - mean * scale
+        if not torch.is_grad_enabled():
+            self._folded = (key, *folded)
+        return folded
 
 
 def _even(x: Tensor) -> Tensor:

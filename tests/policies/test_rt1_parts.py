@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from policies.errors import CheckpointError
 from policies.rt1.action_tokenizer import ActionTokenizer
-from policies.rt1.efficientnet import EfficientNetB3
+from policies.rt1.efficientnet import ConvNorm, EfficientNetB3
 from policies.rt1.film import FiLM
 from policies.rt1.instruction import InstructionPooling
 from policies.rt1.residual_encoder import ResidualEncoder
@@ -216,3 +216,18 @@ def test_action_tokens_do_not_see_one_another():
     (gradient,) = torch.autograd.grad(answers[0, 2, 1, 0], transformer.query)
     moved = gradient.abs().sum(1) > 0
     assert moved.tolist() == [False, True, False, False]
+
+
+def test_folded_normalisation_equals_normalisation_and_follows_the_weights():
+    torch.manual_seed(0)
+    unit = ConvNorm(4, 6, 3, 2)
+    unit(torch.randn(4, 4, 8, 8))
+    unit.eval()
+    images = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        for _ in range(2):
+            assert torch.allclose(
+                unit(images), torch.nn.Sequential.forward(unit, images), atol=1e-6
+            )
+            unit[0].weight.mul_(2)
+            unit[1].running_mean.add_(1)
