@@ -108,7 +108,7 @@ def loaded(
     loader: DataLoader[Batch] = DataLoader(
         _Windows(windows),
         batch_size=None,
-        sampler=numbers,  # type: ignore[arg-type]
+        sampler=numbers,
         num_workers=workers,
         prefetch_factor=3 if workers else None,
         pin_memory=pinned,

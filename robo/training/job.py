@@ -153,10 +153,9 @@ class _Job:
             began = time.perf_counter()
             batch = self._placed(next(batches))
             self.waited += time.perf_counter() - began
-            result = trainer.learn(batch, stop=self.signals.received is not None)
-            trainer.add_time(time.perf_counter() - began)
+            result = trainer.learn(batch, began, stop=self.signals.received is not None)
             for name, value in result.values.items():
-                self.sums[name] = self.sums.get(name, 0.0) + value.detach().double()
+                self.sums[name] = self.sums.get(name, 0.0) + value
             if trainer.step % self.config.log_steps == 0:
                 self._write_line(result)
             if self._due(saved):

@@ -7,6 +7,7 @@ does (arXiv 2303.04137, section IV-C and its code), so that early weights are fo
 import copy
 
 import torch
+from torch import Tensor
 
 from policies.base import Policy
 
@@ -35,7 +36,8 @@ class MovingAverage:
         """Take in the weights after step number `step`; buffers are copied."""
         if self.policy is self._policy:
             return
-        average, weights = list(self.policy.parameters()), list(self._policy.parameters())
+        average: list[Tensor] = [*self.policy.parameters()]
+        weights: list[Tensor] = [*self._policy.parameters()]
         torch._foreach_lerp_(average, weights, 1 - self.decay(step))
         for kept, buffer in zip(self.policy.buffers(), self._policy.buffers(), strict=True):
             kept.copy_(buffer)

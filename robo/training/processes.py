@@ -45,7 +45,7 @@ class Processes:
         joined = torch.cat([gradient.reshape(-1) for gradient in gradients])
         group.all_reduce(joined)
         joined /= self.count
-        parts = joined.split([gradient.numel() for gradient in gradients])
+        parts = joined.split_with_sizes([gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 

@@ -6,6 +6,7 @@ the schedule's rate, moving average. All that a step draws depends on the seed a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class Trainer:
 
     Attributes:
         step: Steps done.
-        seconds: Training time so far without the last step's; the same in all processes.
+        seconds: Training time so far; the same in all processes.
         average: The moving average, the policy to use.
     """
 
@@ -61,7 +62,6 @@ class Trainer:
         self.average = MovingAverage(policy, config.ema)
         self.step = 0
         self.seconds = 0.0
-        self._elapsed = 0.0
         groups = policy.optimizer_groups(config.learning_rate)
         self.optimizer = torch.optim.AdamW(
             groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -74,15 +74,12 @@ class Trainer:
         """How much of the budget is used."""
         return self.schedule.share(self.step, self.seconds)
 
-    def add_time(self, seconds: float) -> None:
-        """Count time of this process; the next step makes it that of all."""
-        self._elapsed += seconds
-
-    def learn(self, batch: Batch, *, stop: bool = False) -> StepResult:
+    def learn(self, batch: Batch, began: float, *, stop: bool = False) -> StepResult:
         """One step.
 
         Args:
             batch: This process's part of the batch, on the policy's device.
+            began: When the step began by `time.perf_counter`, reading the batch included.
             stop: Whether this process was asked to stop; all are told.
         """
         factor = self.schedule.factor(self.share)
@@ -98,7 +95,7 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         self.average.update(self.step)
-        return self._result(loss, parts, norm, factor, stop)
+        return self._result({"loss": loss, **parts, "gradient_norm": norm}, began, factor, stop)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
@@ -160,14 +157,13 @@ class Trainer:
         )
 
     def _result(
-        self, loss: Tensor, parts: Mapping[str, Tensor], norm: Tensor, factor: float, stop: bool
+        self, values: dict[str, Tensor], began: float, factor: float, stop: bool
     ) -> StepResult:
-        values = {"loss": loss.detach(), **parts, "gradient_norm": norm.detach()}
-        elapsed, self._elapsed = self._elapsed, 0.0
+        elapsed = time.perf_counter() - began
+        values = {name: value.detach().double().reshape(()) for name, value in values.items()}
         if self.processes.count > 1:
-            own = [value.detach().double().reshape(()) for value in values.values()]
-            more = torch.tensor([stop, elapsed], dtype=torch.float64, device=loss.device)
-            joint = self.processes.mean(torch.cat([torch.stack(own), more]))
+            clock = torch.tensor([stop, elapsed], dtype=torch.float64, device=self.policy.device)
+            joint = self.processes.mean(torch.cat([torch.stack(list(values.values())), clock]))
             values = dict(zip(values, joint[:-2], strict=True))
             stop, elapsed = bool(joint[-2] > 0), float(joint[-1])
         self.seconds += elapsed
