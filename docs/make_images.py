@@ -1,7 +1,7 @@
 """Make the pictures of the documentation: the objects, a strip of frames of a demo, the page.
 
 Run `make demo && python docs/make_images.py runs/demo`, and, in the checkout's folder and with
-Chromium, `python -m docs.make_images page`.
+Chromium, `python -m docs.make_images page`; `python docs/make_images.py arms` needs neither.
 """
 
 import sys
@@ -61,6 +61,29 @@ def save(name: str, image: np.ndarray) -> None:
     cv2.imwrite(str(IMAGES / name), image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
+def arms() -> np.ndarray:
+    """Both tasks of the two arms as their experts do them: a row of frames each."""
+    from envs.aloha.env import AlohaInsertionEnv, AlohaTransferCubeEnv
+    from envs.aloha.experts import make_expert
+
+    rows = []
+    for kind in (AlohaTransferCubeEnv, AlohaInsertionEnv):
+        env = kind(render_mode="rgb_array", success_ends_episode=False)
+        env.reset(seed=0)
+        expert, frames = make_expert(env.scene, 0), []
+        while True:
+            action = expert.act(env.aloha_state)
+            if expert.finished:
+                break
+            env.step(action)
+            if len(frames) * 12 <= env.data.time / 0.02:
+                frames.append(env.render()[:400])
+        chosen = [frames[int(share * (len(frames) - 1))] for share in (0.16, 0.4, 0.68, 1.0)]
+        rows.append(np.hstack(chosen))
+        env.close()
+    return cv2.resize(np.vstack(rows), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
 def page(path: Path) -> None:
     """The recording page with two episodes, in a headless Chromium."""
     from robo.recording.browser import BrowserDevice
@@ -97,10 +120,13 @@ def page(path: Path) -> None:
 
 
 def main() -> None:
-    """Make all pictures from a demo's folder, or the page's."""
+    """Make all pictures from a demo's folder, or the page's, or the arms'."""
     IMAGES.mkdir(exist_ok=True)
     if sys.argv[1] == "page":
         page(IMAGES / "record.png")
+        return
+    if sys.argv[1] == "arms":
+        save("aloha.png", arms())
         return
     demo = Path(sys.argv[1])
     save("objects.png", object_sheet())
