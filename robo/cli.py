@@ -1,32 +1,25 @@
-"""The `robo` command. Only what makes its help is imported here; a command imports the rest."""
+"""The `robo` command. Of a command only what makes its help is imported; it imports the rest."""
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, Union
 
 import tyro
 
-from robo.commands.compare import Compare
-from robo.commands.data import Data
-from robo.commands.plan import Plan
-from robo.commands.record import Record
-from robo.commands.replay import Replay
-from robo.commands.rollout import Rollout
-from robo.commands.run import Run
-from robo.commands.scenarios import Scenarios
-from robo.commands.train import Train
 from robo.errors import UserError
 
-Command = (
-    Annotated[Run, tyro.conf.subcommand("run")]
-    | Annotated[Plan, tyro.conf.subcommand("plan")]
-    | Annotated[Scenarios, tyro.conf.subcommand("scenarios")]
-    | Annotated[Record, tyro.conf.subcommand("record")]
-    | Annotated[Replay, tyro.conf.subcommand("replay")]
-    | Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Rollout, tyro.conf.subcommand("rollout")]
-    | Annotated[Compare, tyro.conf.subcommand("compare")]
-    | Annotated[Data, tyro.conf.subcommand("data")]
-)
+COMMANDS = {
+    "run": "Run",
+    "plan": "Plan",
+    "scenarios": "Scenarios",
+    "record": "Record",
+    "replay": "Replay",
+    "train": "Train",
+    "rollout": "Rollout",
+    "compare": "Compare",
+    "data": "Data",
+}
+"""Names of the commands, each with the class in `robo.commands.<name>` that it is."""
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -34,12 +27,7 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; exits with 2 and one sentence for a user's mistake."""
-    command = tyro.cli(
-        Command,
-        prog="robo",
-        description="An embodied robotics agent stack: plan with a language model, act in MuJoCo.",
-        config=(tyro.conf.OmitSubcommandPrefixes,),
-    )
+    command = _parse(sys.argv[1:])
     try:
         code = command.execute()
     except KeyboardInterrupt:
@@ -49,3 +37,24 @@ def main() -> None:
         sys.stderr.write(f"robo: {' '.join(str(error).split())}\n")
         code = USER_ERROR
     sys.exit(code)
+
+
+def _parse(arguments: list[str]) -> Any:
+    """The command that was asked for; a named one alone, because reading all takes longer."""
+    config = (tyro.conf.OmitSubcommandPrefixes,)
+    if arguments and arguments[0] in COMMANDS:
+        name = arguments[0]
+        return tyro.cli(_command(name), prog=f"robo {name}", args=arguments[1:], config=config)
+    named = tuple(Annotated[_command(name), tyro.conf.subcommand(name)] for name in COMMANDS)
+    every: Any = Union[named]  # noqa: UP007
+    return tyro.cli(
+        every,
+        prog="robo",
+        description="An embodied robotics agent stack: plan with a language model, act in MuJoCo.",
+        args=arguments,
+        config=config,
+    )
+
+
+def _command(name: str) -> Any:
+    return getattr(import_module(f"robo.commands.{name}"), COMMANDS[name])
