@@ -1,7 +1,7 @@
 """What acts in a rollout: scripted experts, chance, or a policy (`robo.rollouts.executor`)."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import gymnasium
 import numpy as np
@@ -120,7 +120,7 @@ class AlohaExpert:
         from envs.aloha.experts import make_expert as make_aloha_expert
 
         self.counts = Counts()
-        self._aloha: Any = env.unwrapped
+        self._aloha = cast(Any, env.unwrapped)
         self._expert = make_aloha_expert(self._aloha.scene, assignment.seed)
 
     def act(self, observation: Observation) -> NDArray[np.float32]:

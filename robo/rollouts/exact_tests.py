@@ -1,6 +1,7 @@
 """Whether two success rates differ: exact tests and intervals for paired and unpaired counts."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def _tango_z(b: int, c: int, n: int, difference: float) -> float:
     return gap / math.sqrt(variance)
 
 
-def _root(falling, low: float, high: float) -> float:  # type: ignore[no-untyped-def]
+def _root(falling: Callable[[float], float], low: float, high: float) -> float:
     """Where a falling function crosses 0, by bisection; an end where it does not."""
     if falling(high) > 0:
         return high

@@ -96,9 +96,9 @@ class Stage(Closing):
     ) -> tuple[float, bool, Mapping[str, Any]]:
         """Act: the reward, whether the environment ended the episode, its info."""
         if self.recorder is not None:
-            _, reward, terminated, truncated, info = self.recorder.step(action, label=label)
+            step = self.recorder.step(action, label=label)
             self.observation, self.success = self.recorder.observation, self.recorder.success
-            return reward, terminated or truncated, info
+            return step[1], step[2] or step[3], step[4]
         assert self._task is not None
         exact = action_of_row(self.env.action_space, action)
         observation, reward, terminated, truncated, info = self.env.step(exact)

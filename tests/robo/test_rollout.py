@@ -1,0 +1,203 @@
+"""`robo rollout`: counted once, resumable, the same with any number of processes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from policies import checkpoint
+from policies.act.act import ACT, ACTConfig
+from robo.data.lerobot_reader import Dataset
+from robo.errors import UserError
+from robo.rollouts.actors import RandomActor
+from robo.rollouts.crew import Done
+from robo.rollouts.folder import read_results
+from robo.rollouts.run import Rollouts
+from robo.rollouts.settings import PlannedEpisode
+from tests.robo.point_env import POINT_ID, step_to_mark
+from tests.robo.test_cli import robo
+
+POINT = f"tests.robo.point_env:{POINT_ID}"
+MEASURED = ("wall_seconds", "latency_ms", "missed_deadlines", "shard", "shard_episode")
+
+
+def rollouts(out: Path, policy: str = "random", **values: Any) -> Rollouts:
+    return Rollouts(POINT, policy, out, **{"max_seconds": 1.0, **values})
+
+
+def steer(actor: RandomActor, observation: Any) -> np.ndarray:
+    """Reaches the mark."""
+    return step_to_mark(observation)
+
+
+def counted(folder: Path) -> dict[str, dict[str, Any]]:
+    """Results without what is measured by the clock."""
+    return {
+        key: {name: value for name, value in result.items() if name not in MEASURED}
+        for key, result in read_results(folder).items()
+    }
+
+
+def act_checkpoint(folder: Path, **overrides: Any) -> Path:
+    """A tiny policy for the point."""
+    config = ACTConfig.for_dataset(
+        {"observation.state": (4,)},
+        2,
+        **{
+            **{"chunk": 4, "width": 16, "heads": 2, "feedforward": 32, "encoder_layers": 1},
+            **{"vae_layers": 1, "latent": 4, "dropout": 0.0},
+            **overrides,
+        },
+    )
+    checkpoint.save(ACT(config), folder, {"fps": 20, "dataset_fingerprint": "abc"})
+    return folder
+
+
+def test_a_run_is_counted_by_the_environments_rule_and_says_how_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RandomActor, "act", steer)
+    summary = rollouts(tmp_path / "out", max_seconds=10).execute(3, workers=0)
+    assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["success"]["successes"] == summary["success"]["trials"] == 3
+    assert summary["success"]["wilson_95"][0] == pytest.approx(0.4385, abs=1e-4)
+    assert summary["success_rule_version"] == "point-1"
+    assert summary["endings"] == {"success": 3}
+    assert {"command", "config", "seed", "versions", "git_commit"} <= summary.keys()
+    for result in read_results(tmp_path / "out").values():
+        # An episode ends with its first success, the one step that has a reward.
+        assert result["reward"] == result["highest_reward"] == 1.0
+
+
+def test_a_run_goes_on_where_it_stopped_and_ends_as_if_it_had_not(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    rollouts(whole).execute(4, workers=0)
+
+    def stop(result: dict[str, Any]) -> None:
+        if result["number"] == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rollouts(cut).execute(4, workers=0, on_result=stop)
+    summary = json.loads((cut / "summary.json").read_text())
+    assert (summary["episodes"], summary["complete"]) == (2, False)
+    with (cut / "results.jsonl").open("a") as file:
+        file.write('{"key": "seen/tests/Point-v0/2", "succ')
+    again: list[int] = []
+    rollouts(cut).execute(4, workers=0, on_result=lambda result: again.append(result["number"]))
+    assert again == [2, 3]
+    assert counted(cut) == counted(whole)
+
+
+def test_more_episodes_can_be_asked_for_other_settings_cannot(tmp_path: Path) -> None:
+    rollouts(tmp_path / "out").execute(1, workers=0)
+    assert rollouts(tmp_path / "out").execute(2, workers=0)["episodes"] == 2
+    with pytest.raises(UserError, match="seed 0 there, 5 now"):
+        rollouts(tmp_path / "out", seed=5).execute(1, workers=0)
+    (tmp_path / "out" / "results.jsonl").write_text("nonsense\n")
+    with pytest.raises(UserError, match="line 1: damaged"):
+        rollouts(tmp_path / "out").execute(1, workers=0)
+
+
+def test_a_policy_gives_the_same_results_in_processes_of_its_own(tmp_path: Path) -> None:
+    folder = act_checkpoint(tmp_path / "policy")
+    summary = rollouts(tmp_path / "here", str(folder)).execute(2, workers=0)
+    timing = summary["deadlines"]
+    assert timing["period_ms"] == 50
+    assert timing["decisions"] == sum(
+        r["decisions"] for r in read_results(tmp_path / "here").values()
+    )
+    assert timing["latency_ms"]["median"] <= timing["latency_ms"]["max"]
+    assert summary["policy"]["metadata"]["dataset_fingerprint"] == "abc"
+    rollouts(tmp_path / "there", str(folder)).execute(2, workers=2)
+    assert counted(tmp_path / "there") == counted(tmp_path / "here")
+
+
+def test_weights_are_known_by_what_they_are_not_by_where_they_lie(tmp_path: Path) -> None:
+    one = act_checkpoint(tmp_path / "one")
+    rollouts(tmp_path / "out", str(one)).execute(1, workers=0)
+    one.rename(tmp_path / "moved")
+    rollouts(tmp_path / "out", str(tmp_path / "moved")).execute(1, workers=0)
+    other = act_checkpoint(tmp_path / "other", latent=5)
+    with pytest.raises(UserError, match="weights"):
+        rollouts(tmp_path / "out", str(other)).execute(1, workers=0)
+
+
+def test_an_action_that_is_no_number_fails_the_episode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RandomActor, "act", lambda *_: np.array([0.1, np.nan], np.float32))
+    summary = rollouts(tmp_path / "out").execute(2, workers=0)
+    assert (summary["not_a_number"], summary["success"]["successes"]) == (2, 0)
+    assert summary["failures"] == {"the action was not a number": 2}
+
+
+def test_recorded_episodes_come_into_the_set_once_and_in_order(tmp_path: Path) -> None:
+    out, root = tmp_path / "out", tmp_path / "set"
+
+    def stop(result: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rollouts(out, record=root).execute(2, workers=0, on_result=stop)
+    assert not root.exists()
+    for _ in range(2):
+        rollouts(out, record=root).execute(2, workers=0)
+        results = list(read_results(out).values())
+        dataset = Dataset(root)
+        assert [e.info.seed for e in dataset.episodes] == [r["seed"] for r in results]
+        assert [e.length for e in dataset.episodes] == [r["steps"] for r in results]
+        assert [e.info.success for e in dataset.episodes] == [r["success"] for r in results]
+        assert {e.info.device for e in dataset.episodes} == {"policy"}
+    rollouts(out, record=root).execute(3, workers=0)
+    assert len(Dataset(root).episodes) == 3
+
+
+def test_recording_changes_no_result(tmp_path: Path) -> None:
+    rollouts(tmp_path / "plain").execute(2, workers=0)
+    rollouts(tmp_path / "recorded", record=tmp_path / "set").execute(2, workers=0)
+    assert counted(tmp_path / "plain") == counted(tmp_path / "recorded")
+
+
+def test_the_first_episodes_are_filmed(tmp_path: Path) -> None:
+    rollouts(tmp_path / "out", image_size=32).execute(2, workers=0, films=1)
+    (film,) = (tmp_path / "out" / "videos").iterdir()
+    assert film.name == "seen-tests-Point-v0-0.mp4"
+    assert film.stat().st_size > 500
+
+
+def test_an_episode_that_processes_die_of_is_a_failure_that_is_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deadly(jobs: Any, *_: Any) -> Any:
+        yield from (Done(job, None, 3) for job in jobs)
+
+    monkeypatch.setattr("robo.rollouts.run.done_by_crew", deadly)
+    summary = rollouts(tmp_path / "out").execute(1, workers=1)
+    assert summary["failures"] == {"3 processes died of it": 1}
+    assert summary["run_again"] == {PlannedEpisode("seen", POINT_ID, 0).key: 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "saying"),
+    [
+        (["--policy", "nobody"], '"nobody" is no folder'),
+        (["--policy", "expert", "--env", POINT_ID], "there is no env"),
+        (["--policy", "random", "--task", "juggle"], '"juggle" is no skill'),
+        (["--policy", "random", "--episodes", "0"], "--episodes must be 1 or more"),
+        (["--policy", "random", "--seed", "-1"], "--seed is -1"),
+    ],
+)
+def test_mistakes_are_one_sentence(tmp_path: Path, arguments: list[str], saying: str) -> None:
+    done = robo("rollout", *arguments, "--out", str(tmp_path / "out"))
+    assert done.returncode == 2, done.stderr
+    assert saying in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_unknown_policy_cannot_carry_out_an_instruction(tmp_path: Path) -> None:
+    done = robo("run", "eat", "--policy", "nobody", "--no-video", "--out", str(tmp_path / "out"))
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    assert '"nobody" is no folder' in done.stderr
