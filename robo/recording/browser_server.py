@@ -146,6 +146,8 @@ class PageServer:
                 else:
                     await handler(connection)
 
+            # A page on a busy computer answers a ping late; one that is gone closes its socket.
+            options["ping_timeout"] = None
             return serve(room, *args, process_request=door, **options)
 
         return guarded
