@@ -15,7 +15,7 @@ from robo.workers import begin_worker
 MOST_DEATHS = 3
 """A job that so many processes died of is given up."""
 
-FAREWELL = 10.0
+FAREWELL = 60.0
 """Seconds that a process gets to close its files."""
 
 

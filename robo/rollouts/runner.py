@@ -145,6 +145,7 @@ class EpisodeRunner(Closing):
                 image_size=self._image_size,
                 fps=self._fps,
                 recording=shard if self.settings.recorded else None,
+                filmed=bool(self._films),
             )
         return self._stages[split]
 

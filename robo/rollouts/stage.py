@@ -51,6 +51,7 @@ class Stage(Closing):
         image_size: Height and width that suit the policy; None: no wish.
         fps: Actions a second that the policy was trained with; None: the environment's own.
         recording: The folder of a set of this process's own to record into; None: nowhere.
+        filmed: Whether episodes may be filmed.
 
     Attributes:
         env: The environment.
@@ -68,8 +69,10 @@ class Stage(Closing):
         image_size: tuple[int, int] | None,
         fps: int | None,
         recording: Path | None,
+        filmed: bool,
     ) -> None:
-        self._made = _made(settings, split, cameras, image_size, fps, recording is not None)
+        shown = recording is not None or (filmed and not is_kitchen(settings.id))
+        self._made = _made(settings, split, cameras, image_size, fps, shown)
         self.env = self._made.env
         self._recording = recording
         self.recorder: Recorder | None = None
@@ -134,23 +137,25 @@ def _made(
     cameras: tuple[str, ...] | None,
     image_size: tuple[int, int] | None,
     fps: int | None,
-    recorded: bool,
+    shown: bool,
 ) -> MadeEnvironment:
+    """The environment with what suits the policy; `shown`: with all cameras all the same."""
     terms = dict.fromkeys((*settings.randomization, *SPLITS[split].randomization))
-    size: Any = settings.image_size
-    if size is None and cameras == () and is_kitchen(settings.id) and not recorded:
-        size = 0
+    size = settings.image_size
     made = make_environment(settings.id, image_size=size, randomization=tuple(terms))
     changed = dict(made.arguments)
     accepted = signature(type(made.env.unwrapped)).parameters
-    if size is None and image_size is not None and "image_size" in changed:
+    if size is None and "image_size" in changed:
         usual = changed["image_size"]
-        drawn = observed_size(usual, image_size)
-        if drawn != observed_size(usual, (0, 0)):
-            changed["image_size"] = list(drawn)
+        if cameras == () and not shown:
+            changed["image_size"] = None
+        elif image_size is not None:
+            drawn = observed_size(usual, image_size)
+            if drawn != observed_size(usual, (0, 0)):
+                changed["image_size"] = list(drawn)
     seen = [key.rpartition(".")[2] for key in cameras or ()]
     there = [name for name in seen if IMAGES + name in as_dict(made.env.observation_space)]
-    if there and not recorded and "cameras" in accepted:
+    if there and not shown and "cameras" in accepted:
         changed["cameras"] = there
     if fps is not None and "control_hz" in accepted:
         changed["control_hz"] = fps

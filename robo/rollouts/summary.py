@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from robo.rollouts.folder import Result
+from robo.rollouts.splits import SEEN
 from robo.statistics import Rate
 
 TOTAL = "total"
@@ -91,7 +92,7 @@ def grouped(results: Iterable[Result], key: str) -> dict[str, list[Result]]:
 def print_summary(summary: dict[str, Any], console: Console) -> None:
     """Print the table: a row a task, a column a split; then what else was counted."""
     splits = summary["splits"]
-    table = Table("task", *splits)
+    table = Table("task", *(["success"] if list(splits) == [SEEN] else splits))
     tasks = dict.fromkeys(task for column in splits.values() for task in column["tasks"])
     for task in tasks if len(tasks) > 1 else ():
         table.add_row(task, *(_cell(column["tasks"].get(task)) for column in splits.values()))
@@ -120,6 +121,10 @@ def _lines(summary: dict[str, Any]) -> Iterable[str]:
     failures = ", ".join(f"{reason} {count}" for reason, count in summary["failures"].items())
     if failures:
         yield f"failures: {failures}"
+    trained = summary["policy"].get("metadata", {}).get("success_rule_version")
+    judged = summary["success_rule_version"]
+    if trained and judged and trained != judged:
+        yield f"trained on data of the success rule {trained}, judged by {judged}"
     if summary["clipped_actions"]:
         yield f"{summary['clipped_actions']} actions lay beyond the action space and were clipped"
     if summary["run_again"]:

@@ -1,6 +1,8 @@
 """`robo rollout`: counted once, resumable, the same with any number of processes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from robo.rollouts.crew import Done
 from robo.rollouts.folder import read_results
 from robo.rollouts.run import Rollouts
 from robo.rollouts.settings import PlannedEpisode
+from tests.robo import test_cli
 from tests.robo.point_env import POINT_ID, step_to_mark
 from tests.robo.test_cli import robo
 
@@ -201,3 +204,20 @@ def test_an_unknown_policy_cannot_carry_out_an_instruction(tmp_path: Path) -> No
     done = robo("run", "eat", "--policy", "nobody", "--no-video", "--out", str(tmp_path / "out"))
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
     assert '"nobody" is no folder' in done.stderr
+
+
+@pytest.mark.parametrize("command", ["rollout", "compare"])
+def test_help_imports_nothing_heavy(command: str) -> None:
+    test_cli.test_help_is_printed_without_importing_anything_heavy(command)
+
+
+def test_the_example_evaluates(tmp_path: Path) -> None:
+    arguments = ["--task", "go to", "--episodes", "1", "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, Path(__file__).parents[2] / "examples" / "evaluate.py", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "success: 100%" in done.stdout
+    assert (tmp_path / "out" / "summary.json").is_file()
