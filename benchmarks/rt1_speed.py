@@ -10,6 +10,7 @@ machine, only the CPU time of one thread says something.
 
 import argparse
 import json
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -117,7 +118,11 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16, help="segments")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
-    report: dict[str, Any] = {"torch": torch.__version__, "machine": platform.machine()}
+    report: dict[str, Any] = {
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "load_average_before": os.getloadavg()[0],
+    }
     one, two = (HEAD,), (HEAD, WRIST)
     for threads in options.threads:
         torch.set_num_threads(threads)

@@ -9,7 +9,7 @@ What the tokens of a frame see of each other decides what training costs:
 - `earlier` (the paper): tokens see those of their own and of earlier frames. What becomes of a
   frame then depends on the window that it is in, so that each step needs its window computed.
 - `own`: tokens see those of their own frame, and only action tokens look back, in each layer. What
-  becomes of a frame is then the same in every window: a segment costs a third of its windows, and
+  becomes of a frame is then the same in every window: training `small` is twice as fast, and
   a robot computes a frame once.
 
 Time enters as a rotation of queries and keys (arXiv 2104.09864), which knows only distances.
