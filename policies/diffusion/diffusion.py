@@ -170,10 +170,11 @@ class DiffusionPolicy(Policy):
         config = self.config
         frames = [self.normalizer.to_unit(key, batch[key]) for key in config.vectors]
         for key, encoder in zip(config.cameras, self.cameras, strict=True):
-            images = self.normalizer.normalize(key, batch[key])
+            images = self.normalizer.normalize(key, batch[key].flatten(0, 1))
             if self.training and config.image_shift:
                 images = random_shift(images, config.image_shift)
-            frames.append(encoder(images.flatten(0, 1)).unflatten(0, images.shape[:2]))
+            seen = encoder(images)
+            frames.append(seen.view(-1, config.observation_horizon, seen.shape[-1]))
         condition = torch.cat(frames, -1).flatten(1)
         if self.instruction_input is not None:
             said = self.instruction_input(batch[INSTRUCTION], batch.get(INSTRUCTION + PAD))
