@@ -48,7 +48,7 @@ class PlannerConfig:
 
 PlannerArguments = Annotated[PlannerConfig, tyro.conf.OmitArgPrefixes]
 
-BEST_FORMULA: dict[str, FormulaName] = {"scene": "half-prior", "examples": "half-prior"}
+BEST_FORMULA: dict[str, FormulaName] = {"scene": "sum", "examples": "half-prior"}
 """What measured best for each prompt (docs/planner.md)."""
 
 
