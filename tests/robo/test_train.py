@@ -2,6 +2,7 @@
 
 import json
 import math
+import resource
 import signal
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from safetensors.torch import load_file
 from policies import registry
 from policies.checkpoint import describe, load
 from robo.errors import UserError
+from robo.training.checkpoints import Checkpoints
 from robo.training.config import TrainingConfig
 from robo.training.job import Outcome, train
-from robo.training.log import CLOCK, read_log
+from robo.training.log import CLOCK, TrainingLog, read_log
 from tests.robo import demonstrations as demo
 from tests.robo.line_policy import NAME, WHERE
 
@@ -184,65 +186,76 @@ def command(dataset: Path, out: Path, *more: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_saves_and_says_how_to_go_on(
-    dataset: Path, tmp_path: Path, number: signal.Signals
+def test_ctrl_c_finishes_the_step_and_saves(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    arguments = command(dataset, out, "--steps", "100000")
+    add = TrainingLog.add
+
+    def interrupted(log: TrainingLog, step: int, values: dict[str, float]) -> None:
+        add(log, step, values)
+        if step == 6 and "loss" in values:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingLog, "add", interrupted)
+        outcome = run(dataset, out, steps=20)
+    assert outcome.stopped == signal.SIGINT
+    assert outcome.steps == 6
+    assert json.loads((out / "training.json").read_text())["status"] == "stopped"
+    run(dataset, out, steps=20, resume=True, save_steps=20)
+    run(dataset, tmp_path / "whole", steps=20, save_steps=20)
+    lines = [line for line in timeless(out) if line["step"] != 6 or "loss" in line]
+    assert lines == timeless(tmp_path / "whole")
+
+
+def test_a_killed_run_saves_and_says_how_to_go_on(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.robo.line_policy", *arguments],
+        [
+            *(sys.executable, "-m", "tests.robo.line_policy"),
+            *command(dataset, out, "--steps", "100000"),
+        ],
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
     )
     deadline = time.monotonic() + 300
     while len(read_log(out)) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(number)
+        time.sleep(0.1)
+    process.terminate()
     _, said = process.communicate(timeout=300)
-    assert process.returncode == 128 + number, said
+    assert process.returncode == 128 + signal.SIGTERM, said
     assert said.strip().splitlines()[-1].endswith("--resume")
     report = json.loads((out / "training.json").read_text())
     assert report["status"] == "stopped"
-    outcome = run(dataset, out, resume=True, steps=report["steps"] + 2, log_steps=1)
-    assert outcome.steps == report["steps"] + 2
-    steps = [line["step"] for line in read_log(out) if "loss" in line]
-    assert steps == list(range(1, outcome.steps + 1))
+    assert (out / "checkpoints" / f"step-{report['steps']:08d}" / "training").is_dir()
 
 
 def test_a_full_disk_is_one_sentence_and_the_last_checkpoint_stays(
-    dataset: Path, tmp_path: Path
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "run"
-    run(dataset, out, "wide", "instruction_width=0", steps=4, save_steps=2)
+    out, wide = tmp_path / "run", ("wide", "instruction_width=0")
+    run(dataset, out, *wide, steps=4, save_steps=2)
     newest = weights(out)
-    # No file may grow beyond 2 kB, which is how a disk that is full refuses the next checkpoint.
-    code = (
-        "import resource, runpy, sys\n"
-        "from robo.training import checkpoints\n"
-        "write = checkpoints.Checkpoints.write\n"
-        "def full(*arguments, **more):\n"
-        "    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))\n"
-        "    return write(*arguments, **more)\n"
-        "checkpoints.Checkpoints.write = full\n"
-        "runpy.run_module('tests.robo.line_policy', run_name='__main__')\n"
-    )
-    arguments = command(dataset, out, "wide", "--steps", "6", "--resume", "--log-steps", "3")
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments, "--save-steps", "2"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
-    assert done.returncode == 2
-    message = done.stderr.strip().splitlines()[-1]
-    assert message.startswith("robo: cannot write to")
-    assert "step-00000004 is whole" in message
+    write = Checkpoints.write
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full(*arguments: Any, **more: Any) -> Path:
+        # No file may grow beyond 2 kB: the system refuses the rest, as a full disk does.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, unlimited[1]))
+        try:
+            return write(*arguments, **more)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "write", full)
+        with pytest.raises(UserError, match=r"cannot write to .* step-00000004 is whole"):
+            run(dataset, out, *wide, steps=6, resume=True)
     assert all(torch.equal(value, newest[name]) for name, value in weights(out).items())
     assert not list((out / "checkpoints").glob(".step-*"))
-    assert run(dataset, out, "wide", "instruction_width=0", steps=6, resume=True).steps == 6
+    assert run(dataset, out, *wide, steps=6, resume=True).steps == 6
 
 
 def test_two_processes_learn_what_one_learns_from_the_joined_batch(
