@@ -7,7 +7,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/runtime
-	$(VENV)/bin/robo run "I made a mess, bring me something to clean it up with." --out runs/demo
+	$(VENV)/bin/robo run "I spilled my drink, can you help?" --out runs/demo
 
 test: $(VENV)/development
 	$(VENV)/bin/python -m pytest -n 2

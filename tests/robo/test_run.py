@@ -15,7 +15,7 @@ def test_a_mess_brings_the_sponge(tmp_path: Path) -> None:
     scene, out = tmp_path / "scene.json", tmp_path / "out"
     scene.write_text(json.dumps(SCENE), encoding="utf-8")
     done = robo(
-        "run", "I made a mess, bring me something to clean it up with.",
+        "run", "I spilled my drink, can you help?",
         "--scene", str(scene), "--out", str(out), timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
