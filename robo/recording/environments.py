@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,10 @@ def made_again(environment: str, arguments: Mapping[str, Any]) -> MadeEnvironmen
     try:
         # Time limits are the recorder's, not the environment's.
         env = gymnasium.make(
-            environment, disable_env_checker=True, max_episode_steps=-1, **dict(arguments)
+            import_environment(environment),
+            disable_env_checker=True,
+            max_episode_steps=-1,
+            **dict(arguments),
         )
     except gymnasium.error.Error as error:
         raise UserError(f'cannot make the env "{environment}": {error}') from error
@@ -137,13 +141,25 @@ def default_task(environment: str) -> str | None:
     return getattr(_creator(environment), "instruction", None)
 
 
-def _creator(environment: str) -> Any:
-    """What makes the environment, as a rule its class."""
+def import_environment(environment: str) -> str:
+    """The gymnasium id in "module:id", once the module was imported.
+
+    Raises:
+        UserError: There is no such module or environment.
+    """
+    module, _, name = environment.rpartition(":")
     try:
-        spec = gymnasium.spec(environment)
+        if module:
+            import_module(module)
+        gymnasium.spec(name)
     except (gymnasium.error.Error, ImportError) as error:
         raise UserError(f'there is no env "{environment}": {error}') from error
-    creator: Any = spec.entry_point
+    return name
+
+
+def _creator(environment: str) -> Any:
+    """What makes the environment, as a rule its class."""
+    creator: Any = gymnasium.spec(import_environment(environment)).entry_point
     if isinstance(creator, str):
         try:
             creator = load_env_creator(creator)

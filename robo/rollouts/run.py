@@ -20,7 +20,6 @@ from robo.rollouts.settings import (
     RANDOM,
     PlannedEpisode,
     RolloutSettings,
-    import_environment,
     planned_episodes,
 )
 from robo.rollouts.splits import SPLITS
@@ -62,6 +61,8 @@ class Rollouts:
         record: Path | None = None,
         device: str = "auto",
     ) -> None:
+        from robo.recording.environments import import_environment
+
         for name in splits:
             if name not in SPLITS:
                 raise UserError(f'there is no split "{name}"; there are {", ".join(SPLITS)}')

@@ -20,6 +20,7 @@ from robo.closing import Closing
 from robo.errors import UserError
 from robo.kitchen_body import BROKEN, SETTLE_SECONDS, skill_target
 from robo.kitchen_world import world_of_state
+from robo.recording.environments import import_environment
 from robo.recording.kitchen import skills_of
 from robo.recording.recorder import rate_of
 from robo.rollouts.actors import Actor, Assignment, RandomActor, make_expert_actor
@@ -29,7 +30,6 @@ from robo.rollouts.settings import (
     RANDOM,
     PlannedEpisode,
     RolloutSettings,
-    import_environment,
 )
 from robo.rollouts.stage import Camera, Stage, camera_for
 from robo.rollouts.starts import Asked, draw

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from typing import Any
 from zlib import crc32
 
-from robo.errors import UserError
 from robo.rollouts.splits import SEEN
 
 FAMILIES = ("find", "go to", "pick up", "put down", "bring it to you", "open", "close")
@@ -98,21 +96,3 @@ def planned_episodes(settings: RolloutSettings, episodes: int) -> list[PlannedEp
         for split in settings.splits
         for n in range(episodes)
     ]
-
-
-def import_environment(environment: str) -> str:
-    """The gymnasium id in "module:id", once the module was imported.
-
-    Raises:
-        UserError: There is no such module or environment.
-    """
-    import gymnasium
-
-    module, _, name = environment.rpartition(":")
-    try:
-        if module:
-            import_module(module)
-        gymnasium.spec(name)
-    except (gymnasium.error.Error, ImportError) as error:
-        raise UserError(f'there is no env "{environment}": {error}') from error
-    return name
