@@ -126,13 +126,13 @@ def test_what_an_environment_does_not_take_is_refused() -> None:
         make_environment("tests/Nothing-v0")
     with pytest.raises(UserError, match="there is no env"):
         make_environment("tests.robo.no_such_module:tests/Point-v0")
+    with pytest.raises(UserError, match="no --scene"):
+        make_task(POINT_ID, "x", scene=Path("scene.json"))
 
 
 def test_the_module_of_an_environment_is_imported_first() -> None:
     made = make_environment(f"tests.robo.point_env:{POINT_ID}", image_size=32)
     assert made.env.observation_space["images/above"].shape == (32, 32, 3)
-    with pytest.raises(UserError, match="no --scene"):
-        make_task(POINT_ID, "x", scene=Path("scene.json"))
 
 
 # ------------------------------------------------------------------------------------- example
