@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from robo.acting import acting
 from robo.errors import UserError, user_errors
 from robo.planning import PlannerConfig
 from robo.scenario import Scenario, distance, world_of
@@ -28,12 +29,15 @@ class Evaluator:
         feedback: Whether it is told what came of them.
         seed: Of what is drawn.
         physics: Whether scenarios are carried out in physics too.
+        policy: What carries out skills in physics, a short name or a checkpoint's folder; the
+            scripted experts when None.
     """
 
     planner: "Chooser"
     feedback: bool
     seed: int
     physics: bool
+    policy: str | None = None
 
     def run(self, scenario: Scenario) -> dict[str, Any]:
         """Plan a scenario in the symbolic kitchen and, if asked, carry it out in physics.
@@ -69,7 +73,7 @@ class Evaluator:
         from robo.report import episode_data
 
         seed = episode_seed(self.seed, scenario.id)
-        with KitchenBody(scenario.start, seed) as body:
+        with KitchenBody(scenario.start, seed, **acting(self.policy)) as body:
             acted = self._episode(scenario, body)
             return {
                 "seed": seed,
@@ -91,14 +95,16 @@ class Evaluator:
 _evaluator: Evaluator | UserError | None = None
 
 
-def set_up_worker(config: PlannerConfig, seed: int, physics: bool) -> None:
+def set_up_worker(
+    config: PlannerConfig, seed: int, physics: bool, policy: str | None = None
+) -> None:
     """Prepare a process for `run_scenario`, which says so where it cannot be done."""
     global _evaluator
     from robo.planning import make_planner
 
     prepare_process()
     try:
-        _evaluator = Evaluator(make_planner(config), config.feedback, seed, physics)
+        _evaluator = Evaluator(make_planner(config), config.feedback, seed, physics, policy)
     except UserError as error:
         _evaluator = error
 

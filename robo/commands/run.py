@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import tyro
 
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from planners.saycan import Decision
     from robo.agent import Episode
     from robo.kitchen_body import KitchenBody
-    from robo.rollouts.actors import Actor
-
-
-class Acting(TypedDict, total=False):
-    """What carries out skills."""
-
-    env: "KitchenEnv"
-    actor: "Actor"
 
 
 @dataclass(frozen=True)
@@ -76,6 +68,7 @@ class Run:
 
         from envs.kitchen.rendering import RenderingUnavailableError
         from planners.language_models import LanguageModelError
+        from robo.acting import acting
         from robo.agent import run_episode
         from robo.display import PlanDisplay
         from robo.errors import user_errors
@@ -86,7 +79,7 @@ class Run:
 
         with user_errors(RenderingUnavailableError):
             film = Film(self.out / "episode.mp4", instruction) if self.video else None
-        acting = self._acting()
+        actor = acting(self.policy)
         planner = make_planner(self.planner)
         display = PlanDisplay(Console(), instruction)
         files = [self.out / name for name in ("report.json", "scores.png")]
@@ -108,15 +101,18 @@ class Run:
             display.show_step(episode.steps[-1])
             self._write_report(episode, start, body, began)
 
+        def plot() -> None:
+            if latest:
+                plot_scores(instruction, latest.steps, files[1])
+
         with ExitStack() as stack:
             stack.enter_context(user_errors(LanguageModelError))
-            # Last, also when a model's server or the disk gives up half way.
-            stack.callback(lambda: latest and plot_scores(instruction, latest.steps, files[1]))
+            stack.callback(plot)  # last, also when a model's server or the disk gives up half way
             stack.enter_context(display)
             if film:
                 stack.enter_context(film)
                 files.append(film.path)
-            body = stack.enter_context(KitchenBody(start, self.seed, on_frame=watch, **acting))
+            body = stack.enter_context(KitchenBody(start, self.seed, on_frame=watch, **actor))
             episode = run_episode(
                 planner,
                 kitchen_skills(),
@@ -130,15 +126,6 @@ class Run:
         display.show_end(episode)
         display.show_files(files, body.simulated_seconds, time.perf_counter() - began)
         return 0 if episode.done and all(step.outcome.success for step in episode.steps[-2:]) else 1
-
-    def _acting(self) -> "Acting":
-        """What acts, and the kitchen that shows it what it needs; nothing for the experts."""
-        if self.policy is None:
-            return {}
-        from robo.rollouts.executor import policy_in_kitchen
-
-        env, actor = policy_in_kitchen(self.policy)
-        return {"env": env, "actor": actor}
 
     def _write_report(
         self, episode: "Episode", start: "StartState", body: "KitchenBody", began: float

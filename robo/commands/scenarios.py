@@ -35,10 +35,15 @@ class Scenarios:
     plan_only: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Leave out physics: plan in the symbolic kitchen only."""
 
+    policy: str | None = None
+    """What carries out the skills: the short name of shipped weights, or a checkpoint's folder;
+    scripted experts, which see the true state, when left out."""
+
     planner: PlannerArguments = field(default_factory=PlannerConfig)
 
     def execute(self) -> int:
         """Run the command."""
+        from robo.acting import weights_of
         from robo.arguments import check_seed
         from robo.errors import UserError
         from robo.graphics import check_graphics
@@ -55,6 +60,8 @@ class Scenarios:
         settings = {
             "seed": self.seed,
             "plan_only": self.plan_only,
+            "policy": self.policy,
+            "weights": weights_of(self.policy),
             "planner": asdict(self.planner),
         }
         finished = self._resume(settings, scenarios)
@@ -97,11 +104,12 @@ class Scenarios:
             return
         workers = min(self.workers, len(waiting))
         physics = not self.plan_only
+        set_up = (self.planner, self.seed, physics, self.policy)
         path = self.out / RESULTS
         try:
             with (
                 progress_bar("scenarios", total=done + len(waiting), completed=done) as advance,
-                worker_pool(workers, set_up_worker, self.planner, self.seed, physics) as pool,
+                worker_pool(workers, set_up_worker, *set_up) as pool,
             ):
                 for future in as_completed([pool.submit(run_scenario, one) for one in waiting]):
                     line = json.dumps(future.result(), ensure_ascii=False) + "\n"

@@ -132,7 +132,7 @@ class RandomActor:
     """Draws actions uniformly from the action space: the floor of a table; see `Actor`."""
 
     finished = False
-    failure = None
+    failure: str | None = None
 
     def __init__(self) -> None:
         self.counts = Counts()

@@ -112,7 +112,7 @@ class PolicyExecutor:
     made twice, because it sets up libraries; the second counts.
     """
 
-    failure = None
+    failure: str | None = None
 
     def __init__(self, loaded: LoadedPolicy) -> None:
         self.loaded = loaded
