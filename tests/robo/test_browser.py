@@ -16,19 +16,16 @@ from websockets.sync.client import connect
 from envs.kitchen.env import KitchenEnv
 from robo.commands.view import DataView
 from robo.errors import UserError
+from robo.recording.browser import BrowserDevice
 from robo.recording.browser_controls import Operator, SliderControls, arrived, pose_error, slowed
 from robo.recording.browser_inputs import HEARTBEAT, Inputs, Wish
 from robo.recording.browser_kitchen import GRIPPER, KitchenControls
+from robo.recording.browser_scene import SceneMirror, blend, body_poses
+from robo.recording.browser_server import PageServer
 from robo.recording.device import EpisodeStart, Event, Phase, Status, Tick
 from robo.recording.joints import CROSSING_SECONDS
 from robo.recording.ports import check_port
 from tests.robo import point_env
-
-pytest.importorskip("viser", reason="the page needs viser: pip install viser")
-
-from robo.recording.browser import BrowserDevice
-from robo.recording.browser_scene import SceneMirror, blend, body_poses
-from robo.recording.browser_server import PageServer
 
 START = {"robot": "table", "holding": None, "objects": [["apple", "table"]]}
 

@@ -118,7 +118,6 @@ def test_a_set_is_scrubbed_and_played(view_server: ViewServer) -> None:
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator["BrowserDevice"]:
     """A session at a page that wants two episodes, going into tmp_path/"set"."""
-    pytest.importorskip("viser", reason="the page needs viser: pip install viser")
     from robo.recording.browser import BrowserDevice
     from robo.recording.recorder import Recorder
     from robo.recording.session import Session

@@ -1,6 +1,6 @@
 """The reader: windows, padding, the cache, and sets that pack many episodes into a file."""
 
-import pickle
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
@@ -165,7 +165,7 @@ def test_a_reader_goes_to_another_process_without_its_open_files(
 ) -> None:
     windows = WindowReader(Dataset(root), {demo.CAMERA: [0]}, cache=tmp_path)
     here = windows[3]
-    there = pickle.loads(pickle.dumps(windows))[3]
+    there = ForkingPickler.loads(ForkingPickler.dumps(windows))[3]
     assert np.array_equal(here[demo.CAMERA], there[demo.CAMERA])
 
 
