@@ -12,7 +12,8 @@ from envs.aloha.rules import PEG, PIN
 TRIES: Final = 3
 """So often a grasp is tried."""
 
-PITCHES: Final = ((0.27, 1.0), (0.48, 1.25))
+REACHES: Final = (0.27, 0.48)
+PITCHES: Final = (1.0, 1.25)
 """How the fingers point down (rad) by how far the arm reaches (m): steeper far away, where
 the wrist would else be straight; less steep near, where it would else reach its end."""
 
@@ -40,7 +41,7 @@ def transfer_cube(pilot: Pilot, rng: np.random.Generator) -> Motion:
     waiting = Hand((meeting[0] - 0.15, meeting[1], meeting[2]), pitch=0.0, roll=np.pi / 2)
     for _ in range(TRIES):
         hand, nudge = Hand((0, 0, 0), pitch), rng.uniform(-0.01, 0.01, 2)
-        above = hand.at(_place(pilot, "box")).moved(*nudge, z=0.1)
+        above = hand.at(_place(pilot, "box")).moved(nudge[0], nudge[1], 0.1)
         yield from pilot.move(right=above, swing=["right"])
         cube = _place(pilot, "box")
         yield from pilot.move(right=hand.at(cube).moved(z=0.002))
@@ -113,7 +114,7 @@ def _pitch(pilot: Pilot, name: str) -> float:
     x, y, _ = _place(pilot, name)
     side = 1.0 if name in ("box", "peg") else -1.0
     reach = np.hypot(side * BASE - x, 0.5 - y)
-    return float(np.interp(reach, *zip(*PITCHES, strict=True)))
+    return float(np.interp(reach, REACHES, PITCHES))
 
 
 def _place(pilot: Pilot, name: str) -> Vector:
