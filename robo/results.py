@@ -19,8 +19,10 @@ PACKAGES = ("mujoco", "gymnasium", "mink", "numpy", "torch", "transformers")
 
 def provenance(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """The command, configuration, seed, versions and commit behind a result."""
+    script = Path(sys.argv[0])
+    program = ["robo"] if script.name in ("robo", "__main__.py") else ["python", str(script)]
     return {
-        "command": shlex.join(["robo", *sys.argv[1:]]),
+        "command": shlex.join([*program, *sys.argv[1:]]),
         "config": dict(config),
         "seed": seed,
         "versions": {
