@@ -80,5 +80,5 @@ def test_mistakes_are_refused(root: Path, tmp_path: Path) -> None:
         Replay(root, episode=(7,)).execute()
     with pytest.raises(UserError, match="not a dataset"):
         Replay(tmp_path / "nothing").execute()
-    with pytest.raises(UserError, match="cannot make|refuses"):
+    with pytest.raises(UserError, match="there is no env"):
         Replay(root, env="tests/Nothing-v0").execute()

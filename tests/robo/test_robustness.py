@@ -21,6 +21,7 @@ from robo.errors import UserError
 from robo.kitchen_body import KitchenBody
 from robo.planning import PlannerConfig, kitchen_skills
 from robo.results import write_json
+from robo.rollouts import actors
 from robo.video import VideoWriter
 from tests.planners.language_model_servers import EchoServer, serve
 from tests.planners.tiny_language_models import VOCABULARY, tiny_llama
@@ -49,7 +50,7 @@ def test_an_action_that_is_no_number_fails_its_skill_and_no_other(
     with KitchenBody(START, seed=0) as body:
         with monkeypatch.context() as patch:
             nothing = Mad(np.full(11, np.nan, np.float32))
-            patch.setattr(kitchen_body, "make_expert", lambda *_arguments: nothing)
+            patch.setattr(actors, "make_expert", lambda *_arguments: nothing)
             outcome = body.execute(parse_label("go to the table"))
         assert outcome.feedback == "failed: the action was not a number"
         assert not body.unstable
@@ -62,7 +63,7 @@ def test_actions_far_out_of_range_are_survived(monkeypatch: pytest.MonkeyPatch) 
     with KitchenBody(START, seed=0) as body:
         wild = Mad(rng.choice([-1e30, 1e30], 11).astype(np.float32))
         wild.action[10] = 0.0
-        monkeypatch.setattr(kitchen_body, "make_expert", lambda *_arguments: wild)
+        monkeypatch.setattr(actors, "make_expert", lambda *_arguments: wild)
         assert not body.execute(parse_label("find the apple")).success
         assert np.isfinite(body.env.data.qpos).all()
 
