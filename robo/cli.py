@@ -1,6 +1,7 @@
 """The `robo` command. Of a command only what makes its help is imported; it imports the rest."""
 
 import sys
+from dataclasses import make_dataclass
 from importlib import import_module
 from typing import Annotated, Any, Union
 
@@ -45,7 +46,7 @@ def _parse(arguments: list[str]) -> Any:
     if arguments and arguments[0] in COMMANDS:
         name = arguments[0]
         return tyro.cli(_command(name), prog=f"robo {name}", args=arguments[1:], config=config)
-    named = tuple(Annotated[_command(name), tyro.conf.subcommand(name)] for name in COMMANDS)
+    named = tuple(Annotated[_empty(name), tyro.conf.subcommand(name)] for name in COMMANDS)
     every: Any = Union[named]  # noqa: UP007
     return tyro.cli(
         every,
@@ -58,3 +59,8 @@ def _parse(arguments: list[str]) -> Any:
 
 def _command(name: str) -> Any:
     return getattr(import_module(f"robo.commands.{name}"), COMMANDS[name])
+
+
+def _empty(name: str) -> Any:
+    """A command without its options, for the list of all commands."""
+    return make_dataclass(COMMANDS[name], (), namespace={"__doc__": _command(name).__doc__})

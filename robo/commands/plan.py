@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import tyro
 
@@ -16,7 +16,7 @@ class Plan:
     instruction: tyro.conf.Positional[str]
     """What to do, such as "bring me the sponge"."""
 
-    scene: Path | None = None
+    scene: Optional[Path] = None
     """JSON file that says where everything is; a stocked kitchen when left out."""
 
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Optional
 
 import tyro
 
@@ -54,22 +54,22 @@ class Record:
     keep_failures: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Record the expert's failed episodes too."""
 
-    scene: Path | None = None
+    scene: Optional[Path] = None
     """JSON file that says where everything is; drawn from the seed when left out."""
 
     randomization: tuple[str, ...] = ()
     """Names of what the environment draws anew in every episode."""
 
-    image_size: int | None = None
+    image_size: Optional[int] = None
     """Pixels each way of every camera, 0 for none; 96 when left out."""
 
-    fps: int | None = None
+    fps: Optional[int] = None
     """Actions and frames a second; the environment's own rate when left out."""
 
-    max_seconds: float | None = None
+    max_seconds: Optional[float] = None
     """An episode is over after so long."""
 
-    port: int | None = None
+    port: Optional[int] = None
     """The browser page's port on loopback; 8765, or the next free one, when left out."""
 
     note: str = ""

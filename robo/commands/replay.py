@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import tyro
 
@@ -29,7 +29,7 @@ class Replay:
     episode: tuple[int, ...] = ()
     """Which episodes; all when left out."""
 
-    env: str | None = None
+    env: Optional[str] = None
     """Gymnasium id of another environment than the recorded one."""
 
     tolerance: float = TOLERANCE

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ class Rollout:
     out: Path = Path("runs/rollout")
     """Folder for what is written."""
 
-    record: Path | None = None
+    record: Optional[Path] = None
     """Record the episodes, failed ones too, into this data set."""
 
     video: int = 0
@@ -53,10 +53,10 @@ class Rollout:
     randomization: tuple[str, ...] = ()
     """Names of what the environment draws anew in every episode, in all columns."""
 
-    image_size: int | None = None
+    image_size: Optional[int] = None
     """Pixels each way of every camera; what data sets have, or the policy sees, when left out."""
 
-    max_seconds: float | None = None
+    max_seconds: Optional[float] = None
     """An episode is over after so long (simulated); the environment's own limit, or 60."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 import tyro
 
@@ -27,7 +27,7 @@ class Run:
     instruction: tyro.conf.Positional[str]
     """What to do, such as "bring me the sponge"."""
 
-    scene: Path | None = None
+    scene: Optional[Path] = None
     """JSON file that says where everything is; a stocked kitchen when left out."""
 
     out: Path = Path("runs/run")
@@ -36,7 +36,7 @@ class Run:
     seed: int = 0
     """Seed of everything that is drawn: where on a place each object lies."""
 
-    policy: str | None = None
+    policy: Optional[str] = None
     """What carries out the skills: the short name of shipped weights, or a checkpoint's folder;
     scripted experts, which see the true state, when left out."""
 

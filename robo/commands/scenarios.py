@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import tyro
 
@@ -35,7 +35,7 @@ class Scenarios:
     plan_only: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Leave out physics: plan in the symbolic kitchen only."""
 
-    policy: str | None = None
+    policy: Optional[str] = None
     """What carries out the skills: the short name of shipped weights, or a checkpoint's folder;
     scripted experts, which see the true state, when left out."""
 

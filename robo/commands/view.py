@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 import tyro
 
@@ -13,7 +14,7 @@ class DataView:
     dataset: tyro.conf.Positional[Path]
     """The set's folder."""
 
-    png: Path | None = None
+    png: Optional[Path] = None
     """Write a contact sheet and plots into this folder instead of opening a page."""
 
     episodes: str = ""

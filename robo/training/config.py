@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Optional
 
 from robo.errors import UserError
 
@@ -26,10 +26,10 @@ FREE = frozenset(
 class TrainingConfig:
     """Everything about training but the policy and the data set."""
 
-    steps: int | None = None
+    steps: Optional[int] = None
     """Train for so many steps; this or --minutes."""
 
-    minutes: float | None = None
+    minutes: Optional[float] = None
     """Train for so many minutes, in which saving and validating do not count; this or --steps."""
 
     batch_size: int = 32
@@ -64,7 +64,7 @@ class TrainingConfig:
     """What a sample may not leave, and whose words are the instruction: the stretch with one skill
     label, or the episode with its task; "auto" is the skill where the set has labels."""
 
-    phrasings: Path | None = None
+    phrasings: Optional[Path] = None
     """JSON file of other words for an instruction: {"open the drawer": ["pull the drawer open"]};
     a sample draws one of them, or the original."""
 
@@ -80,13 +80,13 @@ class TrainingConfig:
     brightness: float = 0.0
     """Augmentation: images get brighter or darker by up to this share, a sample's all alike."""
 
-    start: str | None = None
+    start: Optional[str] = None
     """Checkpoint, by folder or short name, whose weights to begin with."""
 
-    save_minutes: float | None = 10.0
+    save_minutes: Optional[float] = 10.0
     """Validate and save after so many minutes of training."""
 
-    save_steps: int | None = None
+    save_steps: Optional[int] = None
     """Validate and save after so many steps, in addition."""
 
     keep: int = 2
@@ -98,7 +98,7 @@ class TrainingConfig:
     workers: int = 1
     """Processes that read samples; 0 reads between the steps."""
 
-    threads: int | None = None
+    threads: Optional[int] = None
     """Threads of torch; its own choice when left out."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
