@@ -56,8 +56,14 @@ class Actor(Protocol):
     """
 
     counts: Counts
-    finished: bool
-    failure: str | None
+
+    @property
+    def finished(self) -> bool:
+        """See above."""
+
+    @property
+    def failure(self) -> str | None:
+        """See above."""
 
     def begin(self, env: "gymnasium.Env[Any, Any]", assignment: Assignment) -> None:
         """An assignment begins; `env` was reset."""

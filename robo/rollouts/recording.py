@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from robo.data.assembling import assemble
 from robo.data.errors import DatasetError
@@ -58,7 +59,7 @@ def put_together(root: Path, folder: Path, results: Iterable[Result]) -> int:
     return len(picks)
 
 
-def _make(picks: list, root: Path, added: int) -> None:  # type: ignore[type-arg]
+def _make(picks: list[Any], root: Path, added: int) -> None:
     if added:
         new = new_place(root)
         assemble(picks, new)
