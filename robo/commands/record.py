@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Optional
+from typing import TYPE_CHECKING, Annotated, Literal, Optional, Union
 
 import tyro
 
@@ -57,7 +57,7 @@ class Record:
     scene: Optional[Path] = None
     """JSON file that says where everything is; drawn from the seed when left out."""
 
-    randomization: tuple[str, ...] = ()
+    randomization: Union[None, tuple[str, ...]] = None
     """Names of what the environment draws anew in every episode."""
 
     image_size: Optional[int] = None
@@ -121,7 +121,7 @@ class Record:
             self.env,
             self.seed,
             self.noise,
-            self.randomization,
+            self.randomization or (),
             self.image_size,
             self.keep_failures,
             self.note,
@@ -155,7 +155,7 @@ class Record:
         made = make_environment(
             self.env,
             image_size=self.image_size,
-            randomization=self.randomization,
+            randomization=self.randomization or (),
             control_hz=self.fps,
         )
         finish_replacing(self.dataset)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional, Union
 
 import tyro
 
@@ -26,7 +26,7 @@ class Replay:
     dataset: tyro.conf.Positional[Path]
     """The set's folder."""
 
-    episode: tuple[int, ...] = ()
+    episode: Union[None, tuple[int, ...]] = None
     """Which episodes; all when left out."""
 
     env: Optional[str] = None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Optional
+from typing import TYPE_CHECKING, Literal, Optional, Union
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +24,13 @@ class Rollout:
     env: str = "robo/Kitchen-v1"
     """The gymnasium id, or "module:id"."""
 
-    task: tuple[str, ...] = ()
+    task: Union[None, tuple[str, ...]] = None
     """In the kitchen skills ("pick up the apple") or families ("pick up"), which take turns; all
     families when left out. Elsewhere what is said to policies that take instructions."""
 
-    split: tuple[SplitName, ...] = ("seen",)
-    """Columns of the kitchen's table: "seen", "unseen" (objects and words that training leaves
-    out), "distractors", "backgrounds", or "all"."""
+    split: Union[None, tuple[SplitName, ...]] = None
+    """Columns of the kitchen's table: "seen" (when left out), "unseen" (objects and words that
+    training leaves out), "distractors", "backgrounds", or "all"."""
 
     episodes: int = 100
     """Episodes of each column."""
@@ -50,7 +50,7 @@ class Rollout:
     video: int = 0
     """Film the first so many episodes."""
 
-    randomization: tuple[str, ...] = ()
+    randomization: Union[None, tuple[str, ...]] = None
     """Names of what the environment draws anew in every episode, in all columns."""
 
     image_size: Optional[int] = None
@@ -70,7 +70,7 @@ class Rollout:
         from robo.data.errors import DatasetError
         from robo.errors import UserError, user_errors
         from robo.graphics import check_graphics
-        from robo.rollouts.splits import SPLITS
+        from robo.rollouts.splits import SEEN, SPLITS
         from robo.rollouts.summary import print_summary
 
         check_seed(self.seed)
@@ -79,14 +79,15 @@ class Rollout:
         check_graphics()
         from robo.rollouts.run import Rollouts
 
+        columns: tuple[str, ...] = self.split or (SEEN,)
         run = Rollouts(
             self.env,
             self.policy,
             self.out,
             seed=self.seed,
-            tasks=self.task,
-            splits=tuple(SPLITS) if "all" in self.split else self.split,
-            randomization=self.randomization,
+            tasks=self.task or (),
+            splits=tuple(SPLITS) if "all" in columns else columns,
+            randomization=self.randomization or (),
             image_size=self.image_size,
             max_seconds=self.max_seconds,
             record=self.record,
