@@ -188,7 +188,7 @@ def add_robot(spec: mujoco.MjSpec) -> None:
     base.inertia = (2.0, 2.0, 3.0)
     _add_base_shell(base)
     base.add_camera(
-        name=HEAD_CAMERA, pos=(0.04, -0.27, 1.66), quat=_looking_down(1.08, 0.46), fovy=62.0
+        name=HEAD_CAMERA, pos=(0.04, -0.30, 1.66), quat=_looking_down(1.02, 0.50), fovy=48.0
     )
     _add_arm(base, ARM_MOUNT)
     _add_actuators(spec)

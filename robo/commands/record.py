@@ -72,6 +72,10 @@ class Record:
     port: Optional[int] = None
     """The browser page's port on loopback; 8765, or the next free one, when left out."""
 
+    hold_out: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Leave out the pairs of skill and object that `robo rollout --split unseen` asks for; set it
+    for training data."""
+
     note: str = ""
     """Kept with every episode: who recorded, what was special."""
 
@@ -84,6 +88,8 @@ class Record:
 
         if self.episodes < 1 or self.workers < 1 or self.noise < 0:
             raise UserError("--episodes and --workers must be 1 or more, --noise 0 or more")
+        if self.hold_out and self.device != "expert":
+            raise UserError("--hold-out is for the expert, who draws what is done; leave it out")
         if self.port is not None:
             from robo.recording.ports import check_port
 
@@ -117,6 +123,8 @@ class Record:
                 "the expert draws its starts, ends by itself and acts at its own rate; "
                 "leave out --scene, --max-seconds and --fps"
             )
+        if self.hold_out and not is_kitchen(self.env):
+            raise UserError("--hold-out is for the kitchen; leave it out")
         settings = ExpertSettings(
             self.env,
             self.seed,
@@ -125,6 +133,7 @@ class Record:
             self.image_size,
             self.keep_failures,
             self.note,
+            self.hold_out,
         )
         with progress_bar("episodes", total=self.episodes * len(tasks)) as advance:
             report = record_experts(

@@ -116,7 +116,14 @@ def has_expert(environment: str) -> bool:
     return arms or is_kitchen(environment)
 
 
-def make_task(environment: str, text: str, seed: int = 0, scene: Path | None = None) -> Task:
+def make_task(
+    environment: str,
+    text: str,
+    seed: int = 0,
+    scene: Path | None = None,
+    *,
+    hold_out: bool = False,
+) -> Task:
     """What is to be done: in the kitchen chains of skills have rules and random starts.
 
     Raises:
@@ -126,7 +133,8 @@ def make_task(environment: str, text: str, seed: int = 0, scene: Path | None = N
         from robo.recording.kitchen import KitchenTask
         from robo.scenario import load_scene
 
-        return KitchenTask(text, seed, None if scene is None else load_scene(scene))
+        start = None if scene is None else load_scene(scene)
+        return KitchenTask(text, seed, start, hold_out=hold_out)
     if scene is not None:
         raise UserError(f'the env "{environment}" takes no --scene; it is for the kitchen')
     return PlainTask(text, seed)

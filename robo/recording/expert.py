@@ -115,7 +115,9 @@ class ExpertDevice:
             case _:
                 place = skill.argument
         self._place, self._thing = place, thing
-        self._expert = make_expert(self._env.scene, EXPERT_NAMES[skill.verb], thing, place)
+        self._expert = make_expert(
+            self._env.scene, EXPERT_NAMES[skill.verb], thing, place, searching=True
+        )
         self._rule = SkillRule(skill, state)
         self._steps = self._waited = 0
 

@@ -55,6 +55,7 @@ class ExpertSettings:
         image_size: Pixels each way; None: the default; 0: no images.
         keep_failures: Whether failed episodes are recorded too.
         note: Of the operator.
+        hold_out: Whether pairs of skill and object that test generalisation are left out.
     """
 
     environment: str
@@ -64,6 +65,7 @@ class ExpertSettings:
     image_size: int | None = None
     keep_failures: bool = False
     note: str = ""
+    hold_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def record_experts(
     """
     began = time.perf_counter()
     for task in tasks:
-        make_task(settings.environment, task, settings.seed).start(0)
+        make_task(settings.environment, task, settings.seed, hold_out=settings.hold_out).start(0)
     _make(settings).env.close()
     finish_replacing(root)
     folder = root.with_name(f".{root.name}.parts")
@@ -274,7 +276,7 @@ class _Worker:
         """Record one draw."""
         wall, cpu = time.perf_counter(), time.process_time()
         settings = self._settings
-        task = make_task(settings.environment, text, settings.seed)
+        task = make_task(settings.environment, text, settings.seed, hold_out=settings.hold_out)
         if self._recorder is None:
             self._recorder = Recorder(
                 self._made.env,

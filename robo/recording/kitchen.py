@@ -24,6 +24,7 @@ from planners.skills import Skill, Verb, all_skills, apply_skill, obstacle
 from robo.errors import UserError
 from robo.kitchen_world import EXPERT_NAMES
 from robo.recording.tasks import SEEDS, Start
+from robo.rollouts.splits import is_held_out
 from robo.scenario import world_of
 
 FAMILIES = (
@@ -78,13 +79,22 @@ class KitchenTask:
         seed: Of the session.
         start: Where everything is in every episode; None: drawn anew for a chain, and the stocked
             kitchen for free words.
+        hold_out: Whether starts with a held-out pair of skill and object are passed over.
 
     Raises:
         UserError: No start suits the chain.
     """
 
-    def __init__(self, text: str, seed: int = 0, start: StartState | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        seed: int = 0,
+        start: StartState | None = None,
+        *,
+        hold_out: bool = False,
+    ) -> None:
         self.text = text.strip()
+        self._hold_out = hold_out
         self.seed = seed
         self.chain = chain_of(text) or ()
         self.skills: tuple[Skill, ...] = ()
@@ -145,6 +155,8 @@ class KitchenTask:
                 Skill(first.verb, argument),
                 *(Skill(step.verb, step.argument or "") for step in self.chain[1:]),
             )
+            if self._hold_out and any(is_held_out(s.verb, s.argument) for s in skills):
+                continue
             if self._fixed is not None or _feasible(state, skills):
                 return state, skills
         raise UserError(f'no start was found in which "{self.text}" can be done; check the order')

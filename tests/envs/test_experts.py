@@ -50,6 +50,29 @@ def lay(
         env.step(np.array([0.0] * 6 + [1.0] + [0.0] * 4))
 
 
+def test_a_search_goes_round_until_the_thing_is_in_front(env: KitchenEnv) -> None:
+    begin(env, StartState("close counter", None, (("tea", "table"), ("tea", "trash"))))
+    expert = make_expert(env.scene, "find", 0, None, searching=True)
+    visited = []
+    while not expert.finished:
+        env.step(expert.act(env.kitchen_state))
+        here = rules.robot_places(env.kitchen_state)
+        if here and here[0] not in visited:
+            visited.append(here[0])
+    assert expert.failure is None
+    # The other tea comes first, though the expert was told about the one on the table.
+    assert visited == ["close counter", "user", "trash"]
+
+
+def test_a_search_without_end_is_given_up(env: KitchenEnv) -> None:
+    begin(env, StartState("user", None, (("tea", "top drawer"),)))
+    expert = make_expert(env.scene, "find", 0, None, searching=True)
+    while not expert.finished:
+        env.step(expert.act(env.kitchen_state))
+    assert expert.failure == "not in view"
+    assert rules.robot_at(env.kitchen_state, "close counter")
+
+
 @pytest.mark.parametrize("name", OBJECTS)
 def test_every_object_is_fetched(env: KitchenEnv, name: str) -> None:
     begin(env, StartState("user", None, ((name, "far counter"), ("tea", "far counter"))))

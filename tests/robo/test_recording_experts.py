@@ -24,6 +24,7 @@ from robo.recording.expert_episodes import ExpertResult, ExpertSettings, record_
 from robo.recording.kitchen import KitchenTask, chain_of, skills_of
 from robo.recording.recorder import SENT_ACTION
 from robo.recording.replaying import replay_episode
+from robo.rollouts.splits import is_held_out, parts
 
 KITCHEN = "robo/Kitchen-v1"
 SMALL = Path(__file__).parent / "kitchen-small"
@@ -55,6 +56,16 @@ def test_a_family_draws_what_it_is_about(family: str) -> None:
     for start in starts:
         state = StartState.from_dict(start.options["start"])
         assert 8 <= len(state.objects) <= 13
+
+
+def test_pairs_that_test_generalisation_are_held_out() -> None:
+    free, kept = KitchenTask("pick up", seed=3), KitchenTask("pick up", seed=3, hold_out=True)
+    drawn = [free.start(number).task for number in range(60)]
+    shown = [kept.start(number).task for number in range(60)]
+    assert any(is_held_out(*parts(task)) for task in drawn)
+    assert not any(is_held_out(*parts(task)) for task in shown)
+    same = [one == other for one, other in zip(drawn, shown, strict=True)]
+    assert same == [not is_held_out(*parts(task)) for task in drawn]
 
 
 def test_another_seed_draws_other_starts() -> None:

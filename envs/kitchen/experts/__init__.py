@@ -57,7 +57,9 @@ SKILLS: Final[tuple[str, ...]] = (
 )  # fmt: skip
 
 
-def make_expert(scene: Scene, skill: str, object_id: int | None, place: str | None) -> Expert:
+def make_expert(
+    scene: Scene, skill: str, object_id: int | None, place: str | None, *, searching: bool = False
+) -> Expert:
     """An expert for one skill.
 
     Args:
@@ -66,6 +68,8 @@ def make_expert(scene: Scene, skill: str, object_id: int | None, place: str | No
         object_id: instance for "find", "pick_up" and "put_down".
         place: place for "go_to", drawer for "open" and "close", and for "put_down" the place where
             the robot stands (None: whichever that is).
+        searching: whether "find" looks at one place after another, as someone who does not know
+            where the thing is; demonstrations are made like that.
 
     Raises:
         ValueError: an unknown skill, or one that lacks its object or place.
@@ -79,7 +83,7 @@ def make_expert(scene: Scene, skill: str, object_id: int | None, place: str | No
     thing, where = object_id if object_id is not None else -1, place or ""
     scripts: Mapping[str, Callable[[Pilot], Motion]] = MappingProxyType(
         {
-            "find": lambda pilot: skills.find(pilot, thing),
+            "find": lambda pilot: (skills.search if searching else skills.find)(pilot, thing),
             "go_to": lambda pilot: skills.go_to(pilot, where),
             "pick_up": lambda pilot: skills.pick_up(pilot, thing),
             "put_down": lambda pilot: skills.put_down(pilot, thing, place),

@@ -26,6 +26,14 @@ DRAG: Final[float] = 0.06
 LEAN: Final[float] = 0.45
 """How far the hand leans away from a wall while it drags (rad)."""
 
+ROUND: Final[tuple[str, ...]] = (
+    "table", "far counter", "top drawer", "close counter", "user", "trash",
+)  # fmt: skip
+"""Stations in the order of the clock; both drawers share one."""
+
+LOOK: Final[int] = 2
+"""Steps that the robot stands at a place while it looks for something."""
+
 TRIES: Final[int] = 4
 """How often a thing is grasped for before the expert gives up."""
 
@@ -38,6 +46,26 @@ def find(pilot: Pilot, instance: int) -> Motion:
     if thing.place is None:
         raise GiveUpError("not on any surface")
     yield from stand(pilot, thing.place, thing.position)
+
+
+def search(pilot: Pilot, instance: int) -> Motion:
+    """Go round the kitchen until one of a thing's kind is in front of the robot, and face it.
+
+    Where to go next follows from where the robot stands and whether it sees the thing, so that a
+    policy can learn it from pictures; `find` knows where the thing is.
+    """
+    name = pilot.state.objects[instance].name
+    here = rules.robot_places(pilot.state)
+    begin = next((i for i, place in enumerate(ROUND) if place in here), 0)
+    for place in (*ROUND[begin:], *ROUND[:begin]):
+        yield from go_to(pilot, place)
+        yield from pilot.wait(LOOK)
+        here = rules.robot_places(pilot.state)
+        for thing in pilot.state.objects:
+            if thing.name == name and thing.place in here and rules.visible(pilot.state, thing.id):
+                yield from stand(pilot, thing.place, thing.position)
+                return
+    raise GiveUpError("not in view")
 
 
 def go_to(pilot: Pilot, place: str) -> Motion:
