@@ -1,5 +1,6 @@
 """The `robo` command. Of a command only what makes its help is imported; it imports the rest."""
 
+import os
 import sys
 from dataclasses import make_dataclass
 from importlib import import_module
@@ -10,27 +11,55 @@ import tyro
 from robo.errors import UserError
 
 COMMANDS = {
-    "run": "Run",
-    "plan": "Plan",
-    "scenarios": "Scenarios",
-    "record": "Record",
-    "replay": "Replay",
-    "train": "Train",
-    "rollout": "Rollout",
-    "compare": "Compare",
-    "data": "Data",
+    "run": (
+        "Run",
+        "Carry out an instruction in the kitchen: plan with a language model, act in MuJoCo.",
+    ),
+    "plan": (
+        "Plan",
+        "Plan for an instruction without physics: every skill that is possible succeeds.",
+    ),
+    "scenarios": (
+        "Scenarios",
+        "Run every scenario of a file; what is finished is kept and not run again.",
+    ),
+    "record": (
+        "Record",
+        "Record demonstrations into a dataset; run it again to go on where it ended.",
+    ),
+    "replay": (
+        "Replay",
+        "Send recorded actions to the environment and compare what comes back.",
+    ),
+    "train": ("Train", "Train a policy on demonstrations."),
+    "rollout": ("Rollout", "Try a policy in episodes drawn from a seed and count its successes."),
+    "compare": (
+        "Compare",
+        "Compare the results of two `robo rollout` runs, episode by episode.",
+    ),
+    "data": ("Data", "Look at, check, repair, join and split sets of demonstrations."),
 }
-"""Names of the commands, each with the class in `robo.commands.<name>` that it is."""
+"""Names of the commands, each with the class in `robo.commands.<name>` that it is and the first
+sentence of its help: the list of all commands imports none of them."""
 
 USER_ERROR = 2
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 
 def main() -> None:
     """Run the command line; exits with 2 and one sentence for a user's mistake."""
-    command = _parse(sys.argv[1:])
+    code: str | int | None
     try:
-        code = command.execute()
+        try:
+            code = _parse(sys.argv[1:]).execute()
+        except SystemExit as end:
+            code = end.code
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has gone, as in `robo … | head`; what is still buffered must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = BROKEN_PIPE
     except KeyboardInterrupt:
         sys.stderr.write("robo: interrupted; what was finished is kept\n")
         code = INTERRUPTED
@@ -58,9 +87,9 @@ def _parse(arguments: list[str]) -> Any:
 
 
 def _command(name: str) -> Any:
-    return getattr(import_module(f"robo.commands.{name}"), COMMANDS[name])
+    return getattr(import_module(f"robo.commands.{name}"), COMMANDS[name][0])
 
 
 def _empty(name: str) -> Any:
     """A command without its options, for the list of all commands."""
-    return make_dataclass(COMMANDS[name], (), namespace={"__doc__": _command(name).__doc__})
+    return make_dataclass(COMMANDS[name][0], (), namespace={"__doc__": COMMANDS[name][1]})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Union
 
 import tyro
 
@@ -28,7 +28,7 @@ class Train:
     out: Path
     """Folder of the run."""
 
-    config: tuple[str, ...] = ()
+    config: Union[None, tuple[str, ...]] = None
     """The policy's: a preset's name, and key=value pairs: --config small history=1."""
 
     resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -59,7 +59,7 @@ class Train:
             self.dataset,
             self.out,
             self.training,
-            self.config,
+            self.config or (),
             resume=self.resume,
             console=console,
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, Optional
+from typing import Any, Literal, Optional, Union
 
 from robo.errors import UserError
 
@@ -57,7 +57,7 @@ class TrainingConfig:
     seed: int = 0
     """Seed of everything that is drawn."""
 
-    inputs: tuple[str, ...] = ()
+    inputs: Union[None, tuple[str, ...]] = None
     """Keys of what the policy sees; observation.state and all cameras when left out."""
 
     within: Literal["auto", "skill", "episode"] = "auto"
@@ -138,7 +138,7 @@ class TrainingConfig:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         values = asdict(self)
-        values["inputs"] = list(self.inputs)
+        values["inputs"] = list(self.inputs or ())
         values["phrasings"] = None if self.phrasings is None else str(self.phrasings)
         return values
 

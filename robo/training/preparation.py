@@ -140,7 +140,7 @@ def _policy(
             if describe(found).policy != kind.name:
                 raise UserError(f"{config.start} is {describe(found).policy}, not {kind.name}")
             return load(found)
-    inputs = data.inputs_of(dataset, config.inputs)
+    inputs = data.inputs_of(dataset, config.inputs or ())
     width = WIDTH if instructed else 0
     made = policy_config(kind, options, inputs, data.action_size(dataset), width)
     with user_errors(PolicyError, DatasetError):

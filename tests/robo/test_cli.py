@@ -3,9 +3,12 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from robo.cli import BROKEN_PIPE, COMMANDS
 
 HEAVY = ("torch", "mujoco", "gymnasium", "transformers", "matplotlib", "av", "cv2", "pyarrow")
 
@@ -20,7 +23,7 @@ def robo(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.mark.parametrize("command", ["", "run", "plan", "scenarios", "record", "replay", "data"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_is_printed_without_importing_anything_heavy(command: str) -> None:
     code = (
         "import sys; sys.argv = ['robo', *sys.argv[1:]]\n"
@@ -38,6 +41,23 @@ def test_help_is_printed_without_importing_anything_heavy(command: str) -> None:
     assert done.returncode == 0
     assert "usage: robo" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_says_itself(name: str) -> None:
+    kind, summary = COMMANDS[name]
+    command = getattr(import_module(f"robo.commands.{name}"), kind)
+    assert command.__doc__.splitlines()[0] == summary
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = [sys.executable, "-m", "robo", "data", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == BROKEN_PIPE
 
 
 def scene(tmp_path: Path, **start: object) -> str:
