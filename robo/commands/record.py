@@ -76,6 +76,10 @@ class Record:
     """Leave out the pairs of skill and object that `robo rollout --split unseen` asks for; set it
     for training data."""
 
+    after: Optional[str] = None
+    """Corrections: this policy, by short name or folder, acts first for up to 8 seconds; the expert
+    goes on from where it has got, and that is recorded."""
+
     note: str = ""
     """Kept with every episode: who recorded, what was special."""
 
@@ -88,8 +92,8 @@ class Record:
 
         if self.episodes < 1 or self.workers < 1 or self.noise < 0:
             raise UserError("--episodes and --workers must be 1 or more, --noise 0 or more")
-        if self.hold_out and self.device != "expert":
-            raise UserError("--hold-out is for the expert, who draws what is done; leave it out")
+        if (self.hold_out or self.after) and self.device != "expert":
+            raise UserError("--hold-out and --after are for the expert; leave them out")
         if self.port is not None:
             from robo.recording.ports import check_port
 
@@ -107,7 +111,8 @@ class Record:
         from robo.errors import UserError
         from robo.progress import progress_bar
         from robo.recording.environments import has_expert, is_kitchen
-        from robo.recording.expert_episodes import ExpertSettings, record_experts
+        from robo.recording.expert_episodes import record_experts
+        from robo.recording.expert_settings import ExpertSettings
         from robo.recording.kitchen import chain_of
 
         tasks = FAMILIES if self.task == ALL else (self._words(),)
@@ -123,8 +128,8 @@ class Record:
                 "the expert draws its starts, ends by itself and acts at its own rate; "
                 "leave out --scene, --max-seconds and --fps"
             )
-        if self.hold_out and not is_kitchen(self.env):
-            raise UserError("--hold-out is for the kitchen; leave it out")
+        if (self.hold_out or self.after) and not is_kitchen(self.env):
+            raise UserError("--hold-out and --after are for the kitchen; leave them out")
         settings = ExpertSettings(
             self.env,
             self.seed,
@@ -134,6 +139,7 @@ class Record:
             self.keep_failures,
             self.note,
             self.hold_out,
+            self.after or "",
         )
         with progress_bar("episodes", total=self.episodes * len(tasks)) as advance:
             report = record_experts(

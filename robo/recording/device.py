@@ -173,6 +173,8 @@ class Command:
         event: What is asked for, after the action.
         episode: Which episode `DISCARD` and `REPLAY` are about; None: the last.
         note: The operator's note to the episode that `KEEP` or `STOP` finishes.
+        recorded: Whether the action makes a frame. Before an episode's first frame it need not:
+            what is sent then belongs to the start (a policy that is to be corrected).
     """
 
     action: NDArray[Any] | None = None
@@ -181,6 +183,7 @@ class Command:
     event: Event | None = None
     episode: int | None = None
     note: str = ""
+    recorded: bool = True
 
 
 NOTHING = Command()

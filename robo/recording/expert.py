@@ -6,7 +6,7 @@ et al. 2017, "DART: Noise Injection for Robust Imitation Learning"). As in peopl
 noise grows with the size of the motion (Harris & Wolpert 1998), so fine approaches stay possible.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -21,11 +21,17 @@ from robo.kitchen_world import EXPERT_NAMES, world_of_state
 from robo.recording.device import Command, EpisodeStart, Event, Phase, Tick
 from robo.recording.kitchen import SkillRule, kitchen_of, skills_of
 
+if TYPE_CHECKING:
+    from robo.rollouts.actors import Actor
+
 SKILL_SECONDS = 60.0
 """A skill that takes longer (simulated) has failed."""
 
 SETTLE_SECONDS = 2.0
 """At most this long the robot waits after a skill for things to come to rest (simulated)."""
+
+LEAD_SECONDS = 8.0
+"""A policy that is to be corrected acts for at most this long (simulated)."""
 
 MOTIONS = (slice(0, 3), slice(3, 6), slice(7, 9), slice(9, 10))
 """Numbers of the action that move something together: gripper, its turn, base, its turn."""
@@ -38,6 +44,9 @@ class ExpertDevice:
         noise: Standard deviation of what is added to each motion, as a share of its size.
         keep_failures: Whether episodes that failed are kept too; the rule marks them.
         note: Kept with every episode.
+        leader: A policy that acts first, for a random time; the expert goes on from where it has
+            got, and only that is recorded: corrections of what the policy does (as in DAgger, Ross
+            et al. 2011, where the expert takes over, as in HG-DAgger, Kelly et al. 2019).
 
     Attributes:
         failure: Why the last episode failed, in a few words; None when it succeeded.
@@ -46,8 +55,16 @@ class ExpertDevice:
     name = "expert"
     paced = False
 
-    def __init__(self, noise: float = 0.0, *, keep_failures: bool = False, note: str = "") -> None:
+    def __init__(
+        self,
+        noise: float = 0.0,
+        *,
+        keep_failures: bool = False,
+        note: str = "",
+        leader: "Actor | None" = None,
+    ) -> None:
         self.noise = noise
+        self._leader = leader
         self.keep_failures = keep_failures
         self.note = note
         self.failure: str | None = None
@@ -67,13 +84,28 @@ class ExpertDevice:
         self._place: str | None = None
         self._handled: frozenset[int] = frozenset()
         self._expert: Expert | None = None
+        self._lead_steps = 0
         if not self._left:
             self.failure = f'"{start.task}" is no skill'
+        elif self._leader is not None:
+            from robo.rollouts.actors import Assignment
+
+            words = self._left[0].label
+            self._leader.begin(self._env, Assignment(words, words, start.seed))
+            self._lead_steps = int(self._rng.integers(int(LEAD_SECONDS * self._env.control_hz)))
 
     def act(self, tick: Tick) -> Command:
         """See `Device`."""
         if tick.info.get("unstable") or tick.status.phase is Phase.OVER:
             self.failure = "the simulation broke down"
+        elif self._lead_steps and self._leader is not None:
+            action = self._leader.act(tick.observation)
+            if np.isfinite(action).all() and not self._leader.finished:
+                self._lead_steps -= 1
+                return Command(action, recorded=False)
+            self._lead_steps = 0
+        if self._leader is not None and not tick.status.frames and tick.status.success:
+            self.failure = "the policy did it"
         if self._expert is not None and self._is_over():
             self._judge()
         if self.failure is None and self._expert is None and self._left:

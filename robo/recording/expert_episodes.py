@@ -22,14 +22,8 @@ from robo.data.layout import INFO
 from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter
 from robo.errors import UserError
-from robo.recording.aloha_expert import AlohaExpertDevice
-from robo.recording.environments import (
-    MadeEnvironment,
-    is_kitchen,
-    make_environment,
-    make_task,
-)
-from robo.recording.expert import ExpertDevice
+from robo.recording.environments import make_task
+from robo.recording.expert_settings import ExpertSettings, make_device, make_env
 from robo.recording.origin import Origin
 from robo.recording.recorder import Recorder
 from robo.recording.replacing import finish_replacing, new_place, replace_set
@@ -41,31 +35,6 @@ TRIES = 10
 
 RESULTS = "results.jsonl"
 SETTINGS = "settings.json"
-
-
-@dataclass(frozen=True)
-class ExpertSettings:
-    """What the episodes are made with; a run is only continued with the same.
-
-    Attributes:
-        environment: The gymnasium id.
-        seed: Of all draws.
-        noise: See `ExpertDevice`.
-        randomization: Terms that are drawn in every episode.
-        image_size: Pixels each way; None: the default; 0: no images.
-        keep_failures: Whether failed episodes are recorded too.
-        note: Of the operator.
-        hold_out: Whether pairs of skill and object that test generalisation are left out.
-    """
-
-    environment: str
-    seed: int = 0
-    noise: float = 0.0
-    randomization: tuple[str, ...] = ()
-    image_size: int | None = None
-    keep_failures: bool = False
-    note: str = ""
-    hold_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +105,7 @@ def record_experts(
     began = time.perf_counter()
     for task in tasks:
         make_task(settings.environment, task, settings.seed, hold_out=settings.hold_out).start(0)
-    _make(settings).env.close()
+    make_env(settings).env.close()
     finish_replacing(root)
     folder = root.with_name(f".{root.name}.parts")
     _check_settings(folder, settings)
@@ -268,7 +237,7 @@ class _Worker:
     def __init__(self, folder: Path, settings: ExpertSettings) -> None:
         self._settings = settings
         self._root = folder / uuid4().hex
-        self._made = _make(settings)
+        self._made = make_env(settings)
         self._device = make_device(settings)
         self._recorder: Recorder | None = None
 
@@ -301,20 +270,6 @@ class _Worker:
             shard="" if episode is None else self._root.name,
             episode=-1 if episode is None else episode.index,
         )
-
-
-def make_device(settings: ExpertSettings) -> ExpertDevice | AlohaExpertDevice:
-    """The expert of an environment."""
-    kind = ExpertDevice if is_kitchen(settings.environment) else AlohaExpertDevice
-    return kind(settings.noise, keep_failures=settings.keep_failures, note=settings.note)
-
-
-def _make(settings: ExpertSettings) -> MadeEnvironment:
-    return make_environment(
-        settings.environment,
-        image_size=settings.image_size,
-        randomization=settings.randomization,
-    )
 
 
 _WORKER: list[_Worker] = []

@@ -1,7 +1,7 @@
 """How an episode was made: what `robo replay` needs to make it again."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +24,8 @@ class Origin:
         seed: Of the reset; None: none was given, so the episode cannot be made again exactly.
         options: Of the reset, plain JSON values.
         draw: Which draw of a session's seed this start is, for resuming; empty where it is none.
+        lead: Actions that were sent before the first frame, shape (steps, n): a policy's, where
+            the episode corrects one.
     """
 
     environment: str
@@ -31,6 +33,7 @@ class Origin:
     seed: int | None
     options: Mapping[str, Any] = field(default_factory=dict)
     draw: Mapping[str, Any] = field(default_factory=dict)
+    lead: Sequence[Sequence[float]] = ()
 
     def info(self, device: str, rule_version: str) -> EpisodeInfo:
         """What the set keeps of it."""
@@ -38,6 +41,7 @@ class Origin:
             "arguments": dict(self.arguments),
             "options": dict(self.options),
             "draw": dict(self.draw),
+            **({"lead": [list(action) for action in self.lead]} if self.lead else {}),
         }
         return EpisodeInfo(
             seed=self.seed,
@@ -58,6 +62,7 @@ class Origin:
             seed=info.seed,
             options=info.start.get("options", {}),
             draw=info.start.get("draw", {}),
+            lead=info.start.get("lead", ()),
         )
 
 

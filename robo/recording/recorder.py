@@ -100,6 +100,7 @@ class Recorder(Closing):
         check_same(root, features, self.fps)
         self.writer = DatasetWriter(root, restore=restore)
         self._start: Start | None = None
+        self._lead: list[list[float]] = []
         self.observation: Observation = {}
         self._waiting: _Frame | None = None
         self._began = 0.0
@@ -125,7 +126,7 @@ class Recorder(Closing):
         self.drop()
         if start is not None:
             seed, options = start.seed, start.options
-        self._start = start
+        self._start, self._lead = start, []
         self._seed, self._options = seed, dict(options or {})
         observation, info = self.env.reset(seed=seed, options=self._options or None)
         self.observation = as_dict(observation)
@@ -161,6 +162,9 @@ class Recorder(Closing):
             raise RuntimeError("no episode is open: call reset first")
         if not self.frames:
             self._began = now
+            if self._lead:
+                self.writer.discard_episode()
+                self._open_episode()
         captured = now - self._began if capture_time is None else capture_time
         sent = np.atleast_1d(np.asarray(action, np.float32)).reshape(-1)
         # Copied, because an environment may write its next observation into the same arrays.
@@ -180,6 +184,15 @@ class Recorder(Closing):
         self.frames += 1
         self.observation = as_dict(observation)
         return self.observation, float(reward), bool(terminated), bool(truncated), info
+
+    def lead(self, action: Any) -> tuple[Observation, dict[str, Any]]:
+        """Send an action before the first frame; it is kept with the episode's start.
+
+        Args:
+            action: Shape (n,).
+        """
+        self._lead.append([float(number) for number in np.asarray(action, np.float32)])
+        return self.show(self._lead[-1])
 
     def show(self, action: Any) -> tuple[Observation, dict[str, Any]]:
         """Send an action without recording it, for a replay.
@@ -231,7 +244,7 @@ class Recorder(Closing):
 
     def _open_episode(self) -> None:
         draw = self._start.draw if self._start is not None else {}
-        origin = Origin(self._id, self._arguments, self._seed, self._options, draw)
+        origin = Origin(self._id, self._arguments, self._seed, self._options, draw, self._lead)
         self.writer.begin_episode(self._words, origin.info(self.device, self.task.rule_version))
 
     def _flush(self, success: bool | None = None) -> None:

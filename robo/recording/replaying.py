@@ -121,6 +121,9 @@ def replay_episode(
     observed, info = env.reset(seed=sent.origin.seed, options=dict(sent.origin.options) or None)
     task.begin(env.unwrapped, words)
     success = task.judge(env.unwrapped, info)
+    for action in sent.origin.lead:
+        observed, _, _, _, info = env.step(action_of_row(env.action_space, np.asarray(action, np.float32)))
+        success = task.judge(env.unwrapped, info)
     seen = []
     for number, action in enumerate(sent.actions):
         observation = as_dict(observed)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from time import perf_counter, sleep
 from typing import Any
 
+import numpy as np
+
 from robo.data.episodes import Episode
 from robo.recording.device import (
     Command,
@@ -193,8 +195,11 @@ class Session:
                 continue
             if command.action is not None and phase in (Phase.WAITING, Phase.RECORDING):
                 self._message = ""
-                observation, info, over = self._step(command, began)
-                phase = Phase.OVER if over else Phase.RECORDING
+                if command.recorded:
+                    observation, info, over = self._step(command, began)
+                    phase = Phase.OVER if over else Phase.RECORDING
+                elif phase is Phase.WAITING:
+                    observation, info = self.recorder.lead(command.action)
             elif not self.device.paced:
                 sleep(IDLE_SECONDS)
             event = self._answer(command, phase)
@@ -207,6 +212,8 @@ class Session:
             self._fresh = None
             shown = Start(self._replay.task, origin.seed or 0, origin.options)
             observation, info = self.recorder.reset(start=shown)
+            for action in origin.lead:
+                observation, info = self.recorder.show(np.asarray(action, np.float32))
             start = shown
         elif self._fresh is not None:
             (observation, info), self._fresh = self._fresh, None

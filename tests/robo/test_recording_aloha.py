@@ -18,7 +18,8 @@ from robo.recording.environments import (
     make_environment,
     make_task,
 )
-from robo.recording.expert_episodes import ExpertSettings, record_experts
+from robo.recording.expert_episodes import record_experts
+from robo.recording.expert_settings import ExpertSettings
 from robo.recording.recorder import SENT_ACTION
 from robo.recording.replaying import replay_episode
 

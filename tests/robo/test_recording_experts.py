@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -20,10 +22,15 @@ from robo.data.validate import validate
 from robo.errors import UserError
 from robo.recording import expert_episodes
 from robo.recording.environments import make_environment
-from robo.recording.expert_episodes import ExpertResult, ExpertSettings, record_experts
+from robo.recording.expert import ExpertDevice
+from robo.recording.expert_episodes import ExpertResult, record_experts
+from robo.recording.expert_settings import ExpertSettings
 from robo.recording.kitchen import KitchenTask, chain_of, skills_of
-from robo.recording.recorder import SENT_ACTION
+from robo.recording.origin import Origin
+from robo.recording.recorder import SENT_ACTION, Recorder
 from robo.recording.replaying import replay_episode
+from robo.recording.session import Session
+from robo.rollouts.actors import Assignment, Counts
 from robo.rollouts.splits import is_held_out, parts
 
 KITCHEN = "robo/Kitchen-v1"
@@ -277,3 +284,56 @@ def test_mistakes_are_refused(tmp_path: Path, options: dict, saying: str) -> Non
     with pytest.raises(UserError, match=saying):
         Record(dataset=tmp_path / "set", device="expert", **options).execute()
     assert not (tmp_path / "set").exists()
+
+
+# ------------------------------------------------------------------------------------ corrections
+class Wanderer:
+    """Acts first: raises the gripper for ten steps, then says that it is done."""
+
+    failure = None
+
+    def begin(self, env: gymnasium.Env[Any, Any], assignment: Assignment) -> None:
+        self.counts = Counts()
+        self.finished = False
+        self.words = assignment.instruction
+        self._steps = 0
+
+    def act(self, observation: Any) -> np.ndarray:
+        self._steps += 1
+        self.finished = self._steps > 10
+        return np.array([0.0, 0.0, 0.02, *(0.0,) * 3, 1.0, *(0.0,) * 4], np.float32)
+
+
+def test_corrections_begin_where_the_policy_has_got(tmp_path: Path) -> None:
+    made = make_environment(KITCHEN, image_size=0)
+    task, policy = KitchenTask("pick up the tea", seed=6), Wanderer()
+    device = ExpertDevice(leader=policy)
+    recorder = Recorder(made.env, tmp_path / "set", task, arguments=made.arguments)
+    episode = Session(recorder, device, wanted=1).record(0)
+    plain = Session(recorder, ExpertDevice(), wanted=2).record(0)
+    recorder.close()
+    assert episode is not None
+    assert plain is not None
+    lead = np.array(Origin.of(episode.info).lead)
+    assert 1 <= len(lead) <= 10
+    assert policy.words == "pick up the tea"
+    dataset = Dataset(tmp_path / "set")
+    states = dataset.column(STATE)
+    rise = states[episode.start, 16] - states[plain.start, 16]
+    assert rise == pytest.approx(0.02 * len(lead), abs=0.03)
+    assert rise > 0.004
+    # What was not recorded is sent again in a replay, so that the rest comes out the same.
+    replay = replay_episode(made.env, tmp_path / "set", episode, task)
+    assert replay.worst == 0
+    assert replay.success
+    assert Origin.of(plain.info).lead == ()
+
+
+def test_what_is_done_already_needs_no_correction(tmp_path: Path) -> None:
+    made = make_environment(KITCHEN, image_size=0)
+    there = StartState("trash", None, (("tea", "table"),))
+    recorder = Recorder(made.env, tmp_path / "set", KitchenTask("go to the trash", start=there))
+    device = ExpertDevice(leader=Wanderer())
+    assert Session(recorder, device, wanted=1).record(0) is None
+    assert device.failure == "the policy did it"
+    recorder.close()

@@ -1,7 +1,9 @@
 """Columns of a rollout table: what is held out, and starts that a seed decides."""
 
+import json
 from collections.abc import Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,3 +122,10 @@ def test_tasks_are_checked() -> None:
     with pytest.raises(UserError, match="held out.*--split unseen"):
         checked_tasks(settings_of("pick up the orange"))
     assert checked_tasks(settings_of("pick up the orange", splits=["unseen"]))
+
+
+def test_the_file_of_phrasings_is_what_the_columns_train_with() -> None:
+    labels = [skill.label for skill in all_skills(OBJECTS, PLACES, DRAWERS)]
+    labels = [label for label in labels if not is_held_out(*parts(label))]
+    path = Path(__file__).parents[2] / "scenarios" / "kitchen_phrasings.json"
+    assert json.loads(path.read_text(encoding="utf-8")) == phrasings(labels)

@@ -1,0 +1,65 @@
+"""What the experts' episodes are made with, and the environment and the device made from it."""
+
+from dataclasses import dataclass
+
+from robo.recording.aloha_expert import AlohaExpertDevice
+from robo.recording.environments import MadeEnvironment, is_kitchen, make_environment
+from robo.recording.expert import ExpertDevice
+
+
+@dataclass(frozen=True)
+class ExpertSettings:
+    """What the episodes are made with; a run is only continued with the same.
+
+    Attributes:
+        environment: The gymnasium id.
+        seed: Of all draws.
+        noise: See `ExpertDevice`.
+        randomization: Terms that are drawn in every episode.
+        image_size: Pixels each way; None: the default; 0: no images.
+        keep_failures: Whether failed episodes are recorded too.
+        note: Of the operator.
+        hold_out: Whether pairs of skill and object that test generalisation are left out.
+        after: A policy that acts first and is then corrected, see `ExpertDevice`; empty: none.
+    """
+
+    environment: str
+    seed: int = 0
+    noise: float = 0.0
+    randomization: tuple[str, ...] = ()
+    image_size: int | None = None
+    keep_failures: bool = False
+    note: str = ""
+    hold_out: bool = False
+    after: str = ""
+
+
+def make_device(settings: ExpertSettings) -> ExpertDevice | AlohaExpertDevice:
+    """The expert of an environment."""
+    if not is_kitchen(settings.environment):
+        return AlohaExpertDevice(
+            settings.noise, keep_failures=settings.keep_failures, note=settings.note
+        )
+    leader = None
+    if settings.after:
+        import torch
+
+        from robo.rollouts.executor import PolicyExecutor, load_policy
+
+        torch.set_num_threads(1)
+        leader = PolicyExecutor(load_policy(settings.after))
+    return ExpertDevice(
+        settings.noise,
+        keep_failures=settings.keep_failures,
+        note=settings.note,
+        leader=leader,
+    )
+
+
+def make_env(settings: ExpertSettings) -> MadeEnvironment:
+    """The environment of a run."""
+    return make_environment(
+        settings.environment,
+        image_size=settings.image_size,
+        randomization=settings.randomization,
+    )
