@@ -176,8 +176,12 @@ class Policy(nn.Module, ABC):
         """
 
     @abstractmethod
-    def reset(self) -> None:
-        """An episode begins: forget what was seen."""
+    def reset(self, seed: int = 0) -> None:
+        """An episode begins: forget what was seen.
+
+        Args:
+            seed: Of what the policy draws while it acts; most draw nothing.
+        """
 
     @abstractmethod
     def act(self, observation: Observation) -> NDArray[np.float32]:

@@ -318,7 +318,7 @@ class ACT(Policy):
             parts["l1_acting"] = error(self._prior(len(actions))).detach()
         return total, parts
 
-    def reset(self) -> None:
+    def reset(self, seed: int = 0) -> None:
         """An episode begins; weights must not change before the next one does."""
         if self._ensemble is not None:
             self._ensemble.reset()

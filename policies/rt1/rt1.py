@@ -301,7 +301,7 @@ class RT1(Policy):
         total = (each * weights).sum()
         return total, {key: part.detach() for key, part in {"loss": total, **parts}.items()}
 
-    def reset(self) -> None:
+    def reset(self, seed: int = 0) -> None:
         """An episode begins: forget what was seen."""
         self._kept: Kept = deque()
         self._instruction: Tensor | None = None

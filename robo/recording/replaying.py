@@ -122,7 +122,8 @@ def replay_episode(
     task.begin(env.unwrapped, words)
     success = task.judge(env.unwrapped, info)
     for action in sent.origin.lead:
-        observed, _, _, _, info = env.step(action_of_row(env.action_space, np.asarray(action, np.float32)))
+        sent_first = action_of_row(env.action_space, np.asarray(action, np.float32))
+        observed, _, _, _, info = env.step(sent_first)
         success = task.judge(env.unwrapped, info)
     seen = []
     for number, action in enumerate(sent.actions):

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from hashlib import sha256
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -178,10 +177,7 @@ class PolicyExecutor:
         import torch
 
         torch.manual_seed(self._seed)
-        if "seed" in signature(self._policy.reset).parameters:
-            self._policy.reset(seed=self._seed)  # type: ignore[call-arg]
-        else:
-            self._policy.reset()
+        self._policy.reset(self._seed)
 
     def check(self, env: "gymnasium.Env[Any, Any]") -> None:
         """Refuse an environment with other actions or another rate.

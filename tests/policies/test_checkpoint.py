@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from policies import checkpoint
+from policies import checkpoint, export
 from policies.errors import CheckpointError
 from policies.rt1.rt1 import RT1, RT1Config
 
@@ -55,6 +55,21 @@ def test_other_weights_and_half_precision_are_stored(policy, tmp_path):
     assert torch.equal(
         loaded.normalizer.buffer("action", "min"), policy.normalizer.buffer("action", "min")
     )
+
+
+def test_a_checkpoint_is_handed_on_in_half_the_size(policy, tmp_path, monkeypatch, capsys):
+    checkpoint.save(policy, tmp_path / "run", METADATA)
+    arguments = ["export", str(tmp_path / "run"), str(tmp_path / "shipped")]
+    monkeypatch.setattr("sys.argv", arguments)
+    export.main()
+    shipped = checkpoint.load(tmp_path / "shipped")
+    assert torch.equal(shipped.head.weight, policy.head.weight.half().float())
+    assert checkpoint.describe(tmp_path / "shipped").metadata == METADATA
+    sizes = [(tmp_path / name / checkpoint.MODEL).stat().st_size for name in ("run", "shipped")]
+    assert sizes[1] < 0.7 * sizes[0]
+    monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "nothing"), str(tmp_path / "x")])
+    with pytest.raises(SystemExit, match="nothing has no model.safetensors"):
+        export.main()
 
 
 def test_a_failed_save_leaves_what_was_there(policy, tmp_path):

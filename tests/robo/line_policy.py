@@ -70,7 +70,7 @@ class LinePolicy(Policy):
         square = error.mean()
         return square, {"first": error[:, 0].mean().detach()}
 
-    def reset(self) -> None:
+    def reset(self, seed: int = 0) -> None:
         pass
 
     @torch.no_grad()
