@@ -13,7 +13,6 @@ from envs.kitchen.state import KitchenState
 from planners.skills import (
     Skill,
     Verb,
-    choose_instance,
     failure_text,
     obstacle,
     success_text,
@@ -22,7 +21,7 @@ from planners.symbolic import Outcome
 from planners.world import World
 from robo.affordances import affordances
 from robo.closing import Closing
-from robo.kitchen_world import robot_place, world_of_state
+from robo.kitchen_world import robot_place, skill_target, world_of_state
 from robo.rollouts.actors import Actor, Assignment, KitchenExpert
 
 SKILL_SECONDS = 60.0
@@ -155,21 +154,6 @@ _WHY_NOT = {
     Verb.OPEN: "not open",
     Verb.CLOSE: "not closed",
 }
-
-
-def skill_target(world: World, skill: Skill) -> tuple[int | None, str | None]:
-    """The instance that a skill handles and the place that it is about, if it has them."""
-    thing = world.holding if skill.verb in (Verb.PUT_DOWN, Verb.BRING) else None
-    match skill.verb:
-        case Verb.FIND | Verb.PICK_UP:
-            thing = choose_instance(world, skill.argument, distance)
-            return thing, None if thing is None else world.things[thing].place
-        case Verb.PUT_DOWN:
-            return thing, world.robot_at
-        case Verb.BRING:
-            return thing, "user"
-        case _:
-            return None, skill.argument
 
 
 def _succeeded(state: KitchenState, skill: Skill, thing: int | None, place: str | None) -> bool:

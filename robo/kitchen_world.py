@@ -1,9 +1,10 @@
 """The planner's view of the kitchen's true state, by the success rules."""
 
 from envs.kitchen import rules
+from envs.kitchen.layout import distance
 from envs.kitchen.state import KitchenState
 from envs.kitchen.vocabulary import DRAWERS, PLACES
-from planners.skills import Verb
+from planners.skills import Skill, Verb, choose_instance
 from planners.world import FLOOR, HAND, Thing, World
 
 EXPERT_NAMES = {
@@ -56,3 +57,18 @@ def _is_open(state: KitchenState, drawer: str) -> bool | None:
     if rules.is_open(state, drawer):
         return True
     return False if rules.is_closed(state, drawer) else None
+
+
+def skill_target(world: World, skill: Skill) -> tuple[int | None, str | None]:
+    """The instance that a skill handles and the place that it is about, if it has them."""
+    thing = world.holding if skill.verb in (Verb.PUT_DOWN, Verb.BRING) else None
+    match skill.verb:
+        case Verb.FIND | Verb.PICK_UP:
+            thing = choose_instance(world, skill.argument, distance)
+            return thing, None if thing is None else world.things[thing].place
+        case Verb.PUT_DOWN:
+            return thing, world.robot_at
+        case Verb.BRING:
+            return thing, "user"
+        case _:
+            return None, skill.argument

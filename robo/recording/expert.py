@@ -16,8 +16,8 @@ from envs.kitchen import rules
 from envs.kitchen.env import KitchenEnv
 from envs.kitchen.experts import Expert, make_expert
 from envs.kitchen.layout import distance
-from planners.skills import Skill, Verb, choose_instance, obstacle
-from robo.kitchen_world import EXPERT_NAMES, world_of_state
+from planners.skills import Skill, Verb, obstacle
+from robo.kitchen_world import EXPERT_NAMES, skill_target, world_of_state
 from robo.recording.device import Command, EpisodeStart, Event, Phase, Tick
 from robo.recording.kitchen import SkillRule, kitchen_of, skills_of
 
@@ -135,17 +135,7 @@ class ExpertDevice:
         self.failure = obstacle(world, skill, distance)
         if self.failure is not None:
             return
-        thing = place = None
-        match skill.verb:
-            case Verb.FIND | Verb.PICK_UP:
-                thing = choose_instance(world, skill.argument, distance)
-                place = None if thing is None else world.things[thing].place
-            case Verb.PUT_DOWN:
-                thing, place = world.holding, world.robot_at
-            case Verb.BRING:
-                thing, place = world.holding, "user"
-            case _:
-                place = skill.argument
+        thing, place = skill_target(world, skill)
         self._place, self._thing = place, thing
         self._expert = make_expert(
             self._env.scene, EXPERT_NAMES[skill.verb], thing, place, searching=True

@@ -18,8 +18,8 @@ from envs.kitchen.start import StartState
 from planners.skills import Skill
 from robo.closing import Closing
 from robo.errors import UserError
-from robo.kitchen_body import BROKEN, SETTLE_SECONDS, skill_target
-from robo.kitchen_world import world_of_state
+from robo.kitchen_body import BROKEN, SETTLE_SECONDS
+from robo.kitchen_world import skill_target, world_of_state
 from robo.recording.environments import import_environment
 from robo.recording.kitchen import skills_of
 from robo.recording.recorder import rate_of
