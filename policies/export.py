@@ -1,30 +1,62 @@
 """Hand on a checkpoint in half the size: parameters as float16, everything else as it is.
 
-    python -m policies.export runs/rt1/checkpoints/best policies/weights/rt1
+    python -m policies.export runs/rt1/checkpoints/best policies/weights/rt1 decoding=expectation
 
-What the trainer noted (command, data, seed, hours) goes along. Loading gives float32 again.
+What the trainer noted (command, data, seed, hours) goes along, and so do numbers of the
+configuration that are given anew: those that decide how it acts, not what its weights are. Loading
+gives float32 again.
 """
 
 import argparse
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from policies import checkpoint
 from policies.errors import PolicyError
+from policies.registry import policy_class
 
 
-def export(source: Path, target: Path) -> None:
+def export(source: Path, target: Path, changes: Mapping[str, Any] | None = None) -> None:
     """Write the policy in `source` to `target` with parameters of two bytes each.
 
+    Args:
+        source: A checkpoint's folder.
+        target: A new folder, or one to replace.
+        changes: Values of the configuration that are changed; noted as "changed".
+
     Raises:
-        PolicyError: There is no policy in `source`.
+        PolicyError: There is no policy in `source`, or a change does not fit its weights.
         OSError: The disk refused.
     """
     policy = checkpoint.load(source)
     metadata = checkpoint.describe(source).metadata
+    if changes:
+        values = {**policy.config.to_json(), **changes}
+        unknown = sorted(changes.keys() - policy.config.to_json().keys())
+        if unknown:
+            raise PolicyError(f'"{policy.name}" has no number "{unknown[0]}"')
+        changed = policy_class(policy.name)(policy.config_class.from_json(values))
+        try:
+            changed.load_state_dict(policy.state_dict())
+        except RuntimeError as error:
+            raise PolicyError(f"the weights do not fit {dict(changes)}: {error}") from error
+        policy, metadata = changed, {**metadata, "changed": dict(changes)}
     checkpoint.save(policy, target, metadata, dtype=torch.float16)
+
+
+def _change(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise PolicyError(f'"{text}" is no key=value')
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
 
 
 def main() -> None:
@@ -33,9 +65,10 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("source", type=Path, help="a checkpoint's folder")
     parser.add_argument("target", type=Path, help="a new folder, or one to replace")
+    parser.add_argument("changes", nargs="*", metavar="key=value", help="of the configuration")
     options = parser.parse_args()
     try:
-        export(options.source, options.target)
+        export(options.source, options.target, dict(map(_change, options.changes)))
     except (PolicyError, OSError) as error:
         sys.exit(f"policies.export: {error}")
 

@@ -17,7 +17,7 @@ trains nothing else, so `full` has 1.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -60,6 +60,9 @@ class ACTConfig(PolicyConfig):
         backbone: Channels of the ResNet's stages; the default is ResNet-18.
         backbone_norm: "frozen_batch" with ImageNet's weights, "group" from random ones.
         backbone_rate: Learning rate of the backbone relative to the others'.
+        positions: What knows where an image token is: "keys" of attention alone, as in the paper,
+            or "tokens" themselves, so that what is read from them says where it was seen. Without
+            pretrained features the second learns where things are from far fewer examples.
         image_shift: Pixels by which images are shifted at random in training; 0 as in the paper.
     """
 
@@ -79,6 +82,7 @@ class ACTConfig(PolicyConfig):
     backbone: tuple[int, ...] = RESNET18_WIDTHS
     backbone_norm: Norm = "frozen_batch"
     backbone_rate: float = 1.0
+    positions: Literal["keys", "tokens"] = "keys"
     image_shift: int = 0
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -92,7 +96,7 @@ class ACTConfig(PolicyConfig):
             "vae_layers": 2,
             "backbone": (32, 64, 128),
             "backbone_norm": "group",
-            "image_shift": 4,
+            "positions": "tokens",
         },
     }
 
@@ -103,6 +107,8 @@ class ACTConfig(PolicyConfig):
             raise PolicyError(
                 f"executed is {self.executed}; it must be from 1 to the chunk, {self.chunk}"
             )
+        if self.positions not in ("keys", "tokens"):
+            raise PolicyError(f'positions is "{self.positions}"; it must be "keys" or "tokens"')
         if self.width % (4 * self.heads):
             raise PolicyError(
                 f"width is {self.width}; it must be a multiple of 4 · heads, {4 * self.heads}"
@@ -256,7 +262,7 @@ class ACT(Policy):
             if self.training and self.config.image_shift:
                 images = [random_shift(image, self.config.image_shift) for image in images]
             seen, where = self.image_tokens(images)
-            tokens.append(seen)
+            tokens.append(seen + where if self.config.positions == "tokens" else seen)
             positions.append(where)
         return tokens, positions
 

@@ -59,7 +59,9 @@ class RT1Config(PolicyConfig):
         categorical: Which numbers of an action count categories, such as a mode.
         action_low, action_high: Bounds of the actions; the data's, if empty.
         actions: "tokens", or "continuous": the ablation that regresses numbers instead.
-        decoding: The likeliest bin, or the mean over bins.
+        decoding: The likeliest bin, or the mean over bins. Where demonstrations often rest, "no
+            motion" is the likeliest bin long before it is likely, and a policy that takes it stands
+            still for ever.
         shift: Pixels that a training segment's images are shifted by at most.
     """
 
@@ -92,6 +94,7 @@ class RT1Config(PolicyConfig):
             "image_size": (96, 96),
             "use_state": True,
             "encoder": "residual",
+            "encoder_widths": (32, 64, 128, 192),
             "condition": 128,
             "width": 256,
             "layers": 4,
@@ -99,6 +102,7 @@ class RT1Config(PolicyConfig):
             "head_width": 64,
             "ffn_width": 512,
             "frames_see": "own",
+            "decoding": "expectation",
             "shift": 4,
         },
     }

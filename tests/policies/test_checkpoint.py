@@ -67,6 +67,16 @@ def test_a_checkpoint_is_handed_on_in_half_the_size(policy, tmp_path, monkeypatc
     assert checkpoint.describe(tmp_path / "shipped").metadata == METADATA
     sizes = [(tmp_path / name / checkpoint.MODEL).stat().st_size for name in ("run", "shipped")]
     assert sizes[1] < 0.7 * sizes[0]
+    monkeypatch.setattr("sys.argv", [*arguments, "decoding=expectation"])
+    export.main()
+    shipped = checkpoint.load(tmp_path / "shipped")
+    assert shipped.config.decoding == "expectation"
+    noted = checkpoint.describe(tmp_path / "shipped").metadata
+    assert noted == {**METADATA, "changed": {"decoding": "expectation"}}
+    for wrong, words in {"width=32": "do not fit", "x=1": "no number", "shift": "no key"}.items():
+        monkeypatch.setattr("sys.argv", [*arguments, wrong])
+        with pytest.raises(SystemExit, match=words):
+            export.main()
     monkeypatch.setattr("sys.argv", ["export", str(tmp_path / "nothing"), str(tmp_path / "x")])
     with pytest.raises(SystemExit, match="nothing has no model.safetensors"):
         export.main()

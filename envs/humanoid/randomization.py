@@ -1,0 +1,539 @@
+"""Domain randomisation of the walker: one table of named terms, drawn anew for every episode.
+
+A term is a plain function that draws, changes model fields or parameters of the copies that begin
+an episode, and returns what it drew, one row per copy. Draws depend on seed, copy, episode and term
+alone. A curriculum factor per copy leads from the nominal robot (0) to the full ranges (1). Where no
+source is named in the table's ranges, they span those of the published recipes for the same robots
+(MuJoCo Playground, mjlab, Unitree's RL gym, holosoma).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.humanoid.robots import PAYLOAD, SOLES, RobotConfig
+from envs.humanoid.streams import Streams
+
+Floats = NDArray[np.float64]
+
+_CONSTANTS: Final = {"body_mass", "body_inertia", "body_ipos", "body_pos", "dof_armature"}
+"""Fields from which MuJoCo derives others, which are then computed anew."""
+
+_PAYLOAD_RADIUS: Final = 0.1
+"""Of the ball whose inertia a payload has (m)."""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What a term draws from.
+
+    Attributes:
+        kind: "uniform" or "log-uniform".
+        low: lower end.
+        high: upper end.
+        nominal: what a curriculum factor of zero leaves of it.
+        unit: of the ends; "" for factors.
+    """
+
+    kind: Literal["uniform", "log-uniform"]
+    low: float
+    high: float
+    nominal: float
+    unit: str = ""
+
+    @property
+    def range(self) -> str:
+        """Both ends and their unit, for people."""
+        return f"{self.low:g} to {self.high:g} {self.unit}".strip()
+
+    def values(self, share: Floats, factor: Floats) -> Floats:
+        """Numbers in [0, 1) made draws, on the way from nominal that `factor` says."""
+        if self.kind == "log-uniform":
+            full = self.low * (self.high / self.low) ** share
+            return np.asarray(self.nominal * (full / self.nominal) ** factor)
+        full = self.low + share * (self.high - self.low)
+        return np.asarray(self.nominal + (full - self.nominal) * factor)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where in the model the parts are that terms change, m joints.
+
+    Attributes:
+        bodies: every body of the robot but the payload.
+        links: those but the base, whose places are the links' lengths.
+        torso: body.
+        payload: body.
+        soles: geoms.
+        dofs: of the joints, [m].
+    """
+
+    bodies: NDArray[np.int64]
+    links: NDArray[np.int64]
+    torso: int
+    payload: int
+    soles: NDArray[np.int64]
+    dofs: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, model: Any, robot: RobotConfig) -> "Parts":
+        """The parts of a robot's model."""
+        payload = model.body(PAYLOAD).id
+        bodies = np.array([body for body in range(1, model.nbody) if body != payload])
+        names = [model.geom(geom).name for geom in range(model.ngeom)]
+        soles = [i for i, name in enumerate(names) if name.startswith(SOLES)]
+        return cls(
+            bodies=bodies,
+            links=bodies[bodies != model.body(robot.base).id],
+            torso=model.body(robot.torso).id,
+            payload=payload,
+            soles=np.array(soles),
+            dofs=np.array([model.joint(name).dofadr[0] for name in robot.joints]),
+        )
+
+
+@dataclass
+class Parameters:
+    """What a copy's physics is, beside its model; also the teacher's privileged knowledge.
+
+    n copies, m joints.
+
+    Attributes:
+        friction: of the soles [n].
+        size: factor on the links' lengths [n].
+        payload: kg [n].
+        payload_place: from its nominal place, torso frame (m) [n, 3].
+        centre: shift of the torso's centre of mass (m) [n, 3].
+        strength: factor on each motor [n, m].
+        joint_offset: true minus measured zero of each joint, so measured = true + offset (rad)
+            [n, m].
+        action_delay: s [n].
+        observation_delay: s [n].
+        noise: factor on the observations' noise [n].
+        push_speed: what a push adds to the base's horizontal velocity (m/s) [n].
+        terrain_level: 0 to 1 [n].
+        time_step: of the physics (s) [n].
+        start_pose: joints at the start, from the default pose (rad) [n, m].
+        start_velocity: of the base at the start, world frame (m/s, rad/s) [n, 6].
+    """
+
+    friction: Floats
+    size: Floats
+    payload: Floats
+    payload_place: Floats
+    centre: Floats
+    strength: Floats
+    joint_offset: Floats
+    action_delay: Floats
+    observation_delay: Floats
+    noise: Floats
+    push_speed: Floats
+    terrain_level: Floats
+    time_step: Floats
+    start_pose: Floats
+    start_velocity: Floats
+
+    @classmethod
+    def nominal(
+        cls, copies: int, joints: int, friction: float, time_step: float, level: float
+    ) -> "Parameters":
+        """Those of copies that nothing is randomised in."""
+        zeros = np.zeros
+        return cls(
+            friction=np.full(copies, friction),
+            size=np.ones(copies),
+            payload=zeros(copies),
+            payload_place=zeros((copies, 3)),
+            centre=zeros((copies, 3)),
+            strength=np.ones((copies, joints)),
+            joint_offset=zeros((copies, joints)),
+            action_delay=zeros(copies),
+            observation_delay=zeros(copies),
+            noise=zeros(copies),
+            push_speed=zeros(copies),
+            terrain_level=np.full(copies, level),
+            time_step=np.full(copies, time_step),
+            start_pose=zeros((copies, joints)),
+            start_velocity=zeros((copies, 6)),
+        )
+
+
+@dataclass
+class Draw:
+    """What a term gets: k copies begin an episode.
+
+    Attributes:
+        values: draws of the term's distribution, `values(width)` is [k, width].
+        fields: model fields by name, [k, ...]; those that are read are written to the models.
+        parameters: of all copies; a term writes to `parameters.x[rows]`.
+        rows: the k copies' indices.
+        parts: of the model.
+    """
+
+    values: Callable[[int], Floats]
+    fields: "Fields"
+    parameters: Parameters
+    rows: NDArray[np.int64]
+    parts: Parts
+
+
+class Fields:
+    """Model fields of k copies, nominal until a term changes them."""
+
+    def __init__(self, nominal: Mapping[str, NDArray[Any]], copies: int) -> None:
+        self._nominal, self._copies = nominal, copies
+        self.read: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self.read:
+            self.read[name] = np.repeat(self._nominal[name][None], self._copies, axis=0)
+        return self.read[name]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One line of the table.
+
+    Attributes:
+        name: by which it is chosen.
+        what: what it changes, for people.
+        distribution: what it draws from.
+        apply: makes the changes and returns the draws, [k, any].
+    """
+
+    name: str
+    what: str
+    distribution: Distribution
+    apply: Callable[[Draw], Floats]
+
+
+def friction(draw: Draw) -> Floats:
+    """Slide friction between soles and ground."""
+    drawn = draw.values(1)
+    draw.fields["geom_friction"][:, draw.parts.soles, 0] = drawn
+    draw.parameters.friction[draw.rows] = drawn[:, 0]
+    return drawn
+
+
+def link_mass(draw: Draw) -> Floats:
+    """Mass of each link and its inertia with it."""
+    bodies = draw.parts.bodies
+    drawn = draw.values(len(bodies))
+    draw.fields["body_mass"][:, bodies] *= drawn
+    draw.fields["body_inertia"][:, bodies] *= drawn[:, :, None]
+    return drawn
+
+
+def link_size(draw: Draw) -> Floats:
+    """Lengths of all links together; masses stay, inertias grow with the square."""
+    drawn, bodies = draw.values(1), draw.parts.bodies
+    draw.fields["body_pos"][:, draw.parts.links] *= drawn[:, :, None]
+    draw.fields["body_ipos"][:, bodies] *= drawn[:, :, None]
+    draw.fields["body_inertia"][:, bodies] *= drawn[:, :, None] ** 2
+    draw.parameters.size[draw.rows] = drawn[:, 0]
+    return drawn
+
+
+def payload(draw: Draw) -> Floats:
+    """A ball of some mass on the torso."""
+    drawn = draw.values(1)
+    draw.fields["body_mass"][:, draw.parts.payload] = drawn[:, 0]
+    draw.fields["body_inertia"][:, draw.parts.payload] = 0.4 * _PAYLOAD_RADIUS**2 * drawn
+    draw.parameters.payload[draw.rows] = drawn[:, 0]
+    return drawn
+
+
+def payload_place(draw: Draw) -> Floats:
+    """Where on the torso the payload is, along each axis."""
+    drawn = draw.values(3)
+    draw.fields["body_pos"][:, draw.parts.payload] += drawn
+    draw.parameters.payload_place[draw.rows] = drawn
+    return drawn
+
+
+def centre_of_mass(draw: Draw) -> Floats:
+    """Shift of the torso's centre of mass, along each axis."""
+    drawn = draw.values(3)
+    draw.fields["body_ipos"][:, draw.parts.torso] += drawn
+    draw.parameters.centre[draw.rows] = drawn
+    return drawn
+
+
+def motor_strength(draw: Draw) -> Floats:
+    """Torque that each motor gives, and its largest torque, of what it should."""
+    drawn = draw.values(len(draw.parts.dofs))
+    draw.fields["actuator_gainprm"][:, :, 0] *= drawn
+    draw.fields["actuator_biasprm"][:, :, 1:3] *= drawn[:, :, None]
+    draw.fields["actuator_forcerange"][:] *= drawn[:, :, None]
+    draw.parameters.strength[draw.rows] = drawn
+    return drawn
+
+
+def gains(draw: Draw) -> Floats:
+    """Stiffness, then damping, of each joint's PD loop."""
+    joints = len(draw.parts.dofs)
+    drawn = draw.values(2 * joints)
+    draw.fields["actuator_gainprm"][:, :, 0] *= drawn[:, :joints]
+    draw.fields["actuator_biasprm"][:, :, 1] *= drawn[:, :joints]
+    draw.fields["actuator_biasprm"][:, :, 2] *= drawn[:, joints:]
+    return drawn
+
+
+def armature(draw: Draw) -> Floats:
+    """Rotor inertia of each motor."""
+    drawn = draw.values(len(draw.parts.dofs))
+    draw.fields["dof_armature"][:, draw.parts.dofs] *= drawn
+    return drawn
+
+
+def joint_friction(draw: Draw) -> Floats:
+    """Dry friction of each joint."""
+    drawn = draw.values(len(draw.parts.dofs))
+    draw.fields["dof_frictionloss"][:, draw.parts.dofs] *= drawn
+    return drawn
+
+
+def joint_offset(draw: Draw) -> Floats:
+    """Measured minus true angle of each joint; targets are off by as much."""
+    drawn = draw.values(len(draw.parts.dofs))
+    draw.parameters.joint_offset[draw.rows] = drawn
+    return drawn
+
+
+def action_delay(draw: Draw) -> Floats:
+    """Time until the motors know a new target, rounded to physics steps."""
+    drawn = draw.values(1)
+    draw.parameters.action_delay[draw.rows] = drawn[:, 0]
+    return drawn
+
+
+def observation_delay(draw: Draw) -> Floats:
+    """Age of what is sensed, rounded to physics steps."""
+    drawn = draw.values(1)
+    draw.parameters.observation_delay[draw.rows] = drawn[:, 0]
+    return drawn
+
+
+def observation_noise(draw: Draw) -> Floats:
+    """Uniform noise on what is sensed, of the amplitudes in the observation's table."""
+    drawn = draw.values(1)
+    draw.parameters.noise[draw.rows] = drawn[:, 0]
+    return drawn
+
+
+def pushes(draw: Draw) -> Floats:
+    """Change of the base's horizontal velocity, any direction, every 5 to 10 s."""
+    drawn = draw.values(1)
+    draw.parameters.push_speed[draw.rows] = drawn[:, 0]
+    return drawn
+
+
+def terrain(draw: Draw) -> Floats:
+    """How steep, high or rough the ground is, where it is not flat."""
+    drawn = draw.values(1)
+    draw.parameters.terrain_level[draw.rows] = drawn[:, 0]
+    return drawn
+
+
+def time_step(draw: Draw) -> Floats:
+    """Of the physics; an action lasts as much longer or shorter."""
+    drawn = draw.values(1)
+    draw.parameters.time_step[draw.rows] *= drawn[:, 0]
+    return drawn
+
+
+def start(draw: Draw) -> Floats:
+    """Joint angles (rad), then the base's velocity (m/s and rad/s, three times the draw)."""
+    joints = len(draw.parts.dofs)
+    drawn = draw.values(joints + 6)
+    draw.parameters.start_pose[draw.rows] = drawn[:, :joints]
+    draw.parameters.start_velocity[draw.rows] = 3.0 * drawn[:, joints:]
+    return drawn
+
+
+_UNIFORM: Final = "uniform"
+_TERMS: Final = (
+    Term("friction", "soles on ground", Distribution(_UNIFORM, 0.3, 1.25, 0.6), friction),
+    Term("link mass", "each link", Distribution(_UNIFORM, 0.9, 1.1, 1.0), link_mass),
+    Term("link size", "all lengths", Distribution(_UNIFORM, 0.97, 1.03, 1.0), link_size),
+    Term("payload", "on the torso", Distribution(_UNIFORM, 0.0, 5.0, 0.0, "kg"), payload),
+    Term(
+        "payload place",
+        "each axis, torso frame",
+        Distribution(_UNIFORM, -0.1, 0.1, 0.0, "m"),
+        payload_place,
+    ),
+    Term(
+        "centre of mass",
+        "torso, each axis",
+        Distribution(_UNIFORM, -0.04, 0.04, 0.0, "m"),
+        centre_of_mass,
+    ),
+    Term("motor strength", "each motor", Distribution(_UNIFORM, 0.9, 1.1, 1.0), motor_strength),
+    Term("gains", "kp, kd of each joint", Distribution(_UNIFORM, 0.9, 1.1, 1.0), gains),
+    Term("armature", "each motor", Distribution(_UNIFORM, 0.9, 1.1, 1.0), armature),
+    Term(
+        "joint friction", "each joint", Distribution("log-uniform", 0.5, 2.0, 1.0), joint_friction
+    ),
+    Term(
+        "joint offset",
+        "each encoder",
+        Distribution(_UNIFORM, -0.03, 0.03, 0.0, "rad"),
+        joint_offset,
+    ),
+    Term(
+        "action delay", "targets", Distribution(_UNIFORM, 0.0, 0.02, 0.0, "s"), action_delay
+    ),
+    Term(
+        "observation delay",
+        "all that is sensed",
+        Distribution(_UNIFORM, 0.0, 0.015, 0.0, "s"),
+        observation_delay,
+    ),
+    Term(
+        "observation noise",
+        "of the table's amplitudes",
+        Distribution(_UNIFORM, 0.0, 1.0, 0.0),
+        observation_noise,
+    ),
+    Term(
+        "pushes",
+        "base velocity, every 5 to 10 s",
+        Distribution(_UNIFORM, 0.1, 1.2, 0.0, "m/s"),
+        pushes,
+    ),
+    Term("terrain", "level of uneven ground", Distribution(_UNIFORM, 0.0, 1.0, 0.0), terrain),
+    Term("time step", "physics", Distribution(_UNIFORM, 0.95, 1.05, 1.0), time_step),
+    Term(
+        "start", "joints, base velocity", Distribution(_UNIFORM, -0.1, 0.1, 0.0, "rad"), start
+    ),
+)
+
+TERMS: Final[Mapping[str, Term]] = MappingProxyType({term.name: term for term in _TERMS})
+"""Every term by its name."""
+
+
+def table() -> list[tuple[str, str, str, str]]:
+    """Rows for printing: name, what it changes, distribution, range."""
+    return [
+        (term.name, term.what, term.distribution.kind, term.distribution.range)
+        for term in TERMS.values()
+    ]
+
+
+def check_terms(names: Iterable[str]) -> tuple[str, ...]:
+    """The names as a tuple, in the table's order.
+
+    Raises:
+        ValueError: there is no such term.
+    """
+    chosen = set(names)
+    unknown = sorted(chosen - set(TERMS))
+    if unknown:
+        raise ValueError(f"no randomisation term {unknown[0]!r}, choose from {', '.join(TERMS)}")
+    return tuple(name for name in TERMS if name in chosen)
+
+
+class Randomizer:
+    """Draws for the copies of a batch that begin an episode.
+
+    Args:
+        robot: the copies' robot.
+        models: of each copy, as compiled.
+        streams: of random numbers.
+        names: of the terms to draw; others stay nominal.
+        terms: what the names mean; the table, or a changed one (other ranges).
+
+    Attributes:
+        names: in the table's order.
+        parameters: of all copies.
+        draws: the log: what each term drew last for each copy, [n, any]; nan before.
+
+    Raises:
+        ValueError: there is no such term.
+    """
+
+    def __init__(
+        self,
+        robot: RobotConfig,
+        models: Sequence[Any],
+        streams: Streams,
+        names: Iterable[str] = (),
+        terms: Mapping[str, Term] = TERMS,
+        terrain_level: float = 1.0,
+    ) -> None:
+        self.names = check_terms(names)
+        self._terms = [terms[name] for name in self.names]
+        self._models, self._streams = models, streams
+        self._parts = Parts.of(models[0], robot)
+        self._nominal = {
+            field: np.array(getattr(models[0], field))
+            for field in ("geom_friction", "dof_frictionloss", *sorted(_CONSTANTS))
+            + ("actuator_gainprm", "actuator_biasprm", "actuator_forcerange")
+        }
+        self._step = float(models[0].opt.timestep)
+        # Views once: a field of a model is looked up by name in microseconds.
+        self._views: list[dict[str, NDArray[Any]]] = [{} for _ in models]
+        self._scratch = mujoco.MjData(models[0])
+        self.parameters = Parameters.nominal(
+            len(models),
+            len(robot.joints),
+            float(self._nominal["geom_friction"][self._parts.soles[0], 0]),
+            self._step,
+            terrain_level,
+        )
+        self.draws: dict[str, Floats] = {}
+
+    def draw(self, rows: NDArray[np.int64], episode: NDArray[np.int64], factor: Floats) -> None:
+        """New physics for some copies.
+
+        Args:
+            rows: indices of k copies.
+            episode: number of the episode that each begins, [k].
+            factor: 0 (nominal) to 1 (the whole ranges), [k].
+        """
+        fields = Fields(self._nominal, len(rows))
+        self.parameters.time_step[rows] = self._step
+        for term in self._terms:
+
+            def values(width: int, term: Term = term) -> Floats:
+                share = self._streams.uniform(term.name, episode, width, rows)
+                return term.distribution.values(share, factor[:, None])
+
+            drawn = term.apply(Draw(values, fields, self.parameters, rows, self._parts))
+            if term.name not in self.draws:
+                self.draws[term.name] = np.full((len(self._models), drawn.shape[1]), np.nan)
+            self.draws[term.name][rows] = drawn
+        self._write(rows, fields.read)
+
+    def _write(self, rows: NDArray[np.int64], fields: dict[str, NDArray[Any]]) -> None:
+        derived = not _CONSTANTS.isdisjoint(fields)
+        for index, copy in enumerate(rows):
+            model, views = self._models[copy], self._views[copy]
+            for name, values in fields.items():
+                if name not in views:
+                    views[name] = getattr(model, name)
+                views[name][:] = values[index]
+            if "time step" in self.names:
+                model.opt.timestep = self.parameters.time_step[copy]
+            if derived:
+                mujoco.mj_setConst(model, self._scratch)
+
+
+__all__ = [
+    "TERMS",
+    "Distribution",
+    "Draw",
+    "Fields",
+    "Parameters",
+    "Parts",
+    "Randomizer",
+    "Term",
+    "check_terms",
+    "table",
+]

@@ -1,0 +1,231 @@
+"""What the walker is rewarded for: one table of named terms, each a plain function with a weight.
+
+A term takes a state of k copies and returns [k]. A reward is the sum of weights times terms times
+the duration of an action, so weights do not depend on the control rate. Terms that are penalties
+are scaled by the penalty curriculum. The set follows those of the published recipes (Unitree's RL
+gym, MuJoCo Playground, mjlab, holosoma); weights for tracking are high, because standing still is a
+local optimum otherwise.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from envs.humanoid.state import STANCE, Floats, State
+
+SWING_HEIGHT: Final = 0.09
+"""How high a foot's sole is lifted in the middle of its swing (m)."""
+FEET_APART: Final = 0.17
+"""Sideways distance of the feet below which they come into each other's way (m)."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A line of the table.
+
+    Attributes:
+        name: in logs.
+        weight: per second.
+        value: of the k copies.
+        penalty: whether the penalty curriculum scales it.
+    """
+
+    name: str
+    weight: float
+    value: Callable[[State], Floats]
+    penalty: bool = False
+
+
+def track_forward(state: State) -> Floats:
+    """exp(-e²/0.1) of the error of the forward velocity (m/s)."""
+    return np.asarray(np.exp(-((state.velocity[:, 0] - state.command[:, 0]) ** 2) / 0.1))
+
+
+def track_sideways(state: State) -> Floats:
+    """exp(-e²/0.1) of the error of the sideways velocity (m/s)."""
+    return np.asarray(np.exp(-((state.velocity[:, 1] - state.command[:, 1]) ** 2) / 0.1))
+
+
+def track_turning(state: State) -> Floats:
+    """exp(-e²/0.15) of the error of the yaw rate (rad/s)."""
+    return np.asarray(np.exp(-((state.gyro[:, 2] - state.command[:, 2]) ** 2) / 0.15))
+
+
+def error(state: State) -> Floats:
+    """|ex| + |ey| + |e yaw| / 2, at most 1.5: pulls from afar, where the kernels are flat."""
+    velocity = np.abs(state.velocity[:, :2] - state.command[:, :2]).sum(axis=1)
+    turning = np.abs(state.gyro[:, 2] - state.command[:, 2])
+    return np.minimum(velocity + 0.5 * turning, 1.5)
+
+
+def alive(state: State) -> Floats:
+    """One."""
+    return np.ones(len(state.rows))
+
+
+def fallen(state: State) -> Floats:
+    """One where the robot lies, which ends its episode."""
+    return state.fallen.astype(float)
+
+
+def gait(state: State) -> Floats:
+    """Share of the feet that are on the ground or in the air as the clock says."""
+    expected = (state.foot_phase < STANCE) | ~state.moving[:, None]
+    return np.asarray((state.contact == expected).mean(axis=1))
+
+
+def swing_height(state: State) -> Floats:
+    """Squared error of the swinging feet's heights, along a half wave (dm²)."""
+    progress = (state.foot_phase - STANCE) / (1.0 - STANCE)
+    swinging = (progress > 0.0) & state.moving[:, None]
+    wanted = SWING_HEIGHT * np.sin(np.pi * np.clip(progress, 0.0, 1.0))
+    error = (state.foot_height - wanted) * 10.0
+    return np.asarray((np.minimum(error**2, 4.0) * swinging).sum(axis=1))
+
+
+def slip(state: State) -> Floats:
+    """Squared horizontal speed of feet on the ground (m²/s²)."""
+    speed = (state.foot_velocity[:, :, :2] ** 2).sum(axis=2)
+    return np.asarray((np.minimum(speed, 4.0) * state.contact).sum(axis=1))
+
+
+def orientation(state: State) -> Floats:
+    """Squared sine of the base's tilt."""
+    return np.asarray((state.gravity[:, :2] ** 2).sum(axis=1))
+
+
+def height(state: State) -> Floats:
+    """Squared error of the base's height (dm²)."""
+    return np.minimum(((state.height - state.robot.base_height) * 10.0) ** 2, 4.0)
+
+
+def bouncing(state: State) -> Floats:
+    """Squared vertical velocity of the base (m²/s²)."""
+    return np.minimum(state.velocity[:, 2] ** 2, 4.0)
+
+
+def rocking(state: State) -> Floats:
+    """Squared roll and pitch rates of the base (rad²/s²)."""
+    return np.minimum((state.gyro[:, :2] ** 2).sum(axis=1), 25.0)
+
+
+def action_rate(state: State) -> Floats:
+    """Squared change of the action."""
+    return np.minimum(((state.action - state.action_before) ** 2).sum(axis=1), 100.0)
+
+
+def action_jerk(state: State) -> Floats:
+    """Squared change of the action's change."""
+    second = state.action - 2.0 * state.action_before + state.action_earlier
+    return np.minimum((second**2).sum(axis=1), 400.0)
+
+
+def torque(state: State) -> Floats:
+    """Squared torques, as shares of the efforts."""
+    return np.asarray(((state.torque / np.array(state.robot.effort)) ** 2).sum(axis=1))
+
+
+def power(state: State) -> Floats:
+    """Mechanical power (kW)."""
+    return np.minimum(state.power / 1000.0, 5.0)
+
+
+def joint_acceleration(state: State) -> Floats:
+    """Squared joint accelerations ((1000 rad/s²)²)."""
+    return np.minimum(((state.joint_acceleration / 1000.0) ** 2).sum(axis=1), 100.0)
+
+
+def joint_limits(state: State) -> Floats:
+    """How far joints are inside the outer twentieths of their ranges, or beyond (rad)."""
+    low, high = np.array(state.robot.limits).T
+    margin = 0.05 * (high - low)
+    below = np.maximum(low + margin - state.joint_position, 0.0)
+    above = np.maximum(state.joint_position - high + margin, 0.0)
+    return np.asarray((below + above).sum(axis=1))
+
+
+def pose(state: State) -> Floats:
+    """Squared distance of joints that walking does not need from their default pose (rad²)."""
+    default = np.array(state.robot.default_pose)
+    return np.asarray(((state.joint_position - default) ** 2) @ _reluctance(state.robot.joints))
+
+
+def stand_still(state: State) -> Floats:
+    """Distance of the joints from the default pose when the command is to stand (rad)."""
+    away = np.abs(state.joint_position - np.array(state.robot.default_pose)).sum(axis=1)
+    return np.asarray(away * ~state.moving)
+
+
+def feet_apart(state: State) -> Floats:
+    """How much closer the feet are sideways than `FEET_APART` (m)."""
+    distance = state.foot_position[:, 0, 1] - state.foot_position[:, 1, 1]
+    return np.maximum(FEET_APART - distance, 0.0)
+
+
+def hard_landing(state: State) -> Floats:
+    """Force on the feet above 1.5 times 350 N, as a share of 350 N."""
+    return np.minimum(np.maximum(state.foot_force / 350.0 - 1.5, 0.0).sum(axis=1), 4.0)
+
+
+def _reluctance(joints: tuple[str, ...]) -> Floats:
+    """Weight of each joint in `pose`: legs pitch freely, arms may swing."""
+    weights = []
+    for name in (joint.lower() for joint in joints):
+        if "hip_roll" in name or "hip_yaw" in name or "waist" in name:
+            weights.append(1.0)
+        elif "shoulder_roll" in name or "shoulder_yaw" in name or "wrist" in name:
+            weights.append(0.5)
+        else:
+            weights.append(0.1 if "shoulder_pitch" in name or "elbow" in name else 0.0)
+    return np.array(weights)
+
+
+TERMS: Final = (
+    Term("track forward", 1.5, track_forward),
+    Term("track sideways", 1.5, track_sideways),
+    Term("track turning", 1.5, track_turning),
+    Term("error", -0.5, error),
+    Term("alive", 0.5, alive),
+    Term("fallen", -100.0, fallen),
+    Term("gait", 1.0, gait),
+    Term("swing height", -0.4, swing_height),
+    Term("slip", -0.2, slip),
+    Term("orientation", -2.0, orientation),
+    Term("height", -0.3, height),
+    Term("bouncing", -0.5, bouncing, penalty=True),
+    Term("rocking", -0.05, rocking, penalty=True),
+    Term("action rate", -0.03, action_rate, penalty=True),
+    Term("action jerk", -0.01, action_jerk, penalty=True),
+    Term("torque", -0.1, torque, penalty=True),
+    Term("power", -0.2, power, penalty=True),
+    Term("joint acceleration", -0.1, joint_acceleration, penalty=True),
+    Term("joint limits", -5.0, joint_limits),
+    Term("pose", -0.7, pose),
+    Term("stand still", -0.2, stand_still, penalty=True),
+    Term("feet apart", -10.0, feet_apart),
+    Term("hard landing", -0.2, hard_landing, penalty=True),
+)
+"""Every term, in the order of the sums in `info`."""
+
+
+def names() -> tuple[str, ...]:
+    """Of the terms, in order."""
+    return tuple(term.name for term in TERMS)
+
+
+def terms_of(state: State, penalties: float, duration: float) -> Floats:
+    """Every term times its weight and the duration of an action, [k, terms].
+
+    Args:
+        state: of k copies.
+        penalties: factor of the penalty curriculum.
+        duration: of an action (s).
+    """
+    values = np.stack([term.value(state) for term in TERMS], axis=1)
+    factors = [term.weight * (penalties if term.penalty else 1.0) for term in TERMS]
+    return np.asarray(values * (np.array(factors) * duration))
+
+
+__all__ = ["FEET_APART", "SWING_HEIGHT", "TERMS", "Term", "names", "terms_of"]

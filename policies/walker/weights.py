@@ -1,0 +1,93 @@
+"""A walker's network in a folder: `walker.safetensors`, whose header says what it is.
+
+`walker.json` beside it holds the same description, to be read by people.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from policies.errors import CheckpointError
+from policies.walker.mlp import Critic, CriticConfig, MLPActor, MLPActorConfig
+from policies.walker.transformer import TransformerStudent, TransformerStudentConfig, TrunkConfig
+
+Network = TransformerStudent | MLPActor | Critic
+
+MODEL: Final = "walker.safetensors"
+DESCRIPTION: Final = "walker.json"
+
+
+def save_network(network: Network, folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Write a network, replacing what is there.
+
+    Args:
+        network: What to write.
+        folder: Made if need be.
+        metadata: What the trainer notes; JSON values.
+
+    Raises:
+        OSError: The disk refused; what was there stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    description = {
+        "network": _name(network),
+        "config": asdict(network.config),
+        "metadata": dict(metadata),
+    }
+    text = json.dumps(description, indent=2) + "\n"
+    new = folder / f".{MODEL}.{os.getpid()}"
+    tensors = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    try:
+        save_file(tensors, new, metadata={"description": text})
+        new.replace(folder / MODEL)
+        new.write_text(text, encoding="utf-8")
+        new.replace(folder / DESCRIPTION)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def load_network(folder: Path) -> tuple[Network, dict[str, Any]]:
+    """The network in a folder, in evaluation mode, and its metadata.
+
+    Raises:
+        CheckpointError: There is none, or it is damaged or from an incompatible version.
+    """
+    path = folder / MODEL
+    if not path.is_file():
+        raise CheckpointError(f"{folder} has no {MODEL}; give a folder that robo train walk wrote")
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})["description"])
+        network = _built(description["network"], description["config"])
+        network.load_state_dict(load_file(path))
+        metadata: dict[str, Any] = description["metadata"]
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{path} cannot be read as a walker ({reason[:200]}); copy or train it again"
+        ) from None
+    return network.eval(), metadata
+
+
+def _name(network: Network) -> str:
+    if isinstance(network, TransformerStudent):
+        return "transformer"
+    return "mlp" if isinstance(network, MLPActor) else "critic"
+
+
+def _built(name: str, config: Mapping[str, Any]) -> Network:
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in config.items()}
+    if name == "transformer":
+        trunk = TrunkConfig(**values.pop("trunk"))
+        return TransformerStudent(TransformerStudentConfig(**values, trunk=trunk))
+    if name == "mlp":
+        return MLPActor(MLPActorConfig(**values))
+    if name == "critic":
+        return Critic(CriticConfig(**values))
+    raise ValueError(f'no network "{name}"')
