@@ -1,6 +1,5 @@
 """Networks of the walker: steps equal sequences, the past stays in the episode, PPO takes them."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,8 +220,3 @@ def test_damage_and_mistakes_are_said(tmp_path: Path) -> None:
         LearnerActor(OBSERVATIONS, GROUPS, "actor", 3, network="lstm")
     with pytest.raises(PolicyError, match="breadth"):
         LearnerActor(OBSERVATIONS, GROUPS, "actor", 3, breadth=3)
-
-
-def test_configurations_are_values() -> None:
-    assert replace(CONFIG, action_size=4) != CONFIG
-    assert replace(CONFIG, action_size=4) == replace(CONFIG, action_size=4)
