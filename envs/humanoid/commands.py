@@ -1,4 +1,4 @@
-"""What the robot is told: forward and sideways speed and turning rate, in the base's level frame."""
+"""What the robot is told: forward, sideways and turning speed, in the level frame of its base."""
 
 from dataclasses import dataclass
 

@@ -1,8 +1,8 @@
 """What the walker observes: terms in order, with units and scales, as one versioned contract.
 
 "policy" is what a robot senses; "privileged" is what only a simulator knows. An observation is the
-terms' values times their scales, one after the other. Each term also knows its mirror image, so that
-symmetry can be taught.
+terms' values times their scales, one after the other. Each term also knows its mirror image, so
+that symmetry can be taught.
 """
 
 from collections.abc import Callable

@@ -2,9 +2,9 @@
 
 A term is a plain function that draws, changes model fields or parameters of the copies that begin
 an episode, and returns what it drew, one row per copy. Draws depend on seed, copy, episode and term
-alone. A curriculum factor per copy leads from the nominal robot (0) to the full ranges (1). Where no
-source is named in the table's ranges, they span those of the published recipes for the same robots
-(MuJoCo Playground, mjlab, Unitree's RL gym, holosoma).
+alone. A curriculum factor per copy leads from the nominal robot (0) to the full ranges (1). The
+ranges lie within those of the published recipes for such robots (MuJoCo Playground, mjlab, Unitree's
+RL gym, holosoma); those of link size, time step and delays are ours.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +23,15 @@ Floats = NDArray[np.float64]
 
 _CONSTANTS: Final = {"body_mass", "body_inertia", "body_ipos", "body_pos", "dof_armature"}
 """Fields from which MuJoCo derives others, which are then computed anew."""
+
+_CHANGED: Final = (
+    "geom_friction",
+    "dof_frictionloss",
+    "actuator_gainprm",
+    "actuator_biasprm",
+    "actuator_forcerange",
+)
+"""The others that terms may change."""
 
 _PAYLOAD_RADIUS: Final = 0.1
 """Of the ball whose inertia a payload has (m)."""
@@ -386,9 +395,7 @@ _TERMS: Final = (
         Distribution(_UNIFORM, -0.03, 0.03, 0.0, "rad"),
         joint_offset,
     ),
-    Term(
-        "action delay", "targets", Distribution(_UNIFORM, 0.0, 0.02, 0.0, "s"), action_delay
-    ),
+    Term("action delay", "targets", Distribution(_UNIFORM, 0.0, 0.02, 0.0, "s"), action_delay),
     Term(
         "observation delay",
         "all that is sensed",
@@ -409,9 +416,7 @@ _TERMS: Final = (
     ),
     Term("terrain", "level of uneven ground", Distribution(_UNIFORM, 0.0, 1.0, 0.0), terrain),
     Term("time step", "physics", Distribution(_UNIFORM, 0.95, 1.05, 1.0), time_step),
-    Term(
-        "start", "joints, base velocity", Distribution(_UNIFORM, -0.1, 0.1, 0.0, "rad"), start
-    ),
+    Term("start", "joints, base velocity", Distribution(_UNIFORM, -0.1, 0.1, 0.0, "rad"), start),
 )
 
 TERMS: Final[Mapping[str, Term]] = MappingProxyType({term.name: term for term in _TERMS})
@@ -469,12 +474,10 @@ class Randomizer:
     ) -> None:
         self.names = check_terms(names)
         self._terms = [terms[name] for name in self.names]
-        self._models, self._streams = models, streams
+        self._models, self.streams = models, streams
         self._parts = Parts.of(models[0], robot)
         self._nominal = {
-            field: np.array(getattr(models[0], field))
-            for field in ("geom_friction", "dof_frictionloss", *sorted(_CONSTANTS))
-            + ("actuator_gainprm", "actuator_biasprm", "actuator_forcerange")
+            field: np.array(getattr(models[0], field)) for field in (*_CHANGED, *_CONSTANTS)
         }
         self._step = float(models[0].opt.timestep)
         # Views once: a field of a model is looked up by name in microseconds.
@@ -502,7 +505,7 @@ class Randomizer:
         for term in self._terms:
 
             def values(width: int, term: Term = term) -> Floats:
-                share = self._streams.uniform(term.name, episode, width, rows)
+                share = self.streams.uniform(term.name, episode, width, rows)
                 return term.distribution.values(share, factor[:, None])
 
             drawn = term.apply(Draw(values, fields, self.parameters, rows, self._parts))

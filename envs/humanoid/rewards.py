@@ -81,8 +81,8 @@ def swing_height(state: State) -> Floats:
     progress = (state.foot_phase - STANCE) / (1.0 - STANCE)
     swinging = (progress > 0.0) & state.moving[:, None]
     wanted = SWING_HEIGHT * np.sin(np.pi * np.clip(progress, 0.0, 1.0))
-    error = (state.foot_height - wanted) * 10.0
-    return np.asarray((np.minimum(error**2, 4.0) * swinging).sum(axis=1))
+    miss = (state.foot_height - wanted) * 10.0
+    return np.asarray((np.minimum(miss**2, 4.0) * swinging).sum(axis=1))
 
 
 def slip(state: State) -> Floats:

@@ -1,8 +1,8 @@
 """Grounds: a plane, or a height field that repeats itself, so that no copy ever walks off it.
 
 A pattern is 8 m by 8 m and continues at its edges; a copy that leaves the middle one is set back by
-8 m onto the same ground. Its level scales heights from 0 (flat) to 1. All copies share the patterns;
-each has its own place on them and its own level.
+8 m onto the same ground. Its level scales heights from 0 (flat) to 1. All copies share the
+patterns; each has its own place on them and its own level.
 """
 
 from functools import cache
@@ -62,7 +62,7 @@ def add_ground(spec: Any, kinds: tuple[str, ...]) -> None:
         name=FIELD,
         type=mujoco.mjtGeom.mjGEOM_HFIELD,
         hfieldname=FIELD,
-        contype=0,
+        contype=1,
         conaffinity=0,
         rgba=(0.45, 0.5, 0.55, 1.0),
     )
@@ -165,10 +165,11 @@ class Terrain:
 
     def write(self, model: Any, copy: int) -> None:
         """Make the ground of a copy's model the copy's."""
+        if len(self.present) == 1:
+            return
+        model.geom(FIELD if not self.uneven[copy] else GROUND).contype = 0
         if not self.uneven[copy]:
             return
-        model.geom(GROUND).contype = 0
-        model.geom(FIELD).contype = 1
         nodes = np.arange(_NODES) - _MARGIN
         column, row = self._places[copy]
         chosen = self._patterns[self.kinds[copy]]

@@ -1,0 +1,543 @@
+"""Many walkers at once: `mujoco.rollout` with a randomised model per copy, all else in NumPy.
+
+There is no Python loop over copies in a step; only the few copies that begin an episode have their
+models written one after the other. Everything that is random comes from `Streams`, so copy k of a
+batch is bit for bit the same alone, and the gymnasium environment is a batch of one.
+"""
+
+import copy as copying
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Final, Self
+
+import mujoco
+import numpy as np
+from mujoco.rollout import Rollout
+from numpy.typing import NDArray
+
+from envs.humanoid import observations, randomization, rewards
+from envs.humanoid.commands import CommandRanges, draw_commands, moving
+from envs.humanoid.curriculum import RandomizationCurriculum
+from envs.humanoid.randomization import Randomizer
+from envs.humanoid.robots import FEET, RobotConfig, robot_spec
+from envs.humanoid.state import Sensed, State, down, heading, level
+from envs.humanoid.streams import Streams
+from envs.humanoid.terrain import FLAT, Terrain, add_ground, kinds_of
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Observation = dict[str, NDArray[np.float32]]
+
+ACTION_LIMIT: Final = 10.0
+"""Actions are cut off here: 2.5 rad from the default pose with the usual scale."""
+GAIT_HZ: Final = 1.25
+"""Cycles of the gait's clock per second."""
+TILT: Final = -0.6
+"""Above this upward part of gravity in its frame (a tilt of 53 degrees) the base has fallen."""
+LOWEST: Final = 0.55
+"""Below this share of its standing height above the ground, too."""
+FASTEST: Final = 200.0
+"""Any velocity (m/s or rad/s) beyond this is physics that has become unstable."""
+
+_TOUCH: Final = 1.0
+_PUSH_EVERY: Final = (5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of an action, n copies.
+
+    Attributes:
+        observation: "policy" [n, p] and "privileged" [n, q]; of copies that ended, already of
+            their next episode.
+        reward: [n].
+        terminated: fallen, or physics became unstable [n].
+        truncated: out of time [n].
+        info: "final_observation": {"copies": [k], "policy": [k, p], "privileged": [k, q]} of those
+            that ended; "episode": {"copies", "length" (steps), "return", "rewards" [k, terms],
+            "fell"} of those; "unstable": [n]; "state": the `State` that was rewarded.
+    """
+
+    observation: Observation
+    reward: Floats
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    info: dict[str, Any]
+
+
+class WalkBatch:
+    """Copies of one robot, each with its own physics, ground, commands and random numbers.
+
+    Args:
+        robot: of all copies.
+        copies: how many.
+        seed: of everything random.
+        randomization: names of terms in `randomization.TERMS`.
+        terrain: a kind of `terrain.KINDS`, or "mixed".
+        control_hz: actions per second.
+        physics_hz: physics steps per second, a multiple of it.
+        threads: that run physics.
+        ranges: of commands.
+        curriculum: moves each copy's factor on randomisation; None: it stays 1.
+        seconds: longest episode.
+        first: number of the first copy: a batch of one with `first=k` is copy k.
+        auto_reset: whether a copy that ended begins its next episode in the same step.
+        terms: what the names of randomisation mean, if not the table.
+
+    Attributes:
+        commands: vx, vy (m/s), yaw rate (rad/s) [n, 3].
+        factor: of the randomisation's curriculum [n].
+        penalties: factor on rewards that are penalties; a training moves it.
+        command_scale: factor on the ranges of commands; a training moves it.
+        unstable: how many episodes physics has ended by becoming unstable.
+        models: of the copies, `mujoco.MjModel`s.
+
+    Raises:
+        ValueError: an argument is not what it may be.
+    """
+
+    def __init__(
+        self,
+        robot: RobotConfig,
+        copies: int,
+        seed: int = 0,
+        randomization: Iterable[str] = (),
+        terrain: str = FLAT,
+        control_hz: float = 50.0,
+        physics_hz: float = 200.0,
+        threads: int = 1,
+        ranges: CommandRanges = CommandRanges(),  # noqa: B008
+        curriculum: RandomizationCurriculum | None = None,
+        seconds: float = 20.0,
+        first: int = 0,
+        auto_reset: bool = True,
+        terms: Mapping[str, randomization.Term] = randomization.TERMS,
+    ) -> None:
+        substeps = round(physics_hz / control_hz)
+        if copies < 1 or threads < 1:
+            raise ValueError(f"copies and threads must be positive, not {copies} and {threads}")
+        if substeps < 1 or abs(substeps * control_hz - physics_hz) > 1e-6 * physics_hz:
+            raise ValueError(
+                f"physics at {physics_hz:g} Hz is no multiple of control at {control_hz:g} Hz"
+            )
+        self.robot, self.copies, self.first = robot, copies, first
+        self.ranges, self.curriculum = ranges, curriculum
+        self.control_hz, self.substeps = control_hz, substeps
+        self.steps_per_episode = round(seconds * control_hz)
+        self.penalties, self.command_scale, self.unstable = 1.0, 1.0, 0
+        self.terrain_name, self.auto_reset = terrain, auto_reset
+        kinds_of(terrain, copies)
+        model = walk_model(robot, terrain, physics_hz)
+        self.models = [model, *(copying.copy(model) for _ in range(copies - 1))]
+        self._data = [mujoco.MjData(model) for _ in range(threads)]
+        self._rollout = Rollout(nthread=threads if threads > 1 else 0)
+        self._streams = Streams(seed, copies, first)
+        self.randomizer = Randomizer(robot, self.models, self._streams, randomization, terms)
+        self._reset_height, self._feet_offset = _standing(model)
+        self._allocate(model)
+        self._seed(seed)
+
+    def _allocate(self, model: Any) -> None:
+        n, m, d = self.copies, len(self.robot.joints), self.substeps
+        size = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
+        self._everyone = np.arange(n)
+        self._pose = np.array(self.robot.default_pose)
+        self._scale = np.array(self.robot.action_scale)
+        self._noise = observations.noise(self.robot)
+        self._joints = slice(8, 8 + m)
+        self._speeds = slice(8 + m, 14 + 2 * m)
+        self._state = np.zeros((n, size))
+        self._sensed = np.zeros((n, size))
+        self._path = np.zeros((n, d, size))
+        self._sensors = np.zeros((n, d, model.nsensordata))
+        self._control = np.zeros((n, d, m))
+        self._warmstart = np.zeros((n, model.nv))
+        self._target = np.zeros((n, m))
+        self._actions = np.zeros((3, n, m))
+        self._torque, self._acceleration = np.zeros((n, m)), np.zeros((n, m))
+        self._power = np.zeros(n)
+        self._feet = np.zeros((n, 2, 7))
+        self._contact = np.zeros((n, 2), dtype=bool)
+        self._landed = np.zeros((n, 2), dtype=bool)
+        self._air = np.zeros((n, 2))
+        self._pushed = np.zeros((n, 2))
+        self._next_push = np.zeros(n)
+        self._phase = np.zeros(n)
+        self._command_left = np.zeros(n)
+        self.commands = np.zeros((n, 3))
+        self._held = False
+        self._sums = np.zeros((n, len(rewards.TERMS)))
+        self._length = np.zeros(n, dtype=np.int64)
+        self._age = np.zeros(n, dtype=np.int64)
+        ahead, aside = np.meshgrid(observations.GROUND_X, observations.GROUND_Y, indexing="ij")
+        self._around = np.stack((ahead.ravel(), aside.ravel()), axis=1)
+
+    def _seed(self, seed: int) -> None:
+        n = self.copies
+        self._streams = Streams(seed, n, self.first)
+        self.randomizer.streams = self._streams
+        places = self._streams.uniform("ground", np.zeros(n, dtype=np.int64), 2)
+        self.terrain = Terrain(self.terrain_name, n, places, self.first)
+        self._written = np.full(n, np.nan)
+        self._clock = np.zeros(n, dtype=np.int64)
+        self._episode = np.full(n, -1, dtype=np.int64)
+        start = 1.0 if self.curriculum is None else self.curriculum.start
+        self.factor = np.full(n, start)
+
+    def reset(self, seed: int | None = None, *, stagger: bool = False) -> Observation:
+        """Begin an episode in every copy.
+
+        Args:
+            seed: begins everything anew; None: the next episodes.
+            stagger: give copies different times until their first time-out, as a learner likes.
+
+        Returns:
+            The first observation.
+        """
+        if seed is not None:
+            self._seed(seed)
+        self._begin(self._everyone)
+        if stagger:
+            share = self._streams.uniform("age", self._clock, 1)[:, 0]
+            self._age[:] = (share * self.steps_per_episode).astype(np.int64)
+        return observations.observe(self._observe(self._everyone, "first noise"))
+
+    def hold_commands(self, commands: Floats | None) -> None:
+        """Command these [n, 3] or [3] from now on; None: draw them again when the last runs out."""
+        self._held = commands is not None
+        if commands is not None:
+            self.commands[:] = commands
+
+    def push(self, velocities: Floats) -> None:
+        """Add to the bases' horizontal velocities (world frame, m/s), [n, 2] or [2], now."""
+        self._state[:, self._speeds.start : self._speeds.start + 2] += velocities
+
+    def step(self, actions: NDArray[Any]) -> Step:
+        """Hold targets for one action: default pose + scale times action.
+
+        Args:
+            actions: [n, m], cut off at ±`ACTION_LIMIT`.
+
+        Raises:
+            ValueError: of another shape, or not finite.
+        """
+        self._take(actions)
+        self._clock += 1
+        self._push_some()
+        unstable = self._simulate()
+        self._follow(unstable)
+        state = self._observe(self._everyone, "noise")
+        parts = rewards.terms_of(state, self.penalties, 1.0 / self.control_hz)
+        parts[unstable] = 0.0
+        self._sums += parts
+        self._length += 1
+        self._age += 1
+        terminated = state.fallen | unstable
+        truncated = (self._age >= self.steps_per_episode) & ~terminated
+        self.unstable += int(unstable.sum())
+        state = self._command_anew(state, terminated | truncated)
+        observation = observations.observe(state)
+        ended = np.flatnonzero(terminated | truncated)
+        info: dict[str, Any] = {"unstable": unstable, "state": state}
+        info["final_observation"] = {"copies": ended} | {
+            name: values[ended] for name, values in observation.items()
+        }
+        info["episode"] = {
+            "copies": ended,
+            "length": self._length[ended].copy(),
+            "return": self._sums[ended].sum(axis=1),
+            "rewards": self._sums[ended].copy(),
+            "fell": terminated[ended],
+        }
+        if self.auto_reset and ended.size:
+            self._harden(ended, truncated[ended])
+            self._begin(ended)
+            fresh = observations.observe(self._observe(ended, "first noise"))
+            for name, values in fresh.items():
+                observation[name][ended] = values
+        return Step(observation, parts.sum(axis=1), terminated, truncated, info)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._rollout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def qpos(self) -> Floats:
+        """Positions as in MuJoCo, [n, 7 + m]."""
+        return self._state[:, 1 : self._speeds.start]
+
+    @property
+    def qvel(self) -> Floats:
+        """Velocities as in MuJoCo, [n, 6 + m]."""
+        return self._state[:, self._speeds]
+
+    def _take(self, actions: NDArray[Any]) -> None:
+        shape = self._target.shape
+        if actions.shape != shape:
+            raise ValueError(f"actions have shape {actions.shape}, this batch takes {shape}")
+        if not np.isfinite(actions).all():
+            raise ValueError("actions must be finite")
+        self._actions[2] = self._actions[1]
+        self._actions[1] = self._actions[0]
+        np.clip(actions, -ACTION_LIMIT, ACTION_LIMIT, out=self._actions[0])
+        target = self._pose + self._scale * self._actions[0]
+        parameters = self.randomizer.parameters
+        late = np.rint(parameters.action_delay / parameters.time_step).astype(np.int64)
+        waiting = np.arange(self.substeps) < late[:, None]
+        self._control[:] = np.where(waiting[:, :, None], self._target[:, None], target[:, None])
+        # Encoders that read too much make motors stop short of the target by as much.
+        self._control -= parameters.joint_offset[:, None]
+        self._target = target
+
+    def _push_some(self) -> None:
+        speed = self.randomizer.parameters.push_speed
+        self._next_push -= 1.0 / self.control_hz
+        self._pushed[:] = 0.0
+        due = np.flatnonzero((self._next_push <= 0.0) & (speed > 0.0))
+        if due.size:
+            drawn = self._streams.uniform("push", self._clock[due], 2, due)
+            angle = 2.0 * np.pi * drawn[:, 0]
+            kick = speed[due, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1)
+            self._state[due, self._speeds.start : self._speeds.start + 2] += kick
+            self._pushed[due] = kick
+            low, high = _PUSH_EVERY
+            self._next_push[due] = low + drawn[:, 1] * (high - low)
+
+    def _simulate(self) -> NDArray[np.bool_]:
+        """Run the physics of one action; copies in which it went wrong stay where they were."""
+        # MuJoCo sets the time back when it has to reset a broken state, and rollout stops at a
+        # warning: either way the clock of that copy is not where it should be.
+        self._state[:, 0] = 0.0
+        self._rollout.rollout(
+            self.models,
+            self._data,
+            self._state,
+            self._control,
+            nstep=self.substeps,
+            initial_warmstart=self._warmstart,
+            state=self._path,
+            sensordata=self._sensors,
+            control_spec=mujoco.mjtState.mjSTATE_CTRL.value,
+            skip_checks=True,
+        )
+        last = self._path[:, -1]
+        due = self.substeps * self.randomizer.parameters.time_step
+        with np.errstate(invalid="ignore"):
+            sound = np.isfinite(last).all(axis=1) & (np.abs(last[:, 0] - due) < 1e-6)
+            sound &= (np.abs(last[:, self._speeds]) < FASTEST).all(axis=1)
+        unstable = ~sound
+        if unstable.any():
+            self._path[unstable] = self._state[unstable, None]
+            self._sensors[unstable] = 0.0
+        return unstable
+
+    def _follow(self, unstable: NDArray[np.bool_]) -> None:
+        """Take over what physics brought."""
+        parameters, m = self.randomizer.parameters, len(self._pose)
+        step = parameters.time_step[:, None]
+        before = self._path[:, -2] if self.substeps > 1 else self._state
+        change = (self._path[:, -1, self._speeds] - before[:, self._speeds]) / step
+        self._warmstart[:] = change
+        self._acceleration[:] = change[:, 6:]
+        old = np.rint(parameters.observation_delay / parameters.time_step).astype(np.int64)
+        chosen = self.substeps - 1 - np.minimum(old, self.substeps - 1)
+        self._sensed[:] = self._path[self._everyone, chosen]
+        self._state[:] = self._path[:, -1]
+        efforts = self._sensors[:, :, :m]
+        self._torque[:] = np.sqrt(np.mean(efforts**2, axis=1))
+        speeds = self._path[:, :, self._speeds.start + 6 : self._speeds.stop]
+        self._power[:] = np.maximum(efforts * speeds, 0.0).sum(axis=2).mean(axis=1)
+        self._feet[:] = self._sensors[:, -1, m:].reshape(self.copies, 2, 7)
+        self._feet[unstable, :, :3] = self._state[unstable, None, 1:4]
+        shift = self.terrain.wrap(self._state[:, 1:3])
+        self._state[:, 1:3] += shift
+        self._feet[:, :, :2] += shift[:, None]
+        contact = self._feet[:, :, 6] > _TOUCH
+        self._landed[:] = contact & ~self._contact
+        # At touch-down a foot's time in the air is read once more before it begins anew.
+        aloft = np.where(self._contact, 0.0, self._air)
+        self._air[:] = np.where(contact, aloft, aloft + 1.0 / self.control_hz)
+        self._contact[:] = contact
+        self._phase = (self._phase + GAIT_HZ / self.control_hz) % 1.0
+
+    def _observe(self, rows: Indices, use: str) -> State:
+        """The state of some copies; `use` names the random numbers of their noise."""
+        state, m = self._state[rows], len(self._pose)
+        speeds = state[:, self._speeds]
+        look, falling = heading(state[:, 4:8]), down(state[:, 4:8])
+        base = state[:, 1:4]
+        feet = self._feet[rows]
+        under_feet = self.terrain.height(rows, feet[:, :, 0], feet[:, :, 1])
+        height = base[:, 2] - under_feet.mean(axis=1)
+        size = self.randomizer.parameters.size[rows]
+        standing = self.robot.base_height * size
+        return State(
+            robot=self.robot,
+            rows=rows,
+            parameters=self.randomizer.parameters,
+            sensed=self._sense(rows, use),
+            gyro=speeds[:, 3:6],
+            gravity=falling,
+            velocity=level(speeds[:, :3], look),
+            height=height,
+            joint_position=state[:, self._joints],
+            joint_velocity=speeds[:, 6 : 6 + m],
+            joint_acceleration=self._acceleration[rows],
+            torque=self._torque[rows],
+            power=self._power[rows],
+            foot_height=feet[:, :, 2] - under_feet,
+            foot_position=level(feet[:, :, :3] - base[:, None], look),
+            foot_velocity=feet[:, :, 3:6],
+            foot_force=feet[:, :, 6],
+            contact=self._contact[rows],
+            landed=self._landed[rows],
+            air_time=self._air[rows],
+            action=self._actions[0, rows],
+            action_before=self._actions[1, rows],
+            action_earlier=self._actions[2, rows],
+            command=self.commands[rows],
+            moving=moving(self.commands[rows]),
+            phase=self._phase[rows],
+            push=level(self._pushed[rows], look),
+            ground=self._ground_around(rows, base, look),
+            fallen=(falling[:, 2] > TILT) | (height < LOWEST * standing),
+        )
+
+    def _sense(self, rows: Indices, use: str) -> Sensed:
+        sensed, m = self._sensed[rows], len(self._pose)
+        parameters = self.randomizer.parameters
+        values = np.concatenate(
+            (
+                sensed[:, self._speeds.start + 3 : self._speeds.start + 6],
+                down(sensed[:, 4:8]),
+                sensed[:, self._joints] + parameters.joint_offset[rows],
+                sensed[:, self._speeds.start + 6 : self._speeds.stop],
+            ),
+            axis=1,
+        )
+        if "observation noise" in self.randomizer.names:
+            share = self._streams.uniform(use, self._clock[rows], values.shape[1], rows)
+            amplitude = self._noise * parameters.noise[rows, None]
+            values += (2.0 * share - 1.0) * amplitude
+        return Sensed(values[:, :3], values[:, 3:6], values[:, 6 : 6 + m], values[:, 6 + m :])
+
+    def _ground_around(self, rows: Indices, base: Floats, look: Floats) -> Floats:
+        if len(self.terrain.present) == 1:
+            return np.zeros((len(rows), len(self._around)))
+        cosine, sine = look[:, :1], look[:, 1:]
+        ahead, aside = self._around.T
+        x = base[:, :1] + cosine * ahead - sine * aside
+        y = base[:, 1:2] + sine * ahead + cosine * aside
+        below = self.terrain.height(rows, base[:, :1], base[:, 1:2])
+        return self.terrain.height(rows, x, y) - below
+
+    def _command_anew(self, state: State, ended: NDArray[np.bool_]) -> State:
+        """Draw commands where the last has run out; the next observation shows the new one."""
+        if self._held:
+            return state
+        self._command_left -= 1.0 / self.control_hz
+        due = np.flatnonzero((self._command_left <= 0.0) & ~ended)
+        if not due.size:
+            return state
+        self._draw_commands(due)
+        return replace(state, command=self.commands.copy(), moving=moving(self.commands))
+
+    def _draw_commands(self, rows: Indices) -> None:
+        commands, lasting = draw_commands(
+            self._streams, self._clock[rows], rows, self.ranges, self.command_scale
+        )
+        self.commands[rows], self._command_left[rows] = commands, lasting
+
+    def _harden(self, rows: Indices, upright: NDArray[np.bool_]) -> None:
+        if self.curriculum is not None:
+            share = self._length[rows] / self.steps_per_episode
+            self.factor[rows] = self.curriculum.update(self.factor[rows], upright, share)
+
+    def _begin(self, rows: Indices) -> None:
+        """Begin the next episode of some copies."""
+        self._episode[rows] += 1
+        self._clock[rows] += 1
+        self.randomizer.draw(rows, self._episode[rows], self.factor[rows])
+        parameters, m = self.randomizer.parameters, len(self._pose)
+        self._shape_ground(rows)
+        drawn = self._streams.uniform("place", self._episode[rows], 5, rows)
+        uneven = self.terrain.uneven[rows]
+        place = np.where(uneven[:, None], (drawn[:, :2] - 0.5) * 7.9, 0.0)
+        yaw = (2.0 * drawn[:, 2] - 1.0) * np.pi
+        look = np.stack((np.cos(yaw), np.sin(yaw)), axis=1)
+        # Feet must not begin inside a step: stand on the highest ground near.
+        near = np.array([(x, y) for x in (-0.15, 0.0, 0.15) for y in (-0.2, 0.0, 0.2)])
+        ground = self.terrain.height(rows, place[:, :1] + near[:, 0], place[:, 1:] + near[:, 1])
+        state = np.zeros((len(rows), self._state.shape[1]))
+        state[:, 1:3] = place
+        state[:, 3] = ground.max(axis=1) + self._reset_height * parameters.size[rows]
+        state[:, 4], state[:, 7] = np.cos(yaw / 2.0), np.sin(yaw / 2.0)
+        low, high = np.array(self.robot.limits).T
+        state[:, self._joints] = np.clip(self._pose + parameters.start_pose[rows], low, high)
+        state[:, self._speeds.start : self._speeds.start + 6] = parameters.start_velocity[rows]
+        self._state[rows] = self._sensed[rows] = state
+        offset = level(np.repeat(self._feet_offset[None], len(rows), 0), look * (1.0, -1.0))
+        self._feet[rows] = 0.0
+        self._feet[rows, :, :2] = place[:, None] + offset[:, :, :2]
+        feet = self._feet[rows]
+        self._feet[rows, :, 2] = self.terrain.height(rows, feet[:, :, 0], feet[:, :, 1])
+        self._contact[rows], self._landed[rows], self._air[rows] = True, False, 0.0
+        self._target[rows] = self._pose
+        self._actions[:, rows] = 0.0
+        for values in (self._torque, self._acceleration, self._power, self._warmstart):
+            values[rows] = 0.0
+        self._pushed[rows], self._sums[rows] = 0.0, 0.0
+        self._length[rows] = self._age[rows] = 0
+        self._next_push[rows] = _PUSH_EVERY[0] + drawn[:, 3] * (_PUSH_EVERY[1] - _PUSH_EVERY[0])
+        self._phase[rows] = drawn[:, 4]
+        if not self._held:
+            self._draw_commands(rows)
+        assert state.shape[1] >= 14 + 2 * m - 1
+
+    def _shape_ground(self, rows: Indices) -> None:
+        levels = self.randomizer.parameters.terrain_level[rows]
+        self.terrain.level[rows] = levels
+        for copy in rows[self._written[rows] != levels]:
+            self.terrain.write(self.models[copy], copy)
+        self._written[rows] = levels
+
+
+def walk_model(
+    robot: RobotConfig, terrain: str = FLAT, physics_hz: float = 200.0, *, figure: bool = False
+) -> Any:
+    """The `mujoco.MjModel` of a nominal copy.
+
+    Args:
+        robot: its config.
+        terrain: a kind of `terrain.KINDS`, or "mixed"; anything but "flat" has a height field.
+        physics_hz: steps per second.
+        figure: whether links are drawn, for pictures.
+    """
+    spec = robot_spec(robot, figure=figure)
+    add_ground(spec, (FLAT,) if terrain == FLAT else (FLAT, terrain))
+    spec.option.timestep = 1.0 / physics_hz
+    return spec.compile()
+
+
+def _standing(model: Any) -> tuple[float, Floats]:
+    """Height of the base (m) and, from it, the feet [2, 3] (m) in the default pose."""
+    data = mujoco.MjData(model)
+    mujoco.mj_resetDataKeyframe(model, data, 0)
+    mujoco.mj_kinematics(model, data)
+    feet = np.array([data.site(name).xpos for name in FEET])
+    return float(data.qpos[2]) + 0.002, feet - data.qpos[:3]
+
+
+__all__ = ["ACTION_LIMIT", "GAIT_HZ", "Observation", "Step", "WalkBatch", "walk_model"]
