@@ -175,17 +175,27 @@ async function showPictures() {
 /* ---- plots ---- */
 let plots = [];
 const hidden = new Map(); // by column: lines that are switched off
+const WIDE = 8; // so many times as far from zero as the middle one of its column: a scale of its own
+function scalesOf(rows) {
+  const reach = rows.map((row) => row.reduce((most, v) => (Number.isFinite(v) ? Math.max(most, Math.abs(v)) : most), 0));
+  const moving = reach.filter((most) => most > 0).sort((a, b) => a - b);
+  const usual = moving[moving.length >> 1] ?? 1;
+  const largest = Math.max(...moving.filter((most) => most <= WIDE * usual), 0);
+  return reach.map((most) => (most > WIDE * usual ? largest / most : 1));
+}
 function makePlots() {
   plots = Object.entries(numbers.columns).map(([key, rows]) => {
     const given = set.columns[key];
     const names = rows.map((_, i) => (Array.isArray(given) ? given[i] : null) ?? String(i));
     if (!hidden.has(key)) hidden.set(key, new Set(names.slice(SHOWN_LINES)));
     const off = hidden.get(key);
+    const scales = scalesOf(rows);
     const canvas = element("canvas");
     const chips = names.map((name, i) => {
       const swatch = element("i");
       swatch.style.background = COLOURS[i % COLOURS.length];
       const chip = element("button", { className: off.has(name) ? "" : "on" }, swatch, name);
+      if (scales[i] !== 1) chip.title = `dashed, drawn ${(1 / scales[i]).toPrecision(2)} times smaller`;
       chip.onclick = () => { off.delete(name) || off.add(name); chip.classList.toggle("on"); chip.blur(); draw(); };
       return chip;
     });
@@ -203,19 +213,19 @@ function makePlots() {
     canvas.onpointermove = (event) => event.buttons && seek(event);
     const figure = element("figure", {}, element("small", { textContent: key }),
       element("div", { className: "names" }, ...(names.length > 1 ? [all] : []), ...chips), canvas);
-    return { key, rows, names, off, canvas, figure };
+    return { key, rows, names, off, scales, canvas, figure };
   });
   $("plots").replaceChildren(...plots.map((plot) => plot.figure));
 }
 function draw() {
   if (!numbers) return;
-  for (const { rows, names, off, canvas } of plots) {
+  for (const { rows, names, off, scales, canvas } of plots) {
     const ratio = devicePixelRatio, width = canvas.clientWidth, height = canvas.clientHeight;
     canvas.width = width * ratio;
     canvas.height = height * ratio;
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
-    const lines = rows.map((row, i) => ({ row, i })).filter(({ i }) => !off.has(names[i]));
+    const lines = rows.map((row, i) => ({ row: row.map((v) => (Number.isFinite(v) ? v * scales[i] : v)), i })).filter(({ i }) => !off.has(names[i]));
     const values = lines.flatMap(({ row }) => row.filter(Number.isFinite));
     let low = Math.min(...values.slice(0, 1), 0), high = low;
     for (const value of values) { low = Math.min(low, value); high = Math.max(high, value); }
@@ -227,10 +237,12 @@ function draw() {
     for (const { row, i } of lines) {
       context.strokeStyle = COLOURS[i % COLOURS.length];
       context.lineWidth = 1.3;
+      context.setLineDash(scales[i] === 1 ? [] : [5, 3]);
       context.beginPath();
       row.forEach((value, at) => Number.isFinite(value) && context.lineTo(x(at), y(value)));
       context.stroke();
     }
+    context.setLineDash([]);
     context.strokeStyle = "#1f2a2c";
     context.lineWidth = 1;
     context.beginPath(); context.moveTo(x(frame), 0); context.lineTo(x(frame), height); context.stroke();
