@@ -6,9 +6,6 @@ from typing import Final, Self
 import torch
 from torch import Tensor, nn
 
-_OBSERVATION_BOUND: Final = 10.0
-"""Normalised observations are cut off here: a broken sensor must not drown the others."""
-
 _STD_RANGE: Final = (0.02, 2.0)
 
 
@@ -17,6 +14,9 @@ class RunningNormalizer(nn.Module):
 
     Chan, Golub and LeVeque's update of a mean and a variance by those of a batch.
     """
+
+    bound: Final = 10.0
+    """Normalised values are cut off here: a broken sensor must not drown the others."""
 
     mean: Tensor
     variance: Tensor
@@ -29,9 +29,12 @@ class RunningNormalizer(nn.Module):
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
 
     def forward(self, values: Tensor) -> Tensor:
-        """(..., p) to (..., p), about zero mean and unit variance, within ±10."""
-        scaled = (values - self.mean) / torch.sqrt(self.variance + 1e-4)
-        return scaled.clamp(-_OBSERVATION_BOUND, _OBSERVATION_BOUND)
+        """(..., p) to (..., p), about zero mean and unit variance, within ±`bound`."""
+        return ((values - self.mean) / self.deviation()).clamp(-self.bound, self.bound)
+
+    def deviation(self) -> Tensor:
+        """What values are divided by, (p,); never zero."""
+        return torch.sqrt(self.variance + 1e-4)
 
     @torch.no_grad()
     def update(self, values: Tensor) -> None:

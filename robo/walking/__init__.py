@@ -1,0 +1,1 @@
+"""The walker: trained, checked in a second simulator, measured, and handed out to a robot."""

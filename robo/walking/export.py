@@ -1,0 +1,175 @@
+"""A walker for a robot: `walker.onnx`, its contract in `contract.json`, and `runner.py`.
+
+The contract says everything that whoever drives the robot must know, joints always in its order:
+
+    version, robot, rate_hz, gait_hz (of the clock among the observations),
+    joints, default_pose (rad), joint_range (rad), stiffness (Nm/rad), damping (Nms/rad), effort
+    (Nm), action_scale (rad), action_limit: target = default_pose + action_scale · action, action
+        cut off at ±action_limit; torque = stiffness (target - q) - damping dq, cut off at ±effort,
+    observation: {version, size, clip, terms: [{name, size, unit, scale}]} in order,
+    standing_below: a command of a smaller norm is one to stand, and the clock is zero,
+    fallen_above: upward part of gravity in the base's frame beyond which the robot lies,
+    oldest_signals, longest_hold (s): see `robo.walking.runner`,
+    network: {file, sha256, kind, history, input, output, memory: [{input, output, shape}]}; the
+        memory is zeros when the robot begins, and then what the network gave the last time,
+    trained: what the trainer noted.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from envs.humanoid import observations
+from envs.humanoid.batch import ACTION_LIMIT, GAIT_HZ, TILT
+from envs.humanoid.commands import STANDING
+from envs.humanoid.robots import RobotConfig
+from policies.walker.mlp import MLPActor
+from policies.walker.transformer import TransformerStudent
+from robo.errors import UserError
+from robo.walking import runner
+
+NETWORK: Final = "walker.onnx"
+
+TOLERANCE: Final = 1e-5
+"""Largest difference between torch's actions and those of the exported file."""
+
+_CHECKED_STEPS: Final = 40
+
+
+def export_walker(
+    network: TransformerStudent | MLPActor,
+    robot: RobotConfig,
+    folder: Path,
+    *,
+    control_hz: float = 50.0,
+    trained: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write a network with its contract and runner, replacing what is there.
+
+    Args:
+        network: A student; its observation is that of `envs.humanoid.observations`.
+        robot: That it was trained on.
+        folder: Made if need be.
+        control_hz: Actions per second.
+        trained: What the trainer noted; JSON values.
+
+    Returns:
+        The contract.
+
+    Raises:
+        UserError: The network is not for this robot, the extra is missing, or the exported file
+            does not say what torch says.
+    """
+    _check_sizes(network, robot)
+    network.eval()
+    model = _graph(network)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = model.SerializeToString(deterministic=True)
+    contract = _contract(robot, control_hz) | {
+        "network": _network(network) | {"sha256": hashlib.sha256(data).hexdigest()},
+        "trained": dict(trained or {}),
+    }
+    (folder / NETWORK).write_bytes(data)
+    (folder / runner.CONTRACT).write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
+    shutil.copyfile(runner.__file__, folder / "runner.py")
+    difference = largest_difference(network, folder)
+    if not difference <= TOLERANCE:
+        raise UserError(
+            f"{folder / NETWORK} differs from torch by {difference:.2g}, allowed is"
+            f" {TOLERANCE:.0e}: do not use it, and report this"
+        )
+    return contract
+
+
+def largest_difference(network: TransformerStudent | MLPActor, folder: Path) -> float:
+    """Between torch's actions and the exported ones, over an episode of random observations."""
+    exported = runner.Runner(folder)
+    generator = np.random.default_rng(0)
+    size = network.config.observation_size
+    worst = 0.0
+    memory = network.empty_memory(1) if isinstance(network, TransformerStudent) else None
+    with torch.no_grad():
+        for _ in range(_CHECKED_STEPS):
+            seen = generator.normal(size=size).astype(np.float32)
+            ours = torch.from_numpy(seen)[None]
+            if memory is None:
+                action = network(ours)
+            else:
+                assert isinstance(network, TransformerStudent)
+                action, memory = network.step(ours, memory)
+            expected = action[0].clamp(-ACTION_LIMIT, ACTION_LIMIT).numpy()
+            worst = float(np.maximum(worst, np.abs(exported.infer(seen) - expected).max()))
+    return worst
+
+
+def _check_sizes(network: TransformerStudent | MLPActor, robot: RobotConfig) -> None:
+    for what, has, wants in (
+        ("observations", network.config.observation_size, observations.size(robot)),
+        ("actions", network.config.action_size, len(robot.joints)),
+    ):
+        if has != wants:
+            raise UserError(
+                f"the network's {what} have {has} numbers, those of {robot.name} {wants}: export"
+                " it for the robot that it was trained on"
+            )
+
+
+def _graph(network: TransformerStudent | MLPActor) -> Any:
+    try:
+        from robo.walking import graph
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"to export, install the extra: pip install 'robo[onnx]' ({error})"
+        ) from None
+    if isinstance(network, MLPActor):
+        return graph.mlp_graph(network)
+    return graph.transformer_graph(network)
+
+
+def _contract(robot: RobotConfig, control_hz: float) -> dict[str, Any]:
+    return {
+        "version": runner.CONTRACT_VERSION,
+        "robot": robot.name,
+        "rate_hz": control_hz,
+        "gait_hz": GAIT_HZ,
+        "joints": list(robot.joints),
+        "default_pose": list(robot.default_pose),
+        "joint_range": [list(limits) for limits in robot.limits],
+        "stiffness": list(robot.kp),
+        "damping": list(robot.kd),
+        "effort": list(robot.effort),
+        "action_scale": list(robot.action_scale),
+        "action_limit": ACTION_LIMIT,
+        "observation": observations.contract(robot),
+        "standing_below": STANDING,
+        "fallen_above": TILT,
+        # The training's randomisation delays what is sensed by up to 15 ms.
+        "oldest_signals": 0.03,
+        "longest_hold": 0.2,
+    }
+
+
+def _network(network: TransformerStudent | MLPActor) -> dict[str, Any]:
+    memory, history = [], 1
+    if isinstance(network, TransformerStudent):
+        trunk = network.config.trunk
+        history = trunk.history
+        shapes = {"tokens": [2 * trunk.layers, history - 1, trunk.width], "age": [1]}
+        memory = [
+            {"input": name, "output": f"{name}_after", "shape": shape}
+            for name, shape in shapes.items()
+        ]
+    return {
+        "file": NETWORK,
+        "kind": "mlp" if isinstance(network, MLPActor) else "transformer",
+        "history": history,
+        "input": "observation",
+        "output": "action",
+        "memory": memory,
+    }

@@ -1,0 +1,170 @@
+"""The walker's networks as ONNX graphs, for one robot and one moment.
+
+Written node by node: the graph then has the shapes and names of the contract whatever torch's
+exporters make of it, and is made in milliseconds. `robo.walking.export` compares it with torch.
+"""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from policies.walker.mlp import MLPActor
+from policies.walker.parts import RunningNormalizer
+from policies.walker.transformer import TransformerStudent
+
+OBSERVATION: Final = "observation"
+ACTION: Final = "action"
+
+_OPSET: Final = 20
+"""The first with Gelu."""
+
+
+def mlp_graph(network: MLPActor) -> onnx.ModelProto:
+    """`observation` [1, p] to `action` [1, m]."""
+    graph = _Graph()
+    values = graph.normalized(OBSERVATION, network.normalizer)
+    for layer in network.layers:
+        values = (
+            graph.linear(values, layer) if isinstance(layer, nn.Linear) else graph("Elu", values)
+        )
+    graph.name(graph.linear(values, network.head.linear), ACTION)
+    config = network.config
+    return graph.model(
+        {OBSERVATION: (1, config.observation_size)}, {ACTION: (1, config.action_size)}
+    )
+
+
+def transformer_graph(network: TransformerStudent) -> onnx.ModelProto:
+    """One step with a memory.
+
+    `observation` [1, p], `tokens` [2 · layers, h - 1, d] and `age` [1] to `action` [1, m],
+    `tokens_after` and `age_after`; the memory's parts are those of `Memory` without its robots.
+    """
+    graph, config = _Graph(), network.config
+    trunk = config.trunk
+    tokens = graph.linear(graph.normalized(OBSERVATION, network.normalizer), network.embed)
+    slots = np.arange(trunk.history - 1, -1, -1, dtype=np.float32)
+    too_old = graph("Greater", graph.constant(slots), "age")
+    kept = []
+    for number, block in enumerate(network.trunk.blocks):
+        tokens, keys, values = _block(graph, block, tokens, number, too_old, trunk.width)
+        kept += [graph.cut(keys, 1, trunk.history), graph.cut(values, 1, trunk.history)]
+    features = graph.normed(tokens, network.trunk.norm)
+    graph.name(graph.linear(features, network.head.linear), ACTION)
+    shape = (2 * trunk.layers, trunk.history - 1, trunk.width)
+    stacked = graph("Concat", *kept, axis=0)
+    graph.name(graph("Reshape", stacked, graph.constant(np.array(shape))), "tokens_after")
+    older = graph("Add", "age", graph.constant(np.ones(1, np.float32)))
+    oldest = graph.constant(np.array([trunk.history - 1], np.float32))
+    graph.name(graph("Min", older, oldest), "age_after")
+    return graph.model(
+        {OBSERVATION: (1, config.observation_size), "tokens": shape, "age": (1,)},
+        {ACTION: (1, config.action_size), "tokens_after": shape, "age_after": (1,)},
+    )
+
+
+def _block(
+    graph: "_Graph", block: Any, tokens: str, number: int, too_old: str, width: int
+) -> tuple[str, str, str]:
+    """`_Block.forward` for one token [1, d]; keys and values are [h, d]."""
+    heads, history = block.heads, block.history
+    projected = graph.linear(graph.normed(tokens, block.attention_norm), block.project)
+    queries, keys, values = graph.split(projected, 3, axis=1)
+    keys, values = (
+        graph("Concat", graph.row("tokens", 2 * number + part), new, axis=0)
+        for part, new in enumerate((keys, values))
+    )
+
+    def per_head(rows: str, count: int, order: tuple[int, ...]) -> str:
+        shape = graph.constant(np.array([count, heads, width // heads]))
+        return graph("Transpose", graph("Reshape", rows, shape), perm=order)
+
+    scale = graph.constant(np.array(math.sqrt(width // heads), np.float32))
+    asked = graph("Div", per_head(queries, 1, (1, 0, 2)), scale)
+    scores = graph("MatMul", asked, per_head(keys, history, (1, 2, 0)))
+    # A key's place in the window is its lag, counted from the end.
+    bias = _array(block.lag_bias)[:, None, ::-1]
+    scores = graph("Add", scores, graph.constant(np.ascontiguousarray(bias)))
+    hidden = graph.constant(np.array(-np.inf, np.float32))
+    weights = graph("Softmax", graph("Where", too_old, hidden, scores), axis=-1)
+    mixed = graph("MatMul", weights, per_head(values, history, (1, 0, 2)))
+    joined = graph("Reshape", mixed, graph.constant(np.array([1, width])))
+    tokens = graph("Add", tokens, graph.linear(joined, block.output))
+    wide = graph.linear(graph.normed(tokens, block.feed_forward_norm), block.expand)
+    gated = graph("Gelu", wide, approximate="tanh")
+    return graph("Add", tokens, graph.linear(gated, block.contract)), keys, values
+
+
+class _Graph:
+    """Nodes one behind the other; a call adds one and gives its output's name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+
+    def __call__(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        output = f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def constant(self, values: np.ndarray) -> str:
+        name = f"constant_{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(values, name))
+        return name
+
+    def name(self, value: str, name: str) -> None:
+        """Give an output of the graph its name."""
+        self.nodes.append(helper.make_node("Identity", [value], [name]))
+
+    def split(self, value: str, parts: int, axis: int) -> list[str]:
+        outputs = [f"split_{len(self.nodes)}_{part}" for part in range(parts)]
+        self.nodes.append(helper.make_node("Split", [value], outputs, axis=axis, num_outputs=parts))
+        return outputs
+
+    def row(self, value: str, index: int) -> str:
+        """`value[index]`."""
+        return self("Gather", value, self.constant(np.array(index)), axis=0)
+
+    def cut(self, value: str, start: int, end: int) -> str:
+        """`value[start:end]`."""
+        return self("Slice", value, *(self.constant(np.array([n])) for n in (start, end)))
+
+    def linear(self, value: str, layer: nn.Linear) -> str:
+        weight, bias = (self.constant(_array(p)) for p in (layer.weight, layer.bias))
+        return self("Gemm", value, weight, bias, transB=1)
+
+    def normed(self, value: str, norm: nn.LayerNorm) -> str:
+        weight, bias = (self.constant(_array(p)) for p in (norm.weight, norm.bias))
+        return self("LayerNormalization", value, weight, bias, axis=-1, epsilon=norm.eps)
+
+    def normalized(self, value: str, normalizer: RunningNormalizer) -> str:
+        mean = self.constant(_array(normalizer.mean))
+        deviation = self.constant(_array(normalizer.deviation()))
+        bounds = [
+            self.constant(np.array(b, np.float32)) for b in (-normalizer.bound, normalizer.bound)
+        ]
+        return self("Clip", self("Div", self("Sub", value, mean), deviation), *bounds)
+
+    def model(
+        self, inputs: dict[str, tuple[int, ...]], outputs: dict[str, tuple[int, ...]]
+    ) -> onnx.ModelProto:
+        """The checked model."""
+        ends = [
+            [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in end.items()]
+            for end in (inputs, outputs)
+        ]
+        graph = helper.make_graph(self.nodes, "walker", *ends, initializer=self.weights)
+        # Version 9 of the format came with opset 20; older runtimes refuse newer ones.
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9
+        )
+        onnx.checker.check_model(model)
+        return model
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy()
