@@ -8,6 +8,9 @@ INSERTION_ID = "robo/AlohaInsertion-v1"
 """Two arms, at 50 actions a second; their episodes are cut off after 400 and 500 steps, as in ACT's
 simulation."""
 
+HUMANOID_WALK_ID = "robo/HumanoidWalk-v1"
+"""A humanoid that is told where to go, at 50 actions a second."""
+
 
 def register() -> None:
     """Register the environments, by name only: nothing heavy is imported before one is made."""
@@ -18,6 +21,7 @@ def register() -> None:
         (KITCHEN_ID, "envs.kitchen.env:KitchenEnv", None),
         (TRANSFER_CUBE_ID, "envs.aloha.env:AlohaTransferCubeEnv", 400),
         (INSERTION_ID, "envs.aloha.env:AlohaInsertionEnv", 500),
+        (HUMANOID_WALK_ID, "envs.humanoid.env:HumanoidWalkEnv", None),
     ):
         if name not in registry:
             register_id(id=name, entry_point=entry_point, max_episode_steps=steps)

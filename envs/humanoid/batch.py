@@ -5,25 +5,24 @@ models written one after the other. Everything that is random comes from `Stream
 batch is bit for bit the same alone, and the gymnasium environment is a batch of one.
 """
 
-import copy as copying
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
-import mujoco
 import numpy as np
-from mujoco.rollout import Rollout
 from numpy.typing import NDArray
 
-from envs.humanoid import observations, randomization, rewards
+from envs.humanoid import observations, rewards
 from envs.humanoid.commands import CommandRanges, draw_commands, moving
 from envs.humanoid.curriculum import RandomizationCurriculum
-from envs.humanoid.randomization import Randomizer
-from envs.humanoid.robots import FEET, RobotConfig, robot_spec
+from envs.humanoid.domain import Term
+from envs.humanoid.physics import Physics, copies_of, standing, walk_model
+from envs.humanoid.randomization import TERMS, Randomizer
+from envs.humanoid.robots import RobotConfig
 from envs.humanoid.state import Sensed, State, down, heading, level
 from envs.humanoid.streams import Streams
-from envs.humanoid.terrain import FLAT, Terrain, add_ground, kinds_of
+from envs.humanoid.terrain import FLAT, Terrain
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -37,10 +36,8 @@ TILT: Final = -0.6
 """Above this upward part of gravity in its frame (a tilt of 53 degrees) the base has fallen."""
 LOWEST: Final = 0.55
 """Below this share of its standing height above the ground, too."""
-FASTEST: Final = 200.0
-"""Any velocity (m/s or rad/s) beyond this is physics that has become unstable."""
-
 _TOUCH: Final = 1.0
+_DROP: Final = 0.002
 _PUSH_EVERY: Final = (5.0, 10.0)
 
 
@@ -56,7 +53,8 @@ class Step:
         truncated: out of time [n].
         info: "final_observation": {"copies": [k], "policy": [k, p], "privileged": [k, q]} of those
             that ended; "episode": {"copies", "length" (steps), "return", "rewards" [k, terms],
-            "fell"} of those; "unstable": [n]; "state": the `State` that was rewarded.
+            "fell"} of those; "unstable": [n]; "rewards": [n, terms], weighted; "state": the
+            `State` that was rewarded.
     """
 
     observation: Observation
@@ -112,7 +110,7 @@ class WalkBatch:
         seconds: float = 20.0,
         first: int = 0,
         auto_reset: bool = True,
-        terms: Mapping[str, randomization.Term] = randomization.TERMS,
+        terms: Mapping[str, Term] = TERMS,
     ) -> None:
         substeps = round(physics_hz / control_hz)
         if copies < 1 or threads < 1:
@@ -127,37 +125,23 @@ class WalkBatch:
         self.steps_per_episode = round(seconds * control_hz)
         self.penalties, self.command_scale, self.unstable = 1.0, 1.0, 0
         self.terrain_name, self.auto_reset = terrain, auto_reset
-        kinds_of(terrain, copies)
         model = walk_model(robot, terrain, physics_hz)
-        self.models = [model, *(copying.copy(model) for _ in range(copies - 1))]
-        self._data = [mujoco.MjData(model) for _ in range(threads)]
-        self._rollout = Rollout(nthread=threads if threads > 1 else 0)
+        self.models = copies_of(model, copies)
+        self.physics = Physics(self.models, len(robot.joints), substeps, threads)
         self._streams = Streams(seed, copies, first)
         self.randomizer = Randomizer(robot, self.models, self._streams, randomization, terms)
-        self._reset_height, self._feet_offset = _standing(model)
-        self._allocate(model)
+        self._stance, self._feet_offset = standing(model)
+        self._allocate()
         self._seed(seed)
 
-    def _allocate(self, model: Any) -> None:
-        n, m, d = self.copies, len(self.robot.joints), self.substeps
-        size = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
+    def _allocate(self) -> None:
+        n, m = self.copies, len(self.robot.joints)
         self._everyone = np.arange(n)
         self._pose = np.array(self.robot.default_pose)
         self._scale = np.array(self.robot.action_scale)
         self._noise = observations.noise(self.robot)
-        self._joints = slice(8, 8 + m)
-        self._speeds = slice(8 + m, 14 + 2 * m)
-        self._state = np.zeros((n, size))
-        self._sensed = np.zeros((n, size))
-        self._path = np.zeros((n, d, size))
-        self._sensors = np.zeros((n, d, model.nsensordata))
-        self._control = np.zeros((n, d, m))
-        self._warmstart = np.zeros((n, model.nv))
         self._target = np.zeros((n, m))
         self._actions = np.zeros((3, n, m))
-        self._torque, self._acceleration = np.zeros((n, m)), np.zeros((n, m))
-        self._power = np.zeros(n)
-        self._feet = np.zeros((n, 2, 7))
         self._contact = np.zeros((n, 2), dtype=bool)
         self._landed = np.zeros((n, 2), dtype=bool)
         self._air = np.zeros((n, 2))
@@ -211,7 +195,7 @@ class WalkBatch:
 
     def push(self, velocities: Floats) -> None:
         """Add to the bases' horizontal velocities (world frame, m/s), [n, 2] or [2], now."""
-        self._state[:, self._speeds.start : self._speeds.start + 2] += velocities
+        self.physics.state[:, self.physics.base_velocity][:, :2] += velocities
 
     def step(self, actions: NDArray[Any]) -> Step:
         """Hold targets for one action: default pose + scale times action.
@@ -225,8 +209,8 @@ class WalkBatch:
         self._take(actions)
         self._clock += 1
         self._push_some()
-        unstable = self._simulate()
-        self._follow(unstable)
+        unstable = self.physics.run(self.randomizer.parameters)
+        self._follow()
         state = self._observe(self._everyone, "noise")
         parts = rewards.terms_of(state, self.penalties, 1.0 / self.control_hz)
         parts[unstable] = 0.0
@@ -239,7 +223,7 @@ class WalkBatch:
         state = self._command_anew(state, terminated | truncated)
         observation = observations.observe(state)
         ended = np.flatnonzero(terminated | truncated)
-        info: dict[str, Any] = {"unstable": unstable, "state": state}
+        info: dict[str, Any] = {"unstable": unstable, "state": state, "rewards": parts}
         info["final_observation"] = {"copies": ended} | {
             name: values[ended] for name, values in observation.items()
         }
@@ -260,7 +244,7 @@ class WalkBatch:
 
     def close(self) -> None:
         """End the threads."""
-        self._rollout.close()
+        self.physics.close()
 
     def __enter__(self) -> Self:
         return self
@@ -276,12 +260,12 @@ class WalkBatch:
     @property
     def qpos(self) -> Floats:
         """Positions as in MuJoCo, [n, 7 + m]."""
-        return self._state[:, 1 : self._speeds.start]
+        return self.physics.state[:, 1 : self.physics.velocities.start]
 
     @property
     def qvel(self) -> Floats:
         """Velocities as in MuJoCo, [n, 6 + m]."""
-        return self._state[:, self._speeds]
+        return self.physics.state[:, self.physics.velocities]
 
     def _take(self, actions: NDArray[Any]) -> None:
         shape = self._target.shape
@@ -296,9 +280,11 @@ class WalkBatch:
         parameters = self.randomizer.parameters
         late = np.rint(parameters.action_delay / parameters.time_step).astype(np.int64)
         waiting = np.arange(self.substeps) < late[:, None]
-        self._control[:] = np.where(waiting[:, :, None], self._target[:, None], target[:, None])
+        self.physics.control[:] = np.where(
+            waiting[:, :, None], self._target[:, None], target[:, None]
+        )
         # Encoders that read too much make motors stop short of the target by as much.
-        self._control -= parameters.joint_offset[:, None]
+        self.physics.control -= parameters.joint_offset[:, None]
         self._target = target
 
     def _push_some(self) -> None:
@@ -310,61 +296,17 @@ class WalkBatch:
             drawn = self._streams.uniform("push", self._clock[due], 2, due)
             angle = 2.0 * np.pi * drawn[:, 0]
             kick = speed[due, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1)
-            self._state[due, self._speeds.start : self._speeds.start + 2] += kick
+            first = self.physics.base_velocity.start
+            self.physics.state[due, first : first + 2] += kick
             self._pushed[due] = kick
             low, high = _PUSH_EVERY
             self._next_push[due] = low + drawn[:, 1] * (high - low)
 
-    def _simulate(self) -> NDArray[np.bool_]:
-        """Run the physics of one action; copies in which it went wrong stay where they were."""
-        # MuJoCo sets the time back when it has to reset a broken state, and rollout stops at a
-        # warning: either way the clock of that copy is not where it should be.
-        self._state[:, 0] = 0.0
-        self._rollout.rollout(
-            self.models,
-            self._data,
-            self._state,
-            self._control,
-            nstep=self.substeps,
-            initial_warmstart=self._warmstart,
-            state=self._path,
-            sensordata=self._sensors,
-            control_spec=mujoco.mjtState.mjSTATE_CTRL.value,
-            skip_checks=True,
-        )
-        last = self._path[:, -1]
-        due = self.substeps * self.randomizer.parameters.time_step
-        with np.errstate(invalid="ignore"):
-            sound = np.isfinite(last).all(axis=1) & (np.abs(last[:, 0] - due) < 1e-6)
-            sound &= (np.abs(last[:, self._speeds]) < FASTEST).all(axis=1)
-        unstable = ~sound
-        if unstable.any():
-            self._path[unstable] = self._state[unstable, None]
-            self._sensors[unstable] = 0.0
-        return unstable
-
-    def _follow(self, unstable: NDArray[np.bool_]) -> None:
-        """Take over what physics brought."""
-        parameters, m = self.randomizer.parameters, len(self._pose)
-        step = parameters.time_step[:, None]
-        before = self._path[:, -2] if self.substeps > 1 else self._state
-        change = (self._path[:, -1, self._speeds] - before[:, self._speeds]) / step
-        self._warmstart[:] = change
-        self._acceleration[:] = change[:, 6:]
-        old = np.rint(parameters.observation_delay / parameters.time_step).astype(np.int64)
-        chosen = self.substeps - 1 - np.minimum(old, self.substeps - 1)
-        self._sensed[:] = self._path[self._everyone, chosen]
-        self._state[:] = self._path[:, -1]
-        efforts = self._sensors[:, :, :m]
-        self._torque[:] = np.sqrt(np.mean(efforts**2, axis=1))
-        speeds = self._path[:, :, self._speeds.start + 6 : self._speeds.stop]
-        self._power[:] = np.maximum(efforts * speeds, 0.0).sum(axis=2).mean(axis=1)
-        self._feet[:] = self._sensors[:, -1, m:].reshape(self.copies, 2, 7)
-        self._feet[unstable, :, :3] = self._state[unstable, None, 1:4]
-        shift = self.terrain.wrap(self._state[:, 1:3])
-        self._state[:, 1:3] += shift
-        self._feet[:, :, :2] += shift[:, None]
-        contact = self._feet[:, :, 6] > _TOUCH
+    def _follow(self) -> None:
+        """Keep up with what physics brought."""
+        physics = self.physics
+        physics.shift(self.terrain.wrap(physics.state[:, 1:3]))
+        contact = physics.feet[:, :, 6] > _TOUCH
         self._landed[:] = contact & ~self._contact
         # At touch-down a foot's time in the air is read once more before it begins anew.
         aloft = np.where(self._contact, 0.0, self._air)
@@ -374,15 +316,15 @@ class WalkBatch:
 
     def _observe(self, rows: Indices, use: str) -> State:
         """The state of some copies; `use` names the random numbers of their noise."""
-        state, m = self._state[rows], len(self._pose)
-        speeds = state[:, self._speeds]
+        physics = self.physics
+        state = physics.state[rows]
+        speeds = state[:, physics.velocities]
         look, falling = heading(state[:, 4:8]), down(state[:, 4:8])
         base = state[:, 1:4]
-        feet = self._feet[rows]
+        feet = physics.feet[rows]
         under_feet = self.terrain.height(rows, feet[:, :, 0], feet[:, :, 1])
         height = base[:, 2] - under_feet.mean(axis=1)
-        size = self.randomizer.parameters.size[rows]
-        standing = self.robot.base_height * size
+        stance = self.robot.base_height * self.randomizer.parameters.size[rows]
         return State(
             robot=self.robot,
             rows=rows,
@@ -392,11 +334,11 @@ class WalkBatch:
             gravity=falling,
             velocity=level(speeds[:, :3], look),
             height=height,
-            joint_position=state[:, self._joints],
-            joint_velocity=speeds[:, 6 : 6 + m],
-            joint_acceleration=self._acceleration[rows],
-            torque=self._torque[rows],
-            power=self._power[rows],
+            joint_position=state[:, physics.angles],
+            joint_velocity=speeds[:, 6:],
+            joint_acceleration=physics.acceleration[rows, 6:],
+            torque=physics.torque[rows],
+            power=physics.power[rows],
             foot_height=feet[:, :, 2] - under_feet,
             foot_position=level(feet[:, :, :3] - base[:, None], look),
             foot_velocity=feet[:, :, 3:6],
@@ -412,18 +354,18 @@ class WalkBatch:
             phase=self._phase[rows],
             push=level(self._pushed[rows], look),
             ground=self._ground_around(rows, base, look),
-            fallen=(falling[:, 2] > TILT) | (height < LOWEST * standing),
+            fallen=(falling[:, 2] > TILT) | (height < LOWEST * stance),
         )
 
     def _sense(self, rows: Indices, use: str) -> Sensed:
-        sensed, m = self._sensed[rows], len(self._pose)
-        parameters = self.randomizer.parameters
+        physics, m = self.physics, len(self._pose)
+        sensed, parameters = physics.sensed[rows], self.randomizer.parameters
         values = np.concatenate(
             (
-                sensed[:, self._speeds.start + 3 : self._speeds.start + 6],
+                sensed[:, physics.turning],
                 down(sensed[:, 4:8]),
-                sensed[:, self._joints] + parameters.joint_offset[rows],
-                sensed[:, self._speeds.start + 6 : self._speeds.stop],
+                sensed[:, physics.angles] + parameters.joint_offset[rows],
+                sensed[:, physics.speeds],
             ),
             axis=1,
         )
@@ -470,7 +412,7 @@ class WalkBatch:
         self._episode[rows] += 1
         self._clock[rows] += 1
         self.randomizer.draw(rows, self._episode[rows], self.factor[rows])
-        parameters, m = self.randomizer.parameters, len(self._pose)
+        parameters, physics = self.randomizer.parameters, self.physics
         self._shape_ground(rows)
         drawn = self._streams.uniform("place", self._episode[rows], 5, rows)
         uneven = self.terrain.uneven[rows]
@@ -480,31 +422,26 @@ class WalkBatch:
         # Feet must not begin inside a step: stand on the highest ground near.
         near = np.array([(x, y) for x in (-0.15, 0.0, 0.15) for y in (-0.2, 0.0, 0.2)])
         ground = self.terrain.height(rows, place[:, :1] + near[:, 0], place[:, 1:] + near[:, 1])
-        state = np.zeros((len(rows), self._state.shape[1]))
+        state = np.zeros((len(rows), physics.state.shape[1]))
         state[:, 1:3] = place
-        state[:, 3] = ground.max(axis=1) + self._reset_height * parameters.size[rows]
+        state[:, 3] = ground.max(axis=1) + self._stance * parameters.size[rows] + _DROP
         state[:, 4], state[:, 7] = np.cos(yaw / 2.0), np.sin(yaw / 2.0)
         low, high = np.array(self.robot.limits).T
-        state[:, self._joints] = np.clip(self._pose + parameters.start_pose[rows], low, high)
-        state[:, self._speeds.start : self._speeds.start + 6] = parameters.start_velocity[rows]
-        self._state[rows] = self._sensed[rows] = state
+        state[:, physics.angles] = np.clip(self._pose + parameters.start_pose[rows], low, high)
+        state[:, physics.velocities.start : physics.speeds.start] = parameters.start_velocity[rows]
         offset = level(np.repeat(self._feet_offset[None], len(rows), 0), look * (1.0, -1.0))
-        self._feet[rows] = 0.0
-        self._feet[rows, :, :2] = place[:, None] + offset[:, :, :2]
-        feet = self._feet[rows]
-        self._feet[rows, :, 2] = self.terrain.height(rows, feet[:, :, 0], feet[:, :, 1])
+        feet = place[:, None] + offset[:, :, :2]
+        under = self.terrain.height(rows, feet[:, :, 0], feet[:, :, 1])
+        physics.place(rows, state, np.concatenate((feet, under[:, :, None]), axis=2))
         self._contact[rows], self._landed[rows], self._air[rows] = True, False, 0.0
         self._target[rows] = self._pose
         self._actions[:, rows] = 0.0
-        for values in (self._torque, self._acceleration, self._power, self._warmstart):
-            values[rows] = 0.0
         self._pushed[rows], self._sums[rows] = 0.0, 0.0
         self._length[rows] = self._age[rows] = 0
         self._next_push[rows] = _PUSH_EVERY[0] + drawn[:, 3] * (_PUSH_EVERY[1] - _PUSH_EVERY[0])
         self._phase[rows] = drawn[:, 4]
         if not self._held:
             self._draw_commands(rows)
-        assert state.shape[1] >= 14 + 2 * m - 1
 
     def _shape_ground(self, rows: Indices) -> None:
         levels = self.randomizer.parameters.terrain_level[rows]
@@ -514,30 +451,4 @@ class WalkBatch:
         self._written[rows] = levels
 
 
-def walk_model(
-    robot: RobotConfig, terrain: str = FLAT, physics_hz: float = 200.0, *, figure: bool = False
-) -> Any:
-    """The `mujoco.MjModel` of a nominal copy.
-
-    Args:
-        robot: its config.
-        terrain: a kind of `terrain.KINDS`, or "mixed"; anything but "flat" has a height field.
-        physics_hz: steps per second.
-        figure: whether links are drawn, for pictures.
-    """
-    spec = robot_spec(robot, figure=figure)
-    add_ground(spec, (FLAT,) if terrain == FLAT else (FLAT, terrain))
-    spec.option.timestep = 1.0 / physics_hz
-    return spec.compile()
-
-
-def _standing(model: Any) -> tuple[float, Floats]:
-    """Height of the base (m) and, from it, the feet [2, 3] (m) in the default pose."""
-    data = mujoco.MjData(model)
-    mujoco.mj_resetDataKeyframe(model, data, 0)
-    mujoco.mj_kinematics(model, data)
-    feet = np.array([data.site(name).xpos for name in FEET])
-    return float(data.qpos[2]) + 0.002, feet - data.qpos[:3]
-
-
-__all__ = ["ACTION_LIMIT", "GAIT_HZ", "Observation", "Step", "WalkBatch", "walk_model"]
+__all__ = ["ACTION_LIMIT", "GAIT_HZ", "Observation", "Step", "WalkBatch"]

@@ -68,7 +68,7 @@ def command(state: State) -> Floats:
 
 def joint_position(state: State) -> Floats:
     """Joint angles from the default pose."""
-    return state.sensed.joint_position - np.array(state.robot.default_pose)
+    return np.asarray(state.sensed.joint_position - np.array(state.robot.default_pose))
 
 
 def joint_velocity(state: State) -> Floats:
@@ -84,7 +84,7 @@ def last_action(state: State) -> Floats:
 def clock(state: State) -> Floats:
     """Sine and cosine of the gait's phase; zeros when the command is to stand."""
     angle = 2.0 * np.pi * state.phase
-    return np.stack((np.sin(angle), np.cos(angle)), axis=1) * state.moving[:, None]
+    return np.asarray(np.stack((np.sin(angle), np.cos(angle)), axis=1) * state.moving[:, None])
 
 
 def velocity(state: State) -> Floats:

@@ -57,7 +57,7 @@ def error(state: State) -> Floats:
     """|ex| + |ey| + |e yaw| / 2, at most 1.5: pulls from afar, where the kernels are flat."""
     velocity = np.abs(state.velocity[:, :2] - state.command[:, :2]).sum(axis=1)
     turning = np.abs(state.gyro[:, 2] - state.command[:, 2])
-    return np.minimum(velocity + 0.5 * turning, 1.5)
+    return np.asarray(np.minimum(velocity + 0.5 * turning, 1.5))
 
 
 def alive(state: State) -> Floats:
@@ -98,28 +98,28 @@ def orientation(state: State) -> Floats:
 
 def height(state: State) -> Floats:
     """Squared error of the base's height (dm²)."""
-    return np.minimum(((state.height - state.robot.base_height) * 10.0) ** 2, 4.0)
+    return np.asarray(np.minimum(((state.height - state.robot.base_height) * 10.0) ** 2, 4.0))
 
 
 def bouncing(state: State) -> Floats:
     """Squared vertical velocity of the base (m²/s²)."""
-    return np.minimum(state.velocity[:, 2] ** 2, 4.0)
+    return np.asarray(np.minimum(state.velocity[:, 2] ** 2, 4.0))
 
 
 def rocking(state: State) -> Floats:
     """Squared roll and pitch rates of the base (rad²/s²)."""
-    return np.minimum((state.gyro[:, :2] ** 2).sum(axis=1), 25.0)
+    return np.asarray(np.minimum((state.gyro[:, :2] ** 2).sum(axis=1), 25.0))
 
 
 def action_rate(state: State) -> Floats:
     """Squared change of the action."""
-    return np.minimum(((state.action - state.action_before) ** 2).sum(axis=1), 100.0)
+    return np.asarray(np.minimum(((state.action - state.action_before) ** 2).sum(axis=1), 100.0))
 
 
 def action_jerk(state: State) -> Floats:
     """Squared change of the action's change."""
     second = state.action - 2.0 * state.action_before + state.action_earlier
-    return np.minimum((second**2).sum(axis=1), 400.0)
+    return np.asarray(np.minimum((second**2).sum(axis=1), 400.0))
 
 
 def torque(state: State) -> Floats:
@@ -129,12 +129,12 @@ def torque(state: State) -> Floats:
 
 def power(state: State) -> Floats:
     """Mechanical power (kW)."""
-    return np.minimum(state.power / 1000.0, 5.0)
+    return np.asarray(np.minimum(state.power / 1000.0, 5.0))
 
 
 def joint_acceleration(state: State) -> Floats:
     """Squared joint accelerations ((1000 rad/s²)²)."""
-    return np.minimum(((state.joint_acceleration / 1000.0) ** 2).sum(axis=1), 100.0)
+    return np.asarray(np.minimum(((state.joint_acceleration / 1000.0) ** 2).sum(axis=1), 100.0))
 
 
 def joint_limits(state: State) -> Floats:
@@ -161,12 +161,12 @@ def stand_still(state: State) -> Floats:
 def feet_apart(state: State) -> Floats:
     """How much closer the feet are sideways than `FEET_APART` (m)."""
     distance = state.foot_position[:, 0, 1] - state.foot_position[:, 1, 1]
-    return np.maximum(FEET_APART - distance, 0.0)
+    return np.asarray(np.maximum(FEET_APART - distance, 0.0))
 
 
 def hard_landing(state: State) -> Floats:
     """Force on the feet above 1.5 times 350 N, as a share of 350 N."""
-    return np.minimum(np.maximum(state.foot_force / 350.0 - 1.5, 0.0).sum(axis=1), 4.0)
+    return np.asarray(np.minimum(np.maximum(state.foot_force / 350.0 - 1.5, 0.0).sum(axis=1), 4.0))
 
 
 def _reluctance(joints: tuple[str, ...]) -> Floats:

@@ -170,7 +170,9 @@ def g1(joints: int = 12) -> RobotConfig:
     )
 
 
-_T1_LEG: Final = (
+_Leg = tuple[str, float, float, float, float, tuple[float, float]]
+
+_T1_LEG: Final[tuple[_Leg, ...]] = (
     ("Hip_Pitch", -0.2, 200.0, 5.0, 45.0, (-1.8, 1.57)),
     ("Hip_Roll", 0.0, 200.0, 5.0, 30.0, (-0.2, 1.57)),
     ("Hip_Yaw", 0.0, 200.0, 5.0, 30.0, (-1.0, 1.0)),
@@ -286,7 +288,7 @@ def _g1_spec() -> Any:
     spec = mujoco.MjSpec()
     spec.compiler.degree = False
     spec.modelname = "unitree_g1"
-    bodies = {None: spec.worldbody}
+    bodies: dict[str | None, Any] = {None: spec.worldbody}
     axes = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
     for link in g1_links.LINKS:
         body = bodies[link.parent].add_body(name=link.name, pos=link.position)

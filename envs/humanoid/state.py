@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.humanoid.randomization import Parameters
+from envs.humanoid.domain import Parameters
 from envs.humanoid.robots import RobotConfig
 
 Floats = NDArray[np.float64]

@@ -39,8 +39,8 @@ _HALF: Final = PERIOD / 2 + _MARGIN * _CELL
 _TOP: Final = 1.5
 
 
-def add_ground(spec: Any, kinds: tuple[str, ...]) -> None:
-    """Add a plane, and a height field when there is anything but flat ground."""
+def add_ground(spec: Any, *, field: bool) -> None:
+    """Add a plane, and a height field if there is to be one."""
     spec.worldbody.add_geom(
         name=GROUND,
         type=mujoco.mjtGeom.mjGEOM_PLANE,
@@ -49,7 +49,7 @@ def add_ground(spec: Any, kinds: tuple[str, ...]) -> None:
         conaffinity=0,
         rgba=(0.45, 0.5, 0.55, 1.0),
     )
-    if kinds == (FLAT,):
+    if not field:
         return
     spec.add_hfield(
         name=FIELD,
@@ -87,9 +87,9 @@ def pattern(kind: str) -> NDArray[np.float64]:
     centres = (np.arange(_CELLS) - _CELLS // 2) * _CELL
     distance = np.maximum(np.abs(centres)[:, None], np.abs(centres)[None, :])
     if kind == "slopes":
-        return STEEPNESS * distance
+        return np.asarray(STEEPNESS * distance)
     if kind == "steps":
-        return RISE * np.floor(distance / TREAD)
+        return np.asarray(RISE * np.floor(distance / TREAD))
     if kind == "rough":
         coarse = np.random.default_rng(5).uniform(0.0, ROUGHNESS, (_CELLS // 4, _CELLS // 4))
         rows = _between(coarse)

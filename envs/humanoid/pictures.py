@@ -1,0 +1,52 @@
+"""Pictures of a walker: a figure of capsules on its ground, seen by a camera that goes along."""
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.humanoid.batch import WalkBatch
+from envs.humanoid.physics import walk_model
+from envs.kitchen.rendering import VIDEO, CameraRenderer
+
+
+class WalkCamera:
+    """Draws copies of a batch.
+
+    Args:
+        batch: whose copies are drawn.
+        height: of the pictures in pixels.
+        width: of the pictures in pixels.
+
+    Raises:
+        RenderingUnavailableError: no GL library can be loaded.
+    """
+
+    def __init__(self, batch: WalkBatch, height: int = 480, width: int = 640) -> None:
+        self._batch = batch
+        self._model = walk_model(batch.robot, batch.terrain_name, figure=True)
+        self._data = mujoco.MjData(self._model)
+        self._renderer = CameraRenderer(height, width, VIDEO)
+        self._drawn: tuple[int, float] | None = None
+        self._camera = mujoco.MjvCamera()
+        self._camera.distance, self._camera.azimuth, self._camera.elevation = 2.6, 120.0, -15.0
+
+    def picture(self, copy: int = 0) -> NDArray[np.uint8]:
+        """A copy as it stands, RGB, shape (height, width, 3)."""
+        ground = (copy, float(self._batch.terrain.level[copy]))
+        if ground != self._drawn:
+            self._batch.terrain.write(self._model, copy)
+            # The ground is on the graphics card; it is uploaded again with the next picture.
+            self._renderer.close()
+            self._drawn = ground
+        self._data.qpos[:] = self._batch.qpos[copy]
+        mujoco.mj_kinematics(self._model, self._data)
+        mujoco.mj_camlight(self._model, self._data)
+        self._camera.lookat[:] = self._data.qpos[:3] - (0.0, 0.0, 0.15)
+        return self._renderer.render(self._model, self._data, self._camera)
+
+    def close(self) -> None:
+        """Free what draws."""
+        self._renderer.close()
+
+
+__all__ = ["WalkCamera"]

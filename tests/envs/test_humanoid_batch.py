@@ -1,0 +1,250 @@
+"""A batch of walkers: the same numbers alone as together, and nothing unsound reaches a learner."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import envs.registration as registration
+from envs.humanoid import observations, rewards
+from envs.humanoid.batch import WalkBatch
+from envs.humanoid.commands import CommandRanges, draw_commands, moving
+from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
+from envs.humanoid.env import HumanoidWalkEnv
+from envs.humanoid.randomization import TERMS
+from envs.humanoid.robots import g1, t1
+from envs.humanoid.streams import Streams
+
+EVERYTHING = tuple(TERMS)
+
+
+def actions(steps, copies, size=0.3, joints=12, seed=0):
+    return size * np.random.default_rng(seed).standard_normal((steps, copies, joints))
+
+
+def run(batch, sequence, seed=None):
+    """Every observation, reward and end."""
+    seen = [batch.reset(seed)]
+    rewarded, ended = [], []
+    for action in sequence:
+        step = batch.step(action)
+        seen.append(step.observation)
+        rewarded.append(step.reward)
+        ended.append(step.terminated | step.truncated)
+    stacked = {name: np.stack([one[name] for one in seen]) for name in seen[0]}
+    return stacked, np.stack(rewarded), np.stack(ended)
+
+
+def test_the_gymnasium_checker_accepts_the_environment():
+    check_env(HumanoidWalkEnv(seconds=0.5), skip_render_check=True)
+    env = gymnasium.make(registration.HUMANOID_WALK_ID, robot="g1-29")
+    observation, _ = env.reset(seed=1)
+    assert env.action_space.shape == (29,)
+    assert observation["policy"].shape == (observations.size(g1(29)),)
+    env.close()
+
+
+def test_the_environment_is_a_batch_of_one_bit_for_bit():
+    sequence = actions(60, 1)
+    env = HumanoidWalkEnv(randomization=EVERYTHING, terrain="rough")
+    batch = WalkBatch(g1(12), 1, 7, EVERYTHING, "rough")
+    seen, rewarded, ended = run(batch, sequence)
+    observation, _ = env.reset(seed=7)
+    assert ended.any(), "the test is to cover a new episode"
+    for index, action in enumerate(sequence):
+        for name, values in observation.items():
+            np.testing.assert_array_equal(values, seen[name][index, 0])
+        observation, reward, fell, late, _ = env.step(action[0])
+        assert reward == rewarded[index, 0]
+        assert (fell or late) == ended[index, 0]
+        if fell or late:
+            observation, _ = env.reset()
+
+
+def test_a_copy_is_the_same_in_a_batch_and_alone():
+    sequence = actions(50, 6)
+    together = WalkBatch(g1(12), 6, 3, EVERYTHING, "mixed", threads=2)
+    alone = WalkBatch(g1(12), 1, 3, EVERYTHING, "mixed", first=5)
+    seen, rewarded, ended = run(together, sequence)
+    other, reward, end = run(alone, sequence[:, 5:])
+    for name, values in seen.items():
+        np.testing.assert_array_equal(values[:, 5:], other[name])
+    np.testing.assert_array_equal(rewarded[:, 5:], reward)
+    np.testing.assert_array_equal(ended[:, 5:], end)
+
+
+def test_a_seed_gives_the_same_again_and_another_gives_something_else():
+    sequence = actions(20, 2)
+    batch = WalkBatch(g1(12), 2, 1, EVERYTHING)
+    first, rewarded, _ = run(batch, sequence, seed=4)
+    again, same, _ = run(batch, sequence, seed=4)
+    other, _, _ = run(batch, sequence, seed=5)
+    np.testing.assert_array_equal(first["policy"], again["policy"])
+    np.testing.assert_array_equal(rewarded, same)
+    assert not np.array_equal(first["policy"], other["policy"])
+    assert not np.array_equal(first["policy"][0, 0], first["policy"][0, 1])
+
+
+def test_the_learner_gets_the_last_observation_of_an_episode_that_ran_out_of_time():
+    sequence = np.zeros((10, 2, 12))
+    short = WalkBatch(g1(12), 2, 2, seconds=0.2)
+    longer = WalkBatch(g1(12), 2, 2, seconds=0.4)
+    short.reset()
+    longer.reset()
+    for action in sequence:
+        step, reference = short.step(action), longer.step(action)
+    assert step.truncated.all()
+    assert not step.terminated.any()
+    final = step.info["final_observation"]
+    np.testing.assert_array_equal(final["copies"], [0, 1])
+    for name in ("policy", "privileged"):
+        np.testing.assert_array_equal(final[name], reference.observation[name])
+        assert not np.array_equal(final[name], step.observation[name])
+    episode = step.info["episode"]
+    np.testing.assert_array_equal(episode["length"], [10, 10])
+    assert not episode["fell"].any()
+    assert episode["rewards"].shape == (2, len(rewards.TERMS))
+    np.testing.assert_allclose(episode["rewards"].sum(axis=1), episode["return"])
+
+
+def test_a_robot_that_lies_down_ends_its_episode_and_is_punished():
+    batch = WalkBatch(g1(12), 1, auto_reset=False)
+    batch.reset()
+    limp = np.zeros((1, 12))
+    limp[0, [0, 6]] = -6.0
+    for _ in range(100):
+        step = batch.step(limp)
+        if step.terminated[0]:
+            break
+    assert step.terminated[0]
+    assert step.info["state"].fallen[0]
+    assert step.reward[0] < -1.0
+    assert not step.info["unstable"][0]
+
+
+@pytest.mark.parametrize("poison", ["nan", "fast", "model"])
+def test_unstable_physics_ends_its_copy_alone_and_is_counted(poison):
+    batch = WalkBatch(g1(12), 3, 6)
+    batch.reset()
+    quiet = np.zeros((3, 12))
+    before = batch.step(quiet)
+    if poison == "nan":
+        batch.physics.state[1, 10] = np.nan
+    elif poison == "fast":
+        batch.physics.state[1, -1] = 1e7
+    else:
+        batch.models[1].actuator_biasprm[:, 2] = np.nan
+    step = batch.step(quiet)
+    np.testing.assert_array_equal(step.info["unstable"], [False, True, False])
+    np.testing.assert_array_equal(step.terminated, [False, True, False])
+    assert batch.unstable == 1
+    assert step.reward[1] == 0.0
+    for values in (*step.observation.values(), *before.observation.values()):
+        assert np.isfinite(values).all()
+    assert np.isfinite(step.info["final_observation"]["policy"]).all()
+    assert np.isfinite(step.info["episode"]["return"]).all()
+    if poison != "model":
+        assert not batch.step(quiet).info["unstable"].any()
+
+
+def test_wrong_actions_and_arguments_are_refused_in_one_sentence():
+    batch = WalkBatch(g1(12), 2)
+    batch.reset()
+    with pytest.raises(ValueError, match=r"shape \(2, 11\), this batch takes \(2, 12\)"):
+        batch.step(np.zeros((2, 11)))
+    with pytest.raises(ValueError, match="finite"):
+        batch.step(np.full((2, 12), np.nan))
+    with pytest.raises(ValueError, match="no terrain 'ice'"):
+        WalkBatch(g1(12), 1, terrain="ice")
+    with pytest.raises(ValueError, match="no multiple"):
+        WalkBatch(g1(12), 1, control_hz=60)
+    with pytest.raises(ValueError, match="no randomisation term 'wind'"):
+        WalkBatch(g1(12), 1, randomization=("wind",))
+
+
+def test_commands_are_followed_by_the_observation_and_can_be_held():
+    batch = WalkBatch(g1(12), 2)
+    batch.hold_commands(np.array([0.5, 0.1, -0.2]))
+    observation = batch.reset(seed=0)
+    np.testing.assert_allclose(observation["policy"][:, 6:9], [[1.0, 0.2, -0.2]] * 2)
+    drawn, lasting = draw_commands(
+        Streams(0, 2000), np.zeros(2000, dtype=int), np.arange(2000), CommandRanges()
+    )
+    assert (np.abs(drawn).max(axis=0) <= (1.0, 0.5, 1.0)).all()
+    assert 0.12 < np.mean(~moving(drawn)) < 0.2
+    assert np.mean((drawn != 0.0).sum(axis=1) == 1) > 0.2
+    assert lasting.min() >= 4.0
+
+
+@pytest.mark.parametrize("robot", [g1(12), g1(29), t1()], ids=lambda robot: robot.name)
+def test_a_mirrored_state_is_observed_as_the_mirrored_observation(robot):
+    joints = len(robot.joints)
+    batch = WalkBatch(robot, 2, auto_reset=False)
+    batch.hold_commands(np.array([[0.4, 0.2, -0.3], [0.4, -0.2, 0.3]]))
+    batch.reset(seed=1)
+    order, signs = np.array(robot.mirror_joints), np.array(robot.mirror_signs)
+    physics = batch.physics
+    physics.state[:, 4:8] = (1.0, 0.0, 0.0, 0.0)
+    batch._phase[:] = 0.3, 0.8
+    physics.state[0, physics.base_velocity] = (0.2, 0.3, -0.1)
+    physics.state[1, physics.base_velocity] = (0.2, -0.3, -0.1)
+    action = actions(1, 1, joints=joints)[0, 0]
+    step = batch.step(np.stack((action, action[order] * signs)))
+    for name, values in step.observation.items():
+        places, factors = observations.mirror(robot, name)
+        mirrored = values[0, places] * factors
+        np.testing.assert_allclose(mirrored[places] * factors, values[0], atol=1e-6)
+        # Left and right of these robots are equal to about a thousandth.
+        np.testing.assert_allclose(mirrored, values[1], atol=0.05)
+    assert step.reward[0] == pytest.approx(step.reward[1], abs=2e-3)
+
+
+def test_observations_have_the_terms_of_their_contract():
+    robot = g1(12)
+    contract = observations.contract(robot)
+    assert contract["size"] == sum(term["size"] for term in contract["terms"]) == 47
+    assert [term["name"] for term in contract["terms"]] == [
+        "gyro",
+        "gravity",
+        "command",
+        "joint position",
+        "joint velocity",
+        "last action",
+        "clock",
+    ]
+    batch = WalkBatch(robot, 1, auto_reset=False)
+    batch.reset()
+    action = actions(1, 1)[0]
+    policy = batch.step(action).observation["policy"][0]
+    np.testing.assert_allclose(policy[33:45], action[0], rtol=1e-6)
+    angles = batch.qpos[0, 7:] - np.array(robot.default_pose)
+    np.testing.assert_allclose(policy[9:21], angles, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(policy[21:33], batch.qvel[0, 6:] * 0.05, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(policy[:3], batch.qvel[0, 3:6] * 0.25, rtol=1e-5, atol=1e-7)
+
+
+def test_penalties_grow_with_the_curriculum_and_rewards_do_not():
+    full, half = WalkBatch(g1(12), 1, 3), WalkBatch(g1(12), 1, 3)
+    half.penalties = 0.5
+    action = actions(1, 1, size=1.0)[0]
+    for batch in (full, half):
+        batch.reset()
+    ones, halves = (batch.step(action).info["rewards"][0] for batch in (full, half))
+    for term, one, other in zip(rewards.TERMS, ones, halves, strict=True):
+        assert other == pytest.approx(one * (0.5 if term.penalty else 1.0))
+    curriculum = EpisodeCurriculum(0.5)
+    assert curriculum.update(0.9) > 0.5
+    assert curriculum.update(0.1) == 0.5
+
+
+def test_a_copy_meets_more_randomisation_the_longer_it_lasts():
+    rule = RandomizationCurriculum(rise=0.5, drop=0.25)
+    batch = WalkBatch(g1(12), 1, 0, ("friction",), seconds=0.1, curriculum=rule)
+    batch.reset()
+    assert batch.models[0].geom("left_sole_0").friction[0] == pytest.approx(0.6)
+    for _ in range(5):
+        batch.step(np.zeros((1, 12)))
+    assert batch.factor[0] == 0.5
+    assert batch.models[0].geom("left_sole_0").friction[0] != pytest.approx(0.6)
+    new = rule.update(np.array([0.5, 0.5]), np.array([False, False]), np.array([0.2, 0.9]))
+    np.testing.assert_allclose(new, [0.25, 0.5])
