@@ -38,6 +38,10 @@ COMMANDS = {
         "Compare the results of two `robo rollout` runs, episode by episode.",
     ),
     "data": ("Data", "Look at, check, repair, join and split sets of demonstrations."),
+    "randomization": (
+        "Randomization",
+        "Show what can be randomised in training, with its distributions and ranges.",
+    ),
 }
 """Names of the commands, each with the class in `robo.commands.<name>` that it is and the first
 sentence of its help: the list of all commands imports none of them."""

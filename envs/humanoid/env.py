@@ -1,8 +1,8 @@
 """`robo/HumanoidWalk-v1`: one walker as a gymnasium environment; a batch of one, bit for bit.
 
 Observation (dict): `policy`, what a robot senses, and `privileged`, what only a simulator knows;
-the terms of both in `envs.humanoid.observations`. Action: one number per joint, in units of the robot's
-action scale, added to its default pose. Reward: the table in `envs.humanoid.rewards`.
+the terms of both in `envs.humanoid.observations`. Action: one number per joint, in units of the
+robot's action scale, added to its default pose. Reward: the table in `envs.humanoid.rewards`.
 """
 
 from collections.abc import Iterable

@@ -9,6 +9,7 @@ local optimum otherwise.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -149,7 +150,9 @@ def joint_limits(state: State) -> Floats:
 def pose(state: State) -> Floats:
     """Squared distance of joints that walking does not need from their default pose (rad²)."""
     default = np.array(state.robot.default_pose)
-    return np.asarray(((state.joint_position - default) ** 2) @ _reluctance(state.robot.joints))
+    # Not a matrix product: its last bit would depend on the number of copies.
+    squares = (state.joint_position - default) ** 2 * _reluctance(state.robot.joints)
+    return np.asarray(squares.sum(axis=1))
 
 
 def stand_still(state: State) -> Floats:
@@ -169,6 +172,7 @@ def hard_landing(state: State) -> Floats:
     return np.asarray(np.minimum(np.maximum(state.foot_force / 350.0 - 1.5, 0.0).sum(axis=1), 4.0))
 
 
+@cache
 def _reluctance(joints: tuple[str, ...]) -> Floats:
     """Weight of each joint in `pose`: legs pitch freely, arms may swing."""
     weights = []

@@ -1,0 +1,213 @@
+"""Every term of the table changes what it names, and nothing else decides what it draws."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import mujoco
+import numpy as np
+import pytest
+
+from envs.humanoid.batch import WalkBatch
+from envs.humanoid.randomization import TERMS, Randomizer, check_terms, table
+from envs.humanoid.robots import g1, robot_config
+from envs.humanoid.streams import Streams
+
+PARAMETERS = {
+    "friction": ("friction", "geom_friction"),
+    "link mass": (None, "body_mass"),
+    "link size": ("size", "body_pos"),
+    "payload": ("payload", "body_mass"),
+    "payload place": ("payload_place", "body_pos"),
+    "centre of mass": ("centre", "body_ipos"),
+    "motor strength": ("strength", "actuator_forcerange"),
+    "gains": (None, "actuator_gainprm"),
+    "armature": (None, "dof_armature"),
+    "joint friction": (None, "dof_frictionloss"),
+    "joint offset": ("joint_offset", None),
+    "action delay": ("action_delay", None),
+    "observation delay": ("observation_delay", None),
+    "observation noise": ("noise", None),
+    "pushes": ("push_speed", None),
+    "terrain": ("terrain_level", None),
+    "time step": ("time_step", None),
+    "start": ("start_pose", None),
+}
+"""Of each term, the parameter and the model field that it changes."""
+
+
+def batch(*names, copies=3, **options):
+    made = WalkBatch(g1(12), copies, 11, names, **options)
+    made.reset()
+    return made
+
+
+def test_the_test_names_every_term():
+    assert list(PARAMETERS) == list(TERMS)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_a_term_changes_what_it_names_and_is_logged(name):
+    parameter, field = PARAMETERS[name]
+    nominal, drawn = batch(), batch(name)
+    for other in {one for _, one in PARAMETERS.values() if one is not None}:
+        before = getattr(nominal.models[0], other)
+        after = [getattr(model, other) for model in drawn.models]
+        related = {"link size": ("body_ipos", "body_pos"), "motor strength": ("actuator_gainprm",)}
+        if other == field or other in related.get(name, ()):
+            assert not np.array_equal(after[0], before)
+            assert not np.array_equal(after[0], after[1])
+        else:
+            np.testing.assert_array_equal(after[0], before)
+    for one in vars(nominal.randomizer.parameters):
+        same = np.array_equal(
+            getattr(drawn.randomizer.parameters, one), getattr(nominal.randomizer.parameters, one)
+        )
+        assert same == (one != parameter and not (name == "start" and one.startswith("start")))
+    log, distribution = drawn.randomizer.draws[name], TERMS[name].distribution
+    assert np.isfinite(log).all()
+    assert log.min() >= distribution.low
+    assert log.max() <= distribution.high
+    assert list(drawn.randomizer.draws) == [name]
+
+
+def test_a_payload_weighs_what_it_should_where_it_should():
+    loaded = batch("payload", "payload place")
+    for copy, model in enumerate(loaded.models):
+        parameters = loaded.randomizer.parameters
+        assert model.body_mass.sum() == pytest.approx(33.341142 + parameters.payload[copy])
+        data = mujoco.MjData(model)
+        mujoco.mj_resetDataKeyframe(model, data, 0)
+        mujoco.mj_forward(model, data)
+        place = data.body("payload").xpos - data.body("pelvis").xpos
+        np.testing.assert_allclose(place, parameters.payload_place[copy] + (0.0, 0.0, 0.2))
+        # What MuJoCo derives from masses is derived anew.
+        assert model.body_subtreemass[1] == pytest.approx(model.body_mass.sum())
+
+
+def test_a_factor_of_zero_leaves_the_nominal_robot_and_one_half_goes_half_way():
+    every = [name for name in TERMS if name != "pushes"]
+    robot = g1(12)
+    shifts = []
+    for factor in (0.0, 0.5, 1.0):
+        made = WalkBatch(robot, 2, 5, every)
+        made.factor[:] = factor
+        made.reset()
+        parameters = made.randomizer.parameters
+        shifts.append((parameters.friction - 0.6, parameters.payload, parameters.joint_offset))
+        if factor == 0.0:
+            plain = WalkBatch(robot, 2, 5)
+            for field in ("body_mass", "body_pos", "actuator_gainprm", "dof_armature"):
+                for mine, theirs in zip(made.models, plain.models, strict=True):
+                    np.testing.assert_allclose(getattr(mine, field), getattr(theirs, field))
+    for none, half, full in zip(*shifts, strict=True):
+        np.testing.assert_allclose(none, 0.0, atol=1e-12)
+        np.testing.assert_allclose(half, 0.5 * full)
+
+
+def test_a_draw_does_not_depend_on_the_other_terms_or_on_earlier_episodes():
+    alone, together = batch("friction"), batch(*TERMS)
+    friction = [made.randomizer.parameters.friction.copy() for made in (alone, together)]
+    np.testing.assert_array_equal(*friction)
+    for made in (alone, together):
+        made.reset()
+    np.testing.assert_array_equal(
+        alone.randomizer.parameters.friction, together.randomizer.parameters.friction
+    )
+    assert not np.array_equal(friction[0], alone.randomizer.parameters.friction)
+    together.reset(seed=11)
+    np.testing.assert_array_equal(friction[1], together.randomizer.parameters.friction)
+
+
+def test_a_term_can_be_given_another_range():
+    wide = {**TERMS}
+    distribution = replace(wide["payload"].distribution, low=20.0, high=30.0)
+    wide["payload"] = replace(wide["payload"], distribution=distribution)
+    made = WalkBatch(g1(12), 2, 0, ("payload",), terms=wide)
+    made.reset()
+    assert (made.randomizer.parameters.payload >= 20.0).all()
+
+
+def test_late_actions_act_later():
+    prompt, late = batch(), batch("action delay")
+    late.randomizer.parameters.action_delay[:] = 0.01
+    action = np.ones((3, 12))
+    for made in (prompt, late):
+        made.step(action)
+    default = np.array(g1(12).default_pose)
+    np.testing.assert_allclose(prompt.physics.control[0], [default + 0.25] * 4)
+    np.testing.assert_allclose(late.physics.control[0, :2], [default] * 2)
+    np.testing.assert_allclose(late.physics.control[0, 2:], [default + 0.25] * 2)
+
+
+def test_old_observations_are_old_and_offsets_are_seen():
+    prompt, old = batch(), batch("observation delay")
+    old.randomizer.parameters.observation_delay[:] = 0.015
+    action = np.ones((3, 12))
+    fresh, stale = (made.step(action).info["state"] for made in (prompt, old))
+    np.testing.assert_array_equal(fresh.joint_position, stale.joint_position)
+    np.testing.assert_array_equal(fresh.sensed.joint_position, fresh.joint_position)
+    moved = np.abs(fresh.joint_position - np.array(g1(12).default_pose))
+    seen = np.abs(stale.sensed.joint_position - np.array(g1(12).default_pose))
+    assert (seen.max(axis=1) < 0.6 * moved.max(axis=1)).all()
+    off = batch("joint offset")
+    state = off.step(action).info["state"]
+    np.testing.assert_allclose(
+        state.sensed.joint_position - state.joint_position,
+        off.randomizer.parameters.joint_offset,
+        atol=1e-12,
+    )
+
+
+def test_pushes_come_every_five_to_ten_seconds_with_their_speed():
+    made = batch("pushes", copies=1, seconds=40.0)
+    speed, times = made.randomizer.parameters.push_speed[0], []
+    for step in range(1200):
+        made._push_some()
+        made._clock += 1
+        if made._pushed.any():
+            times.append(step / 50.0)
+            assert np.linalg.norm(made._pushed[0]) == pytest.approx(speed)
+    assert 2 <= len(times) <= 4
+    assert all(5.0 <= gap <= 10.02 for gap in np.diff([0.0, *times]))
+
+
+def test_streams_are_uniform_and_differ_between_copies_uses_and_counters():
+    streams = Streams(1, 500)
+    counter = np.arange(500)
+    drawn = streams.uniform("a", counter, 20)
+    assert drawn.mean() == pytest.approx(0.5, abs=0.01)
+    assert drawn.std() == pytest.approx(12**-0.5, abs=0.01)
+    assert abs(np.corrcoef(drawn[:, 0], drawn[:, 1])[0, 1]) < 0.15
+    assert abs(np.corrcoef(drawn[:-1, 0], drawn[1:, 0])[0, 1]) < 0.15
+    assert not np.array_equal(drawn, streams.uniform("b", counter, 20))
+    assert not np.array_equal(drawn, streams.uniform("a", counter + 1, 20))
+    row = Streams(1, 1, first=7).uniform("a", counter[7:8], 20)
+    np.testing.assert_array_equal(row[0], drawn[7])
+
+
+def test_unknown_terms_are_refused_in_one_sentence():
+    with pytest.raises(ValueError, match="no randomisation term 'wind', choose from friction"):
+        check_terms(["wind"])
+
+
+def test_every_robot_can_be_randomised():
+    for name in ("g1-29", "t1-12"):
+        made = WalkBatch(robot_config(name), 2, 0, tuple(TERMS))
+        made.reset()
+        joints = len(made.robot.joints)
+        assert not made.step(np.zeros((2, joints))).info["unstable"].any()
+    assert isinstance(made.randomizer, Randomizer)
+
+
+def test_the_command_prints_the_tables():
+    done = subprocess.run(
+        [sys.executable, "-m", "robo", "randomization", "humanoid", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = json.loads(done.stdout)["humanoid"]
+    assert [tuple(row.values()) for row in rows] == table()
+    assert [row["term"] for row in rows] == list(TERMS)
