@@ -40,7 +40,48 @@ def walk_model(
     spec = robot_spec(robot, figure=figure)
     add_ground(spec, field=terrain != FLAT)
     spec.option.timestep = 1.0 / physics_hz
+    if figure:
+        _light(spec, robot)
     return spec.compile()
+
+
+def _light(spec: Any, robot: RobotConfig) -> None:
+    """A sky, a sun and a chequered ground."""
+    texture = mujoco.mjtTexture
+    builtin = mujoco.mjtBuiltin
+    spec.add_texture(
+        name="sky",
+        type=texture.mjTEXTURE_SKYBOX,
+        builtin=builtin.mjBUILTIN_GRADIENT,
+        rgb1=(0.75, 0.85, 0.95),
+        rgb2=(0.95, 0.97, 1.0),
+        width=64,
+        height=384,
+    )
+    spec.add_texture(
+        name="chequers",
+        type=texture.mjTEXTURE_2D,
+        builtin=builtin.mjBUILTIN_CHECKER,
+        rgb1=(0.62, 0.66, 0.7),
+        rgb2=(0.7, 0.74, 0.78),
+        width=256,
+        height=256,
+    )
+    material = spec.add_material(name="ground", texuniform=True, texrepeat=(1.0, 1.0))
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "chequers"
+    for geom in spec.worldbody.geoms:
+        geom.material = "ground"
+        geom.rgba = (1.0, 1.0, 1.0, 1.0)
+    # Shadows are drawn as finely as the light's field is narrow: it goes along with the robot.
+    spec.stat.extent = 2.0
+    spec.body(robot.base).add_light(
+        mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACK,
+        pos=(-0.6, -0.8, 2.0),
+        dir=(0.3, 0.4, -1.0),
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        diffuse=(0.6, 0.6, 0.6),
+        ambient=(0.25, 0.25, 0.25),
+    )
 
 
 def copies_of(model: Any, copies: int) -> list[Any]:

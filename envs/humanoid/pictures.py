@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.physics import walk_model
+from envs.humanoid.terrain import FLAT, GROUND
 from envs.kitchen.rendering import VIDEO, CameraRenderer
 
 
@@ -25,6 +26,9 @@ class WalkCamera:
         self._batch = batch
         self._model = walk_model(batch.robot, batch.terrain_name, figure=True)
         self._data = mujoco.MjData(self._model)
+        if batch.terrain_name != FLAT:
+            # Below the height field, whose lowest ground would flicker through it.
+            self._model.geom(GROUND).pos[2] = -0.05
         self._renderer = CameraRenderer(height, width, VIDEO)
         self._drawn: tuple[int, float] | None = None
         self._camera = mujoco.MjvCamera()

@@ -28,6 +28,8 @@ SOLES: Final = ("left_sole", "right_sole")
 """Prefixes of the names of the spheres under the feet, the left foot's first."""
 PAYLOAD: Final = "payload"
 """A body on the torso, without mass until randomisation gives it some."""
+_LIGHT: Final = (0.82, 0.84, 0.87, 1.0)
+_DARK: Final = (0.2, 0.22, 0.26, 1.0)
 EFFORT_SENSOR: Final = "_effort"
 """After a joint's name: the sensor of its motor's torque (Nm)."""
 
@@ -268,13 +270,13 @@ def robot_spec(robot: RobotConfig, *, figure: bool = False) -> Any:
         A `mujoco.MjSpec` to add a ground to and to compile.
     """
     spec = robot.links()
+    if figure:
+        _add_figure(spec, robot)
     _weld(spec, robot)
     spec.option.timestep = 0.005
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.iterations = 50
     _add_motors(spec, robot)
-    if figure:
-        _add_figure(spec, robot)
     _add_feet(spec, robot)
     torso = spec.body(robot.torso)
     torso.add_body(name=PAYLOAD, pos=robot.payload_position)
@@ -443,16 +445,27 @@ def _add_figure(spec: Any, robot: RobotConfig) -> None:
                 contype=0,
                 conaffinity=0,
                 density=0.0,
-                rgba=(0.75, 0.77, 0.8, 1.0),
+                rgba=_LIGHT,
             )
-    spec.body(robot.torso).add_geom(
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        pos=robot.payload_position,
-        size=(0.07, 0.1, 0.16),
+    x, y, z = robot.payload_position
+    _decorate(spec.body(robot.torso), "BOX", (x, y, z), (0.06, 0.09, 0.14), _DARK)
+    _decorate(spec.body(robot.torso), "ELLIPSOID", (x, y, z + 0.24), (0.07, 0.06, 0.09), _DARK)
+    heel, toe = (pick(point[0] for point in robot.soles) for pick in (min, max))
+    half, low = max(point[1] for point in robot.soles), min(point[2] for point in robot.soles)
+    for foot in robot.feet:
+        middle = (0.5 * (heel + toe), 0.0, low + 0.015)
+        _decorate(spec.body(foot), "BOX", middle, (0.5 * (toe - heel), half, 0.015), _DARK)
+
+
+def _decorate(body: Any, kind: str, place: Vector, size: Vector, colour: tuple[float, ...]) -> None:
+    body.add_geom(
+        type=getattr(mujoco.mjtGeom, f"mjGEOM_{kind}"),
+        pos=place,
+        size=size,
         contype=0,
         conaffinity=0,
         density=0.0,
-        rgba=(0.25, 0.27, 0.3, 1.0),
+        rgba=colour,
     )
 
 
