@@ -5,8 +5,8 @@
 For 12 and 29 joints, with and without randomisation, and on mixed ground: batches act at random,
 fall and begin anew; bare `mj_step` does the same physics with the same targets, in turns of 10
 actions, so that both meet the same machine. A control step is 4 physics steps of 5 ms. `--others`
-adds gymnasium's AsyncVectorEnv of the same environment and, where it is installed, EnvPool's G1 task
-(both count the CPU of all their processes and threads).
+adds gymnasium's AsyncVectorEnv of the same environment and, where it is installed, EnvPool's G1
+task (both count the CPU of all their processes and threads).
 """
 
 import argparse
