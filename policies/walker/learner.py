@@ -89,7 +89,10 @@ class LearnerActor(_LearnerModel):
             PolicyError: Another network, or a setting that it does not have.
         """
         super().__init__(obs_groups[obs_set])
-        sizes = {"observation_size": self.values(obs).shape[-1], "action_size": output_dim}
+        sizes: dict[str, Any] = {
+            "observation_size": self.values(obs).shape[-1],
+            "action_size": output_dim,
+        }
         try:
             if network == "transformer":
                 initial = {k: settings.pop(k) for k in ("initial_std",) if k in settings}
@@ -125,6 +128,7 @@ class LearnerActor(_LearnerModel):
             (n, m); with masks (t, n, m), put together again.
         """
         values = self.values(obs)
+        mean: Tensor
         if isinstance(self.network, MLPActor):
             mean = self.network(values)
         elif masks is None:
@@ -158,7 +162,7 @@ class LearnerActor(_LearnerModel):
             return None
         tokens, age = state
         layers = self.network.config.trunk.layers
-        return Memory(tokens.unflatten(0, (2 * layers, -1)), age[0, :, 0])
+        return Memory(tokens.view(2 * layers, -1, *tokens.shape[1:]), age[0, :, 0])
 
     def update_normalization(self, obs: Mapping[str, Tensor]) -> None:
         """Take a rollout's observations into the statistics."""
@@ -243,7 +247,8 @@ class LearnerCritic(_LearnerModel):
 def _joined(padded: Tensor, masks: Tensor) -> Tensor:
     """Episodes (t, episodes, k), padded at their ends, to the rollouts (t, n, k) they came from."""
     real = padded.transpose(0, 1)[masks.transpose(0, 1)]
-    return real.unflatten(0, (-1, len(padded))).transpose(0, 1)
+    rollouts: Tensor = real.view(-1, len(padded), real.shape[-1]).transpose(0, 1)
+    return rollouts
 
 
 def _detached(memory: Memory) -> Memory:

@@ -148,7 +148,8 @@ class _Block(nn.Module):
 
     def _split(self, tokens: Tensor) -> Tensor:
         """(t, n, d) to (n, heads, t, d / heads)."""
-        return tokens.unflatten(-1, (self.heads, -1)).permute(1, 2, 0, 3)
+        split: Tensor = tokens.view(*tokens.shape[:2], self.heads, -1).permute(1, 2, 0, 3)
+        return split
 
 
 @dataclass(frozen=True, kw_only=True)

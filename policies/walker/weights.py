@@ -82,7 +82,7 @@ def _name(network: Network) -> str:
 
 
 def _built(name: str, config: Mapping[str, Any]) -> Network:
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in config.items()}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
     if name == "transformer":
         trunk = TrunkConfig(**values.pop("trunk"))
         return TransformerStudent(TransformerStudentConfig(**values, trunk=trunk))

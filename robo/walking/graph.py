@@ -153,11 +153,11 @@ class _Graph:
         self, inputs: dict[str, tuple[int, ...]], outputs: dict[str, tuple[int, ...]]
     ) -> onnx.ModelProto:
         """The checked model."""
-        ends = [
+        given, made = (
             [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in end.items()]
             for end in (inputs, outputs)
-        ]
-        graph = helper.make_graph(self.nodes, "walker", *ends, initializer=self.weights)
+        )
+        graph = helper.make_graph(self.nodes, "walker", given, made, initializer=self.weights)
         # Version 9 of the format came with opset 20; older runtimes refuse newer ones.
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9

@@ -181,7 +181,8 @@ class Runner:
         }
         limit = self.contract["observation"]["clip"]
         parts = [values[name] * scale for name, scale in self._scales.items()]
-        return np.clip(np.concatenate(parts), -limit, limit).astype(np.float32)
+        observation: Floats = np.clip(np.concatenate(parts), -limit, limit).astype(np.float32)
+        return observation
 
     def infer(self, observation: Floats) -> Floats:
         """The network's action (m,) for an observation (p,); its memory goes on."""

@@ -64,6 +64,7 @@ class PyBulletBody:
         self.client: int = pybullet.connect(pybullet.DIRECT)
         self._set("setPhysicsEngineParameter", fixedTimeStep=time_step, numSolverIterations=50)
         self._set("setGravity", 0.0, 0.0, -GRAVITY)
+        self.grounds: list[int] = []
         self.robot = self._load(fixed_base)
         links, joints = {export.root: -1}, {}
         for index in range(self._ask("getNumJoints", self.robot)):
@@ -158,22 +159,39 @@ class PyBulletBody:
             forces=np.asarray(dry_friction, float).tolist(),
         )
 
-    def add_floor(self, friction: float = 1.0, slope: float = 0.0) -> int:
-        """An endless plane through the origin; friction multiplies with the robot's, which is 1.
+    def add_plane(self, height: float = 0.0) -> int:
+        """An endless level ground; returns PyBullet's number of it.
 
-        Args:
-            friction: Coefficient.
-            slope: rad, positive rises along x.
-
-        Returns:
-            PyBullet's number of it.
+        Its friction coefficient is 1: PyBullet multiplies it with the robot's.
         """
         shape = self._ask("createCollisionShape", pybullet.GEOM_PLANE)
-        floor: int = self._ask("createMultiBody", 0.0, shape)
-        turn = [0.0, -np.sin(slope / 2), 0.0, np.cos(slope / 2)]
-        self._set("resetBasePositionAndOrientation", floor, [0.0, 0.0, 0.0], turn)
-        self._set("changeDynamics", floor, -1, lateralFriction=friction, restitution=0.0)
-        return floor
+        return self._add_ground(shape, [0.0, 0.0, height])
+
+    def add_height_field(self, heights: np.ndarray, extent: tuple[float, float]) -> int:
+        """Uneven ground about the origin; returns PyBullet's number of it.
+
+        Args:
+            heights: (rows along y, columns along x) m.
+            extent: Of it along x and y (m).
+        """
+        rows, columns = heights.shape
+        shape = self._ask(
+            "createCollisionShape",
+            pybullet.GEOM_HEIGHTFIELD,
+            meshScale=[extent[0] / (columns - 1), extent[1] / (rows - 1), 1.0],
+            heightfieldData=heights.ravel().tolist(),
+            numHeightfieldRows=columns,
+            numHeightfieldColumns=rows,
+        )
+        # Bullet puts the middle of the heights at the origin.
+        return self._add_ground(shape, [0.0, 0.0, (heights.max() + heights.min()) / 2.0])
+
+    def _add_ground(self, shape: int, position: list[float]) -> int:
+        ground: int = self._ask("createMultiBody", 0.0, shape)
+        self._set("resetBasePositionAndOrientation", ground, position, [0.0, 0.0, 0.0, 1.0])
+        self._set("changeDynamics", ground, -1, lateralFriction=1.0, restitution=0.0)
+        self.grounds.append(ground)
+        return ground
 
     def set_state(self, qpos: np.ndarray, qvel: np.ndarray | None = None) -> None:
         """Put the robot somewhere, at rest if no velocity is given."""
@@ -213,27 +231,48 @@ class PyBulletBody:
         )  # fmt: skip
         self._set("stepSimulation")
 
-    def set_friction(self, body: int, friction: float) -> None:
-        """Friction coefficient of a floor; the robot's is 1 and PyBullet multiplies."""
-        self._set("changeDynamics", body, -1, lateralFriction=friction)
+    def set_time_step(self, time_step: float) -> None:
+        """Of the physics (s)."""
+        self._set("setTimeStep", time_step)
 
-    def add_payload(self, link: str, mass: float) -> None:
-        """Change a link's mass by so much (kg), its centre kept, its inertia in proportion."""
-        properties = self.export.links[link]
-        total = properties.mass + mass
-        self._set(
-            "changeDynamics",
+    def set_friction(self, link: str, friction: float) -> None:
+        """Coefficient between a link and any ground."""
+        self._set("changeDynamics", self.robot, self.links[link], lateralFriction=friction)
+
+    def ground_force(self, body: str) -> float:
+        """Sum of the normal forces from the ground on the link of a MuJoCo body (N)."""
+        link = self.links[self.export.places[body].link]
+        points = [
+            point
+            for ground in self.grounds
+            for point in self._ask("getContactPoints", self.robot, ground, link)
+        ]
+        return float(sum(point[9] for point in points))
+
+    def point(self, body: str, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Position and velocity (3,) in the world of a point in a MuJoCo body's frame.
+
+        Not for bodies of the floating link.
+        """
+        place = self.export.places[body]
+        state = self._ask(
+            "getLinkState",
             self.robot,
-            self.links[link],
-            mass=total,
-            localInertiaDiagonal=(properties.inertia * total / properties.mass).tolist(),
+            self.links[place.link],
+            computeLinkVelocity=True,
+            computeForwardKinematics=True,
         )
+        rotation = rotation_matrix(np.array(state[5])[[3, 0, 1, 2]])
+        here = np.array(state[4]) + rotation @ (place.position + place.rotation @ position)
+        # PyBullet's velocity is that of the centre of mass.
+        speed = np.array(state[6]) + np.cross(np.array(state[7]), here - np.array(state[0]))
+        return here, speed
 
-    def touching(self, floor: int) -> set[str]:
-        """Names of the links that touch the floor."""
-        names = {index: name for name, index in self.links.items()}
-        points = self._ask("getContactPoints", self.robot, floor)
-        return {names[point[3]] for point in points if point[9] > 0.0}
+    def height_below(self, x: float, y: float) -> float:
+        """Of the ground there (m), seen from above; NaN where there is none."""
+        hits = self._ask("rayTest", [x, y, 10.0], [x, y, -10.0])
+        found = [hit[3][2] for hit in hits if hit[0] in self.grounds]
+        return float(found[0]) if found else float("nan")
 
     def frame(self, body: str) -> tuple[np.ndarray, np.ndarray]:
         """Position (3,) and rotation (3, 3) of a MuJoCo body in the world."""

@@ -130,9 +130,9 @@ def with_rotors_in_links(model: mujoco.MjModel) -> mujoco.MjModel:
         if model.jnt_type[joint] != _HINGE:
             continue
         body, dof = model.jnt_bodyid[joint], model.jnt_dofadr[joint]
-        axes = np.zeros(9)
-        mujoco.mju_quat2Mat(axes, model.body_iquat[body])
-        axes = axes.reshape(3, 3)
+        flat = np.zeros(9)
+        mujoco.mju_quat2Mat(flat, model.body_iquat[body])
+        axes = flat.reshape(3, 3)
         tensor = axes @ np.diag(model.body_inertia[body]) @ axes.T
         axis = model.jnt_axis[joint]
         moments, axes = _principal(tensor + model.dof_armature[dof] * np.outer(axis, axis))
