@@ -1,13 +1,20 @@
-"""The second simulator is the same robot: proved in numbers, and refused where it cannot be."""
+"""The second simulator: the same robot, proved in numbers, under the batch's own code."""
 
 import mujoco
 import numpy as np
 import pytest
 
+from envs.humanoid import observations
+from envs.humanoid.batch import WalkBatch
+from envs.humanoid.physics import walk_model
 from envs.humanoid.pybullet.body import PyBulletBody
+from envs.humanoid.pybullet.contract import check_contract
 from envs.humanoid.pybullet.exporter import ExportError, export_urdf, with_rotors_in_links
 from envs.humanoid.pybullet.proof import Proof, prove, rotor_error
-from envs.humanoid.robots import g1, robot_spec
+from envs.humanoid.pybullet.rollout import PyBulletRollout
+from envs.humanoid.pybullet.walker import PyBulletWalker
+from envs.humanoid.robots import g1, robot_spec, t1
+from envs.humanoid.terrain import Terrain
 
 CRANE = """
 <mujoco>
@@ -45,6 +52,10 @@ def test_the_g1_is_proved(joints: int) -> None:
     assert proof.failures() == []
     assert proof.mass_matrix < 1e-9
     assert proof.acceleration < 1e-6
+
+
+def test_the_t1_is_proved() -> None:
+    assert prove(robot_spec(t1()).compile(), poses=3).failures() == []
 
 
 def test_any_floating_robot_is_proved() -> None:
@@ -121,3 +132,139 @@ def test_what_urdf_cannot_say_is_refused(text: str, said: str) -> None:
 def test_a_root_that_does_not_float_is_refused() -> None:
     with pytest.raises(ExportError, match="'mast' has no free joint"):
         export_urdf(mujoco.MjModel.from_xml_string(CRANE), root="mast")
+
+
+def test_standing_it_does_what_it_does_in_mujoco() -> None:
+    """Half a second on its feet: the same fall forward, by the same code from the same seed."""
+    zeros = np.zeros((1, 12))
+    with WalkBatch(g1(12), 1, seed=3) as one, PyBulletWalker(g1(12), seed=3) as two:
+        one.hold_commands(np.zeros(3))
+        two.hold_commands(np.zeros(3))
+        np.testing.assert_array_equal(one.reset()["policy"], two.reset()["policy"])
+        for _ in range(25):
+            states = [side.step(zeros).info["state"] for side in (one, two)]
+    np.testing.assert_allclose(states[1].joint_position, states[0].joint_position, atol=0.005)
+    np.testing.assert_allclose(states[1].height, states[0].height, atol=0.002)
+    np.testing.assert_allclose(states[1].velocity, states[0].velocity, atol=0.02)
+    np.testing.assert_allclose(states[1].torque, states[0].torque, atol=1.5)
+    np.testing.assert_allclose(states[1].foot_position, states[0].foot_position, atol=0.005)
+    assert states[1].contact.all()
+    weight = 9.81 * one.models[0].body_subtreemass[1]
+    np.testing.assert_allclose(states[1].foot_force.sum(), weight, rtol=0.1)
+
+
+def test_the_same_seed_gives_the_same_episode() -> None:
+    actions = np.random.default_rng(0).normal(size=(6, 1, 12))
+    runs = []
+    for _ in range(2):
+        with PyBulletWalker(g1(12), seed=5, randomization=("gains", "start")) as walker:
+            walker.reset()
+            runs.append([walker.step(action).observation["policy"] for action in actions])
+    np.testing.assert_array_equal(runs[0], runs[1])
+
+
+def test_payload_and_friction_are_felt() -> None:
+    """A payload weighs on the feet; on ice the pushed robot slides, on rubber it does not."""
+    zeros, went, weighs = np.zeros((1, 12)), [], []
+    for friction, payload in ((0.05, 0.0), (1.0, 5.0)):
+        with PyBulletWalker(g1(12), seed=1, friction=friction, payload=payload) as walker:
+            walker.reset()
+            for _ in range(10):
+                settled = walker.step(zeros).info["state"]
+            walker.push((0.0, 0.5))
+            for _ in range(6):
+                pushed = walker.step(zeros).info["state"]
+            weighs.append(settled.foot_force.sum())
+            went.append(float(np.linalg.norm(pushed.foot_velocity[0, :, :2], axis=1).mean()))
+            assert settled.parameters.friction[0] == pytest.approx(friction)
+    assert weighs[1] - weighs[0] == pytest.approx(5.0 * 9.81, rel=0.3)
+    assert went[0] > 3.0 * went[1]
+
+
+def test_a_robot_thrown_down_has_fallen_and_begins_anew() -> None:
+    with PyBulletWalker(g1(12), seed=2) as walker:
+        walker.reset()
+        walker.push((4.0, 0.0))
+        for _ in range(60):
+            step = walker.step(np.zeros((1, 12)))
+            if step.terminated[0]:
+                break
+        assert step.terminated[0]
+        assert not step.info["unstable"][0]
+        height = walker.step(np.zeros((1, 12))).info["state"].height[0]
+    assert height == pytest.approx(g1(12).base_height, abs=0.03)
+
+
+def test_uneven_ground_is_where_it_is_in_mujoco() -> None:
+    with PyBulletWalker(g1(12), seed=0, terrain="rough") as walker:
+        walker.reset()
+        walker.step(np.zeros((1, 12)))
+        terrain: Terrain = walker.terrain
+        world = walker.physics._rollout._worlds[0]
+        points = 0.05 * np.random.default_rng(0).integers(-60, 60, (60, 2))
+        expected = terrain.height(np.array([0]), points[None, :, 0], points[None, :, 1])[0]
+        measured = np.array([world.body.height_below(x, y) for x, y in points])
+    np.testing.assert_allclose(measured, expected, atol=1e-4)
+    assert np.ptp(expected) > 0.03
+
+
+def test_a_changed_model_is_built_anew_and_an_unchanged_one_goes_on() -> None:
+    model = walk_model(g1(12))
+    start = np.concatenate([[0.0], model.key("default").qpos, np.zeros(model.nv)])[None]
+    control = np.tile(g1(12).default_pose, (1, 4, 1))
+    path, sensors = np.zeros((1, 4, start.shape[1])), np.zeros((1, 4, model.nsensordata))
+    engine = PyBulletRollout()
+
+    def run(state: np.ndarray) -> np.ndarray:
+        engine.rollout([model], [], state, control, nstep=4, state=path, sensordata=sensors)
+        return path[:, -1].copy()
+
+    later = run(start)
+    world = engine._worlds[0]
+    run(later)
+    assert engine._worlds[0] is world
+    model.body_mass[3] *= 1.5
+    run(start)
+    assert engine._worlds[0] is not world
+    assert path[0, -1, 0] == pytest.approx(4 * model.opt.timestep)
+    engine.close()
+
+
+def test_the_contract_holds() -> None:
+    torch_like = {"one": lambda seen: 0.1 * seen[:, :12], "two": lambda seen: 0.1 * seen[:, :12]}
+    links = check_contract(g1(12), actors=torch_like)
+    assert [str(link) for link in links if not link.holds] == []
+    assert len(links) == 6
+
+
+@pytest.mark.parametrize(
+    ("field", "broken", "where"),
+    [
+        ("body_mass", "robot → second simulator", "left_knee_link"),
+        ("actuator_gainprm", "action → torque", "left_knee_joint"),
+        ("dof_armature", "torque → next state, in the air", "left_knee_joint"),
+    ],
+)
+def test_a_broken_link_is_named(field: str, broken: str, where: str) -> None:
+    other = walk_model(g1(12))
+    index = {
+        "body_mass": other.body("left_knee_link").id,
+        "actuator_gainprm": (other.actuator("left_knee_joint").id, 0),
+        "dof_armature": other.joint("left_knee_joint").dofadr[0],
+    }[field]
+    getattr(other, field)[index] *= 3.0
+    first = next(link for link in check_contract(g1(12), second=other) if not link.holds)
+    assert (first.name, where in first.where) == (broken, True), str(first)
+
+
+def test_weights_that_say_different_things_break_the_first_link() -> None:
+    actors = {"torch": lambda seen: seen[:, :12], "onnx": lambda seen: seen[:, :12] * 1.01}
+    broken = [link for link in check_contract(g1(12), actors=actors) if not link.holds]
+    assert [(link.name, link.where) for link in broken] == [
+        ("observation → action", "onnx from torch")
+    ]
+
+
+def test_observation_terms_are_the_batchs() -> None:
+    with PyBulletWalker(g1(29), seed=0) as walker:
+        assert walker.reset()["policy"].shape == (1, observations.size(g1(29)))

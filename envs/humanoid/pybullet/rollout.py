@@ -1,11 +1,11 @@
 """PyBullet in the place of `mujoco.rollout`: the same call, another physics.
 
 `PyBulletRollout.rollout` takes models, states and controls and fills paths and sensors as MuJoCo's
-`Rollout` does, so that everything around the physics (targets, delays, observations, rewards, falls)
-is one code for both. What a model says is carried over: masses, lengths, rotors, dry friction,
-friction of the soles, motors and their limits, ground. Contacts, joints' stops, solver and
-integrator are Bullet's own. Motors are PD loops at about 1 kHz, as on the robot, not integrated with
-the physics.
+`Rollout` does, so that everything around the physics (targets, delays, observations, rewards,
+falls) is one code for both. What a model says is carried over: masses, lengths, rotors, dry
+friction, friction of the soles, motors and their limits, ground. Contacts, joints' stops, solver
+and integrator are Bullet's own. Motors are PD loops at about 1 kHz, as on the robot, not integrated
+with the physics.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,11 @@ Floats = NDArray[np.float64]
 
 INNER_STEP: Final = 1e-3
 """Longest time step of PyBullet (s); a step of the model is cut into equal ones below it."""
+
+_ACTUATORFRC: Final = int(mujoco.mjtSensor.mjSENS_ACTUATORFRC)
+_FRAMEPOS: Final = int(mujoco.mjtSensor.mjSENS_FRAMEPOS)
+_FRAMELINVEL: Final = int(mujoco.mjtSensor.mjSENS_FRAMELINVEL)
+_TOUCH: Final = int(mujoco.mjtSensor.mjSENS_TOUCH)
 
 _CARRIED: Final = (
     "body_mass", "body_inertia", "body_ipos", "body_iquat", "body_pos", "body_quat", "jnt_range",
@@ -181,35 +186,35 @@ class _Sensors:
     """
 
     def __init__(self, model: Any, export: UrdfExport) -> None:
-        kinds = mujoco.mjtSensor
         self._efforts: list[tuple[int, int]] = []
-        self._sites: list[tuple[int, int, str, np.ndarray]] = []
+        self._sites: list[tuple[int, int, int, str, np.ndarray]] = []
         for index in range(model.nsensor):
             kind, item = int(model.sensor_type[index]), int(model.sensor_objid[index])
             at = int(model.sensor_adr[index])
-            if kind == int(kinds.mjSENS_ACTUATORFRC):
+            if kind == _ACTUATORFRC:
                 self._efforts.append((at, item))
                 continue
-            site = model.body(int(model.site_bodyid[item])).name
-            known = (kinds.mjSENS_FRAMEPOS, kinds.mjSENS_FRAMELINVEL, kinds.mjSENS_TOUCH)
-            if kind not in map(int, known) or export.places[site].link == export.root:
+            known = kind in (_FRAMEPOS, _FRAMELINVEL, _TOUCH)
+            name = model.body(int(model.site_bodyid[item])).name if known else ""
+            if not known or export.places[name].link == export.root:
                 raise ExportError(
                     f"sensor {model.sensor(index).name!r} cannot be read in PyBullet: it reads"
                     " motors' torques, and position, velocity and touch of sites on moving links"
                 )
-            self._sites.append((at, kind, site, model.site_pos[item].copy()))
+            self._sites.append((at, kind, item, name, model.site_pos[item].copy()))
 
     def read(self, body: PyBulletBody, torques: Floats, values: Floats) -> None:
         """Fill the values (k,)."""
         for at, motor in self._efforts:
             values[at] = torques[motor]
-        for at, kind, name, position in self._sites:
-            if kind == int(mujoco.mjtSensor.mjSENS_TOUCH):
+        points: dict[int, tuple[Floats, Floats]] = {}
+        for at, kind, site, name, position in self._sites:
+            if kind == _TOUCH:
                 values[at] = body.ground_force(name)
-            else:
-                here, speed = body.point(name, position)
-                moving = kind == int(mujoco.mjtSensor.mjSENS_FRAMELINVEL)
-                values[at : at + 3] = speed if moving else here
+                continue
+            if site not in points:
+                points[site] = body.point(name, position)
+            values[at : at + 3] = points[site][int(kind == _FRAMELINVEL)]
 
 
 def _add_grounds(body: PyBulletBody, model: Any) -> list[int]:
