@@ -39,7 +39,8 @@ class State:
     Attributes:
         robot: of all copies.
         rows: indices of the copies in their batch [k].
-        parameters: of all copies of the batch; index them by `rows`.
+        parameters: of all copies of the batch, indexed by `rows`; those of the next episode as soon
+            as a copy has begun it.
         sensed: what the controller learns.
         gyro: angular velocity, base frame (rad/s) [k, 3].
         gravity: unit vector downwards, base frame [k, 3].

@@ -1,6 +1,7 @@
 """A batch of walkers: the same numbers alone as together, and nothing unsound reaches a learner."""
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -11,8 +12,9 @@ from envs.humanoid.batch import WalkBatch
 from envs.humanoid.commands import CommandRanges, draw_commands, moving
 from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
 from envs.humanoid.env import HumanoidWalkEnv
+from envs.humanoid.physics import walk_model
 from envs.humanoid.randomization import TERMS
-from envs.humanoid.robots import g1, t1
+from envs.humanoid.robots import FEET, g1, t1
 from envs.humanoid.streams import Streams
 
 EVERYTHING = tuple(TERMS)
@@ -35,6 +37,7 @@ def run(batch, sequence, seed=None):
     return stacked, np.stack(rewarded), np.stack(ended)
 
 
+@pytest.mark.filterwarnings("ignore:.*Box action spaces")
 def test_the_gymnasium_checker_accepts_the_environment():
     check_env(HumanoidWalkEnv(seconds=0.5), skip_render_check=True)
     env = gymnasium.make(registration.HUMANOID_WALK_ID, robot="g1-29")
@@ -145,6 +148,67 @@ def test_unstable_physics_ends_its_copy_alone_and_is_counted(poison):
     assert np.isfinite(step.info["episode"]["return"]).all()
     if poison != "model":
         assert not batch.step(quiet).info["unstable"].any()
+
+
+def test_physics_is_mujocos_with_motors_that_hold_the_targets():
+    robot = g1(12)
+    batch = WalkBatch(robot, 1, auto_reset=False)
+    batch.reset(seed=2)
+    model, data = walk_model(robot), None
+    for action in actions(8, 1):
+        if data is None:
+            data = mujoco.MjData(model)
+            data.qpos[:], data.qvel[:] = batch.qpos[0], batch.qvel[0]
+        batch.step(action)
+        target = np.array(robot.default_pose) + np.array(robot.action_scale) * action[0]
+        for _ in range(4):
+            torque = np.array(robot.kp) * (target - data.qpos[7:])
+            torque -= np.array(robot.kd) * data.qvel[6:]
+            data.ctrl[:] = target
+            mujoco.mj_step(model, data)
+            limit = np.array(robot.effort)
+            np.testing.assert_allclose(data.actuator_force, np.clip(torque, -limit, limit))
+        np.testing.assert_allclose(batch.qpos[0], data.qpos, atol=1e-5)
+    feet = np.array([data.site(name).xpos for name in FEET])
+    # Sensors are those of the last physics step's beginning, 5 ms ago.
+    np.testing.assert_allclose(batch.physics.feet[0, :, :3], feet, atol=0.02)
+
+
+def test_other_rates_stand_as_well():
+    for joints, rate in ((12, 100.0), (29, 100.0), (12, 500.0)):
+        batch = WalkBatch(g1(joints), 1, physics_hz=rate, auto_reset=False)
+        batch.reset()
+        for _ in range(15):
+            step = batch.step(np.zeros((1, joints)))
+        assert not step.terminated.any()
+        assert step.info["state"].height[0] == pytest.approx(0.784, abs=0.02)
+
+
+def test_a_push_is_what_it_says_and_the_teacher_sees_it():
+    batch = WalkBatch(g1(12), 1, auto_reset=False)
+    batch.reset(seed=1)
+    batch.step(np.zeros((1, 12)))
+    before = batch.qvel[0, :2].copy()
+    batch.push(np.array([0.5, -0.25]))
+    np.testing.assert_allclose(batch.qvel[0, :2] - before, [0.5, -0.25])
+    pushed = WalkBatch(g1(12), 1, 1, ("pushes",), auto_reset=False)
+    pushed.reset()
+    pushed._next_push[:] = 0.0
+    state = pushed.step(np.zeros((1, 12))).info["state"]
+    speed = pushed.randomizer.parameters.push_speed[0]
+    assert np.linalg.norm(state.push[0]) == pytest.approx(speed)
+
+
+def test_a_picture_shows_the_robot_where_it_is():
+    env = HumanoidWalkEnv(terrain="rough", render_mode="rgb_array")
+    env.reset(seed=0)
+    first = env.render()
+    for _ in range(10):
+        env.step(np.full(12, 1.0))
+    second = env.render()
+    assert first.shape == (480, 640, 3)
+    assert np.abs(first.astype(int) - second).max() > 50
+    env.close()
 
 
 def test_wrong_actions_and_arguments_are_refused_in_one_sentence():
