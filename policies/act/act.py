@@ -36,6 +36,7 @@ from policies.base import ACTION, INSTRUCTION, PAD, Batch, Observation, Policy, 
 from policies.errors import PolicyError
 from policies.instruction_pool import InstructionPool
 from policies.vision.augmentation import random_shift
+from policies.vision.grid_summary import GridSummary
 from policies.vision.resnet import RESNET18_WIDTHS, Kernels, Norm, ResNet, load_backbone
 
 
@@ -57,12 +58,16 @@ class ACTConfig(PolicyConfig):
         latent: Numbers in the latent.
         kl_weight: Of the KL term.
         dropout: In training.
+        pre_norm: Whether norms come before attention; with those behind it, as in the paper, the
+            transformer only learns at the paper's low rate, for days.
         backbone: Channels of the ResNet's stages; the default is ResNet-18.
         backbone_norm: "frozen_batch" with ImageNet's weights, "group" from random ones.
         backbone_rate: Learning rate of the backbone relative to the others'.
         positions: What knows where an image token is: "keys" of attention alone, as in the paper,
             or "tokens" themselves, so that what is read from them says where it was seen. Without
             pretrained features the second learns where things are from far fewer examples.
+        summary: Whether each image is one more token too and the decoder's queries begin with it,
+            see `policies.vision.grid_summary`; not in the paper, which has pretrained features.
         image_shift: Pixels by which images are shifted at random in training; 0 as in the paper.
     """
 
@@ -79,10 +84,12 @@ class ACTConfig(PolicyConfig):
     latent: int = 32
     kl_weight: float = 10.0
     dropout: float = 0.1
+    pre_norm: bool = False
     backbone: tuple[int, ...] = RESNET18_WIDTHS
     backbone_norm: Norm = "frozen_batch"
     backbone_rate: float = 1.0
     positions: Literal["keys", "tokens"] = "keys"
+    summary: bool = False
     image_shift: int = 0
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -96,7 +103,9 @@ class ACTConfig(PolicyConfig):
             "vae_layers": 2,
             "backbone": (32, 64, 128),
             "backbone_norm": "group",
+            "pre_norm": True,
             "positions": "tokens",
+            "summary": True,
         },
     }
 
@@ -130,11 +139,12 @@ class ACT(Policy):
     def __init__(self, config: ACTConfig) -> None:
         super().__init__(config)
         width = config.width
-        layer = (width, config.heads, config.feedforward, config.dropout)
+        layer = (width, config.heads, config.feedforward, config.dropout, config.pre_norm)
         state = sum(config.inputs[key][0] for key in config.vectors)
 
         self.encoder = nn.ModuleList(EncoderLayer(*layer) for _ in range(config.encoder_layers))
         self.decoder = nn.ModuleList(DecoderLayer(*layer) for _ in range(config.decoder_layers))
+        self.memory_norm = nn.LayerNorm(width) if config.pre_norm else None
         self.decoder_norm = nn.LayerNorm(width)
         self.queries = nn.Embedding(config.chunk, width)
         self.action_head = nn.Linear(width, config.action_size)
@@ -151,6 +161,13 @@ class ACT(Policy):
         if config.cameras:
             self.backbone = ResNet(config.backbone, config.backbone_norm)
             self.image_input = nn.Conv2d(self.backbone.channels, width, 1)
+        self.summaries: nn.ModuleList | None = None
+        if self.backbone is not None and config.summary:
+            self.summaries = nn.ModuleList(
+                GridSummary(self.backbone.channels, *self._grid(camera), width)
+                for camera in config.cameras
+            )
+            self.summary_positions = nn.Embedding(len(config.cameras), width)
         # The public code has none, so that cameras differ by what they see only.
         several = len(config.cameras) > 1
         self.camera_positions = nn.Embedding(len(config.cameras), width) if several else None
@@ -221,14 +238,32 @@ class ACT(Policy):
         same = all(image.shape == images[0].shape for image in images)
         kernels = None if torch.is_grad_enabled() else self._kernels
         features: list[Tensor] = []
+        wholes: list[Tensor] = []
         for stack in [torch.cat(images)] if same else images:
-            maps = self.image_input(self.backbone(stack.permute(0, 3, 1, 2), kernels))
-            features.extend(maps.split(len(images[0])))
+            seen = self.backbone(stack.permute(0, 3, 1, 2), kernels)
+            features.extend(self.image_input(seen).split(len(images[0])))
+            if self.summaries is not None:
+                here = self.summaries[len(wholes) :]
+                each = seen.split(len(images[0]))
+                wholes.extend(here[i](maps) for i, maps in enumerate(each))
         positions = [self._positions_of(maps) for maps in features]
         if self.camera_positions is not None:
             cameras = self.camera_positions.weight
             positions = [grid + cameras[i] for i, grid in enumerate(positions)]
-        return torch.cat([maps.flatten(2).mT for maps in features], 1), torch.cat(positions)
+        tokens = torch.cat([maps.flatten(2).mT for maps in features], 1)
+        where = torch.cat(positions)
+        if self.config.positions == "tokens":
+            tokens = tokens + where
+        if wholes:
+            tokens = torch.cat([tokens, torch.stack(wholes, 1)], 1)
+            where = torch.cat([where, self.summary_positions.weight])
+        return tokens, where
+
+    def _grid(self, camera: str) -> tuple[int, int]:
+        """Rows and columns of an image's features."""
+        assert self.backbone is not None
+        height, width = self.config.inputs[camera][:2]
+        return -(-height // self.backbone.stride), -(-width // self.backbone.stride)
 
     def _positions_of(self, maps: Tensor) -> Tensor:
         height, width = maps.shape[-2:]
@@ -262,7 +297,7 @@ class ACT(Policy):
             if self.training and self.config.image_shift:
                 images = [random_shift(image, self.config.image_shift) for image in images]
             seen, where = self.image_tokens(images)
-            tokens.append(seen + where if self.config.positions == "tokens" else seen)
+            tokens.append(seen)
             positions.append(where)
         return tokens, positions
 
@@ -281,8 +316,14 @@ class ACT(Policy):
         where = torch.cat(positions)
         for layer in self.encoder:
             memory = layer(memory, where)
+        if self.memory_norm is not None:
+            memory = self.memory_norm(memory)
         keys = memory + where
         hidden: Tensor | None = None
+        if self.summaries is not None:
+            # Queries begin with what the images are as a whole, not with nothing.
+            wholes = tokens[-1][:, -len(self.summaries) :].sum(1, keepdim=True)
+            hidden = wholes.expand(-1, self.config.chunk, -1)
         for layer in self.decoder:
             hidden = layer(hidden, self.queries.weight, memory, keys)
         result: Tensor = self.action_head(self.decoder_norm(hidden))

@@ -1,7 +1,8 @@
 """The transformer of DETR (Carion et al. 2020, arXiv 2005.12872, appendix A.3), as ACT uses it.
 
 Positions are added to queries and keys in every attention, never to values; layer norm comes
-after each residual. All tensors are (batch, tokens, width).
+after each residual, or, with `pre_norm`, before each branch, which trains at higher rates (Xiong et
+al. 2020, arXiv 2002.04745). All tensors are (batch, tokens, width).
 """
 
 import math
@@ -79,10 +80,13 @@ class FeedForward(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each with a residual and then a norm."""
+    """Self-attention and feed-forward, each with a residual and a norm."""
 
-    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+    def __init__(
+        self, width: int, heads: int, hidden: int, dropout: float, pre_norm: bool = False
+    ) -> None:
         super().__init__()
+        self.pre_norm = pre_norm
         self.attention = Attention(width, heads, dropout)
         self.feed_forward = FeedForward(width, hidden, dropout)
         self.attention_norm = nn.LayerNorm(width)
@@ -97,18 +101,23 @@ class EncoderLayer(nn.Module):
         needed: int | None = None,
     ) -> Tensor:
         """(b, t, d) to (b, needed, d), the first `needed` tokens; all of them when left out."""
-        placed = tokens + positions
-        attended = self.attention(placed[:, :needed], placed, tokens, ignored)
-        tokens = self.attention_norm(tokens[:, :needed] + self.dropout(attended))
-        result: Tensor = self.feed_forward_norm(tokens + self.dropout(self.feed_forward(tokens)))
-        return result
+        seen = self.attention_norm(tokens) if self.pre_norm else tokens
+        placed = seen + positions
+        attended = self.attention(placed[:, :needed], placed, seen, ignored)
+        tokens = tokens[:, :needed] + self.dropout(attended)
+        if not self.pre_norm:
+            tokens = self.attention_norm(tokens)
+        return _fed_forward(self, tokens)
 
 
 class DecoderLayer(nn.Module):
     """Self-attention, attention to the encoder's output, and feed-forward."""
 
-    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+    def __init__(
+        self, width: int, heads: int, hidden: int, dropout: float, pre_norm: bool = False
+    ) -> None:
         super().__init__()
+        self.pre_norm = pre_norm
         self.self_attention = Attention(width, heads, dropout)
         self.cross_attention = Attention(width, heads, dropout)
         self.feed_forward = FeedForward(width, hidden, dropout)
@@ -138,16 +147,28 @@ class DecoderLayer(nn.Module):
         if tokens is None:
             zero = memory.new_zeros(1, 1, memory.shape[-1])
             attended = self.self_attention.of_equal_values(zero)
-            tokens = attended.expand(len(memory), len(positions), -1)
-            tokens = self.self_attention_norm(self.dropout(tokens))
+            tokens = self.dropout(attended.expand(len(memory), len(positions), -1))
         else:
-            placed = tokens + positions
-            attended = self.self_attention(placed, placed, tokens)
-            tokens = self.self_attention_norm(tokens + self.dropout(attended))
-        attended = self.cross_attention(tokens + positions, memory_keys, memory, ignored)
-        tokens = self.cross_attention_norm(tokens + self.dropout(attended))
-        result: Tensor = self.feed_forward_norm(tokens + self.dropout(self.feed_forward(tokens)))
-        return result
+            seen = self.self_attention_norm(tokens) if self.pre_norm else tokens
+            placed = seen + positions
+            tokens = tokens + self.dropout(self.self_attention(placed, placed, seen))
+        if not self.pre_norm:
+            tokens = self.self_attention_norm(tokens)
+        seen = self.cross_attention_norm(tokens) if self.pre_norm else tokens
+        attended = self.cross_attention(seen + positions, memory_keys, memory, ignored)
+        tokens = tokens + self.dropout(attended)
+        if not self.pre_norm:
+            tokens = self.cross_attention_norm(tokens)
+        return _fed_forward(self, tokens)
+
+
+def _fed_forward(layer: EncoderLayer | DecoderLayer, tokens: Tensor) -> Tensor:
+    """The last part of both kinds of layers."""
+    norm = layer.feed_forward_norm
+    seen = norm(tokens) if layer.pre_norm else tokens
+    tokens = tokens + layer.dropout(layer.feed_forward(seen))
+    result: Tensor = tokens if layer.pre_norm else norm(tokens)
+    return result
 
 
 def sine_positions(count: int, width: int) -> Tensor:

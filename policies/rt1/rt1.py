@@ -38,6 +38,7 @@ from policies.rt1.instruction import InstructionPooling
 from policies.rt1.residual_encoder import GROUP, ResidualEncoder
 from policies.rt1.token_learner import TokenLearner
 from policies.rt1.transformer import Kept, Sees, Transformer
+from policies.vision.grid_summary import GridSummary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,8 @@ class RT1Config(PolicyConfig):
         encoder_widths: Of "residual": channels behind the stem and behind each block.
         encoder_strides: Of "residual": of each block.
         image_tokens: Tokens of an image.
+        summary: Whether the token of the state also has each image as a whole, see
+            `policies.vision.grid_summary`; not in the paper, whose features are pretrained.
         condition: Numbers in the condition that the instruction becomes.
         width, layers, heads, head_width, ffn_width, dropout, frames_see: See `Transformer`.
         bins: Values of an action token.
@@ -72,6 +75,7 @@ class RT1Config(PolicyConfig):
     encoder_widths: tuple[int, ...] = (64, 64, 128, 192)
     encoder_strides: tuple[int, ...] = (2, 2, 1)
     image_tokens: int = 8
+    summary: bool = False
     condition: int = 512
     width: int = 512
     layers: int = 8
@@ -93,6 +97,7 @@ class RT1Config(PolicyConfig):
         "small": {
             "image_size": (96, 96),
             "use_state": True,
+            "summary": True,
             "encoder": "residual",
             "encoder_widths": (32, 64, 128, 192),
             "condition": 128,
@@ -200,6 +205,10 @@ class RT1(Policy):
             self.state = nn.Sequential(
                 nn.Linear(size, c.width), nn.ReLU(), nn.Linear(c.width, c.width)
             )
+        if c.summary:
+            self.summaries = nn.ModuleList(
+                GridSummary(self.encoder.channels, rows, columns, c.width) for _ in c.cameras
+            )
         self.transformer = Transformer(
             width=c.width,
             layers=c.layers,
@@ -207,7 +216,7 @@ class RT1(Policy):
             head_width=c.head_width,
             ffn_width=c.ffn_width,
             history=c.history,
-            slots=c.image_tokens * len(c.cameras) + bool(self._vectors),
+            slots=c.image_tokens * len(c.cameras) + bool(self._vectors or c.summary),
             queries=c.action_size,
             dropout=c.dropout,
             sees=c.frames_see,
@@ -234,7 +243,7 @@ class RT1(Policy):
         return cast(Tensor, self.instruction(instruction, is_pad))[:, None] + self.camera
 
     def frame_tokens(self, inputs: Mapping[str, Tensor], condition: Tensor) -> Tensor:
-        """Tokens [n, k, d] of frames: 8 of each camera and, if used, one of the state.
+        """Tokens [n, k, d] of frames: 8 of each camera and, if used, one of the state or summary.
 
         Args:
             inputs: By key, vectors [n, size] and images [n, h, w, 3] uint8.
@@ -257,10 +266,16 @@ class RT1(Policy):
         places = self.project(grid.flatten(2).transpose(1, 2)) + self.place
         tokens = cast(Tensor, self.token_learner(places))
         tokens = tokens.reshape(times, -1, self.config.width)
-        if not self._vectors:
+        more: list[Tensor] = []
+        if self._vectors:
+            vectors = [self.normalizer.normalize(key, inputs[key]) for key in self._vectors]
+            more.append(self.state(torch.cat(vectors, -1)))
+        if self.config.summary:
+            grids = grid.unflatten(0, (times, len(cameras))).unbind(1)
+            more.extend(map(_apply, self.summaries, grids))
+        if not more:
             return tokens
-        vectors = [self.normalizer.normalize(key, inputs[key]) for key in self._vectors]
-        return torch.cat([tokens, self.state(torch.cat(vectors, -1))[:, None]], 1)
+        return torch.cat([tokens, torch.stack(more).sum(0)[:, None]], 1)
 
     def outputs(self, batch: Batch) -> Tensor:
         """What the head says of each frame of a batch's segments: [b, t, m, bins], or [.., 1]."""
@@ -369,6 +384,10 @@ def _shifted(images: Tensor, most: int) -> Tensor:
         place = moved[:, max(down, 0) : height - max(-down, 0)]
         place[:, :, max(right, 0) : width - max(-right, 0)] = seen
     return result
+
+
+def _apply(module: nn.Module, features: Tensor) -> Tensor:
+    return cast(Tensor, module(features))
 
 
 def _same(a: Tensor | None, b: Tensor | None) -> bool:
