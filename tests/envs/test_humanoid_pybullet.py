@@ -2,6 +2,7 @@
 
 import mujoco
 import numpy as np
+import pybullet
 import pytest
 
 from envs.humanoid import observations
@@ -98,6 +99,22 @@ def test_only_what_touches_in_mujoco_touches() -> None:
     assert export.text.count("<sphere") == 8
 
 
+def test_capsules_are_as_long_as_they_were() -> None:
+    """Above a plane, the lowest point of a capsule lies as high as geometry says."""
+    text = """<mujoco><worldbody><body name="log"><freejoint/>
+    <geom type="capsule" size="0.1" fromto="-0.3 0 0.05 0.3 0 0.05"/></body></worldbody></mujoco>"""
+    model = mujoco.MjModel.from_xml_string(text)
+    with PyBulletBody(export_urdf(model)) as body:
+        plane = body.add_plane()
+        for tilt in (0.0, 0.3, 1.2, np.pi / 2):
+            body.set_state(np.array([0.0, 0.0, 2.0, np.cos(tilt / 2), 0.0, np.sin(tilt / 2), 0.0]))
+            found = pybullet.getClosestPoints(
+                body.robot, plane, 5.0, -1, -1, physicsClientId=body.client
+            )
+            lowest = 2.0 + 0.05 * np.cos(tilt) - 0.3 * np.sin(tilt) - 0.1
+            assert min(point[8] for point in found) == pytest.approx(lowest, abs=1e-3)
+
+
 def test_states_come_back_as_they_were_set() -> None:
     model = robot_spec(g1(29)).compile()
     generator = np.random.default_rng(3)
@@ -113,13 +130,15 @@ def test_states_come_back_as_they_were_set() -> None:
 
 
 BALL = """<mujoco><worldbody><body name="buoy"><freejoint/><geom size="0.1"/><body name="mast">
-<joint type="ball"/><geom size="0.1"/></body></body></worldbody></mujoco>"""
+<joint name="swing" type="ball"/><geom size="0.1"/></body></body></worldbody></mujoco>"""
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (CRANE.replace("<freejoint/>", ""), "0 bodies with a free joint"),
+        (CRANE.replace('name="run"', ""), "joint of body 'trolley' has no name"),
+        (CRANE.replace('name="lamp"', ""), "has no name"),
         (BALL, "'mast' has 1 joints, or one that is no hinge"),
         (CRANE.replace('"box"', '"ellipsoid"'), "of type ellipsoid"),
     ],

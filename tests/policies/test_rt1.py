@@ -68,10 +68,11 @@ def _observation(batch, row, frame):
     }
 
 
+@pytest.mark.parametrize("summary", [False, True])
 @pytest.mark.parametrize("sees", ["own", "earlier"])
 @torch.no_grad()
-def test_a_segment_equals_the_naive_six_images_per_step(sees):
-    policy, batch = _policy(frames_see=sees).eval(), _batch()
+def test_a_segment_equals_the_naive_six_images_per_step(sees, summary):
+    policy, batch = _policy(frames_see=sees, summary=summary).eval(), _batch()
     outputs = policy.outputs(batch)
     for now in range(5):
         window = slice(max(0, now - 2), now + 1)
@@ -79,10 +80,12 @@ def test_a_segment_equals_the_naive_six_images_per_step(sees):
         assert torch.allclose(outputs[:, now], naive[:, -1], atol=1e-4)
 
 
+@pytest.mark.parametrize("summary", [False, True])
 @pytest.mark.parametrize("sees", ["own", "earlier"])
 @pytest.mark.parametrize("history", [1, 3])
-def test_acting_equals_training_and_encodes_each_image_once(sees, history, monkeypatch):
-    policy, batch = _policy(frames_see=sees, history=history).eval(), _batch()
+def test_acting_equals_training_and_encodes_each_image_once(sees, history, summary, monkeypatch):
+    policy = _policy(frames_see=sees, history=history, summary=summary).eval()
+    batch = _batch()
     with torch.no_grad():
         expected = policy.decode(policy.outputs(batch))[0].numpy()
     counted = []

@@ -99,7 +99,7 @@ def export_urdf(
         rotor_inertia: Add the armatures to the links.
 
     Raises:
-        ExportError: No floating base, a body with several joints, a ball joint, a colliding geom
+        ExportError: No floating base, a part without a name, a body with several joints, a ball joint, a colliding geom
             that is no sphere, box, capsule or cylinder.
     """
     tree = _Tree(model, _root_body(model, root))
@@ -176,12 +176,18 @@ class _Tree:
         # A body without a joint is part of the body that it is welded to.
         self.owner = {body: int(model.body_weldid[body]) for body in members}
         self.bodies = [body for body in members if self.owner[body] == body]
+        for body in members:
+            if not self.name(body):
+                raise ExportError(f"body {body} of the robot has no name: links go by their names")
         for body in self.bodies:
             self._check_joint(body)
 
     def _check_joint(self, body: int) -> None:
         count = int(self.model.body_jntnum[body])
-        kind = self.model.jnt_type[self.model.body_jntadr[body]]
+        joint = self.joint(body)
+        kind = self.model.jnt_type[joint]
+        if body != self.root and not self.model.joint(joint).name:
+            raise ExportError(f"the joint of body {self.name(body)!r} has no name: give it one")
         if body != self.root and (count != 1 or kind not in (_HINGE, _SLIDE)):
             raise ExportError(
                 f"body {self.name(body)!r} has {count} joints, or one that is no hinge or slide: a"
@@ -189,7 +195,7 @@ class _Tree:
             )
 
     def name(self, body: int) -> str:
-        return self.model.body(body).name or f"body{body}"
+        return str(self.model.body(body).name)
 
     def joint(self, body: int) -> int:
         return int(self.model.body_jntadr[body])
@@ -310,7 +316,7 @@ class _Tree:
         element = ElementTree.SubElement(
             robot,
             "joint",
-            name=model.joint(joint).name or f"joint{joint}",
+            name=model.joint(joint).name,
             type="revolute" if hinge else "prismatic",
         )
         origin, rotation = self.frame(body)
