@@ -32,8 +32,13 @@ def _silent() -> Iterator[None]:
         os.close(kept)
 
 
-with _silent():  # It greets with its build time.
-    import pybullet
+try:
+    with _silent():  # It greets with its build time.
+        import pybullet
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        "the second simulator is not installed: pip install 'robo[pybullet]'"
+    ) from None
 
 GRAVITY: Final[float] = 9.81
 

@@ -99,8 +99,8 @@ def export_urdf(
         rotor_inertia: Add the armatures to the links.
 
     Raises:
-        ExportError: No floating base, a part without a name, a body with several joints, a ball joint, a colliding geom
-            that is no sphere, box, capsule or cylinder.
+        ExportError: No floating base, a part without a name, a body with several joints, a ball
+            joint, a colliding geom that is no sphere, box, capsule or cylinder.
     """
     tree = _Tree(model, _root_body(model, root))
     links = {link.name: link for link in (tree.link(body, rotor_inertia) for body in tree.bodies)}

@@ -113,7 +113,7 @@ class Motors:
         """Of the motors alone, (m,) Nm."""
         constant, stiffness, damping = self._bias
         wanted = self._gain * target + constant + stiffness * angles + damping * rates
-        return np.clip(wanted, -self._limit, self._limit)
+        return np.asarray(np.clip(wanted, -self._limit, self._limit))
 
     def damping_torques(self, rates: Floats) -> Floats:
         """Of the joints' own damping, (m,) Nm."""
