@@ -235,7 +235,7 @@ class Policy(nn.Module, ABC):
                     f"{tuple('any' if size == -1 else size for size in shape)}"
                 )
             kind = np.uint8 if is_image(shape) else np.float32
-            tensor = torch.from_numpy(np.ascontiguousarray(value, dtype=kind))
+            tensor = torch.from_numpy(np.require(value, kind, ("C", "W")))
             result[key] = tensor.to(self.device)
         return result
 

@@ -1,8 +1,9 @@
-"""`robo train`: a data set becomes a policy."""
+"""`robo train`: a data set becomes a policy; `robo train walk` has options of its own."""
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Union
+from typing import Annotated, Any, Union
 
 import tyro
 
@@ -10,9 +11,20 @@ from policies.registry import POLICIES
 from robo.training.config import TrainingConfig
 
 
+def __getattr__(name: str) -> Any:
+    """`Train`, the command, by what is to be trained."""
+    if name != "Train":
+        raise AttributeError(name)
+    if sys.argv[2:3] == ["walk"]:
+        from robo.commands.walk_training import WalkTraining
+
+        return WalkTraining
+    return DemonstrationTraining
+
+
 @dataclass(frozen=True)
-class Train:
-    """Train a policy on demonstrations.
+class DemonstrationTraining:
+    """Train a policy on demonstrations; `robo train walk --help` tells how a humanoid learns.
 
     Writes checkpoints, log.jsonl, TensorBoard's events, training.json and curve.png. Ctrl-C saves;
     the same command with --resume goes on as if nothing had happened. On several GPUs or processes:
@@ -42,12 +54,13 @@ class Train:
         """Run the command; 128 and the signal's number when it was stopped."""
         import os
         import shlex
-        import sys
 
         from rich.console import Console
 
         from robo.errors import UserError
 
+        if self.policy == "walk":
+            raise UserError("give walk right behind train: robo train walk --out FOLDER")
         if self.policy not in POLICIES:
             raise UserError(f'there is no policy "{self.policy}"; there are {", ".join(POLICIES)}')
         from robo.training.display import duration
