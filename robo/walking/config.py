@@ -1,0 +1,147 @@
+"""How a walker is trained. The command line is made from this; nothing heavy is imported."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Union
+
+from robo.errors import UserError
+
+FREE = frozenset({"steps", "minutes", "threads", "save_minutes", "keep"})
+"""What may differ when a run goes on; anything else would make it another run."""
+
+
+@dataclass(frozen=True)
+class WalkTrainingConfig:
+    """Everything about training a walker; the defaults are those of a teacher on two cores."""
+
+    stage: Literal["teacher", "mlp"] = "teacher"
+    """teacher: the actor also sees what only a simulator knows. mlp: it sees what a robot senses
+    now, without a history."""
+
+    robot: str = "g1-12"
+    """g1-12, g1-29 or t1-12."""
+
+    steps: Union[None, int] = 20_000_000
+    """Train for so many control steps of all copies together, or for --minutes if that is less."""
+
+    minutes: Union[None, float] = None
+    """Train for so many minutes, in which saving does not count."""
+
+    copies: int = 256
+    """Robots that walk at once."""
+
+    terrain: Literal["flat", "rough", "slopes", "steps", "mixed"] = "flat"
+    """Ground; in mixed, copies in turn on each."""
+
+    randomization: bool = True
+    """Every term of `robo randomization humanoid`, with a curriculum per copy."""
+
+    symmetry: bool = True
+    """Learn from the mirror image of every sample too."""
+
+    seed: int = 0
+    """Seed of everything that is drawn."""
+
+    physics_hz: float = 100.0
+    """Physics steps per second; a multiple of the 50 actions."""
+
+    threads: int = 1
+    """Threads that run physics; the networks always have one."""
+
+    rollout: int = 24
+    """Steps of every copy between two updates."""
+
+    epochs: int = 4
+    """Times that an update goes through its samples."""
+
+    minibatches: int = 4
+    """Parts that it takes them in."""
+
+    hidden: tuple[int, ...] = (128, 128)
+    """Widths of the layers, of the actor and of the critic."""
+
+    initial_std: float = 0.8
+    """Deviation of the actions before training."""
+
+    learning_rate: float = 1e-3
+    """Of Adam at first; then it follows the divergence."""
+
+    divergence: float = 0.03
+    """Kullback-Leibler divergence that an update aims at."""
+
+    discount: float = 0.99
+    """Of rewards, per step."""
+
+    trace: float = 0.95
+    """Lambda of the generalised advantage estimation."""
+
+    entropy: float = 0.005
+    """Weight of the entropy."""
+
+    save_minutes: float = 5.0
+    """Save after so many minutes of training."""
+
+    keep: int = 3
+    """Newest checkpoints that are kept."""
+
+    @property
+    def iteration(self) -> int:
+        """Control steps between two updates."""
+        return self.copies * self.rollout
+
+    def check(self) -> None:
+        """Refuse values that make no sense.
+
+        Raises:
+            UserError: With the first of them.
+        """
+        if self.steps is None and self.minutes is None:
+            raise UserError("say how long to train, with --steps or --minutes")
+        least = {
+            **dict.fromkeys(("steps", "copies", "threads", "rollout", "epochs"), 1),
+            **dict.fromkeys(("minibatches", "keep"), 1),
+            **dict.fromkeys(("seed", "entropy"), 0),
+        }
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value < bound:
+                raise UserError(f"{_option(name)} is {value}; it must be {bound} or more")
+        positive = ("minutes", "physics_hz", "initial_std", "learning_rate", "divergence")
+        for name in (*positive, "save_minutes"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UserError(f"{_option(name)} is {value}; it must be more than 0")
+        for name in ("discount", "trace"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{_option(name)} is {getattr(self, name)}; it must be 0 to 1")
+        if not self.hidden or min(self.hidden) < 1:
+            raise UserError("--hidden must be the widths of one layer or more, each 1 or more")
+        if self.minibatches > self.iteration:
+            raise UserError(
+                f"--minibatches is {self.minibatches}, an update has {self.iteration} samples; "
+                "give fewer, or more --copies"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self) | {"hidden": list(self.hidden)}
+
+    def check_resumes(self, before: dict[str, Any]) -> None:
+        """Refuse to go on with a run that began with other options.
+
+        Args:
+            before: What `to_json` gave when it began.
+
+        Raises:
+            UserError: An option that matters differs.
+        """
+        now = self.to_json()
+        for name in (field.name for field in fields(self)):
+            if name not in FREE and name in before and before[name] != now[name]:
+                raise UserError(
+                    f"the run began with {_option(name)} {before[name]} and cannot go on with "
+                    f"{now[name]}; give the same options with --resume, or another --out"
+                )
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

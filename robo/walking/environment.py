@@ -1,0 +1,92 @@
+"""A `WalkBatch` as rsl-rl-lib's learners want their environments, and its mirror image."""
+
+from typing import Any
+
+import torch
+from rsl_rl.env import VecEnv
+from tensordict import TensorDict
+from torch import Tensor
+
+from envs.humanoid import observations
+from envs.humanoid.batch import Observation, WalkBatch
+from envs.humanoid.robots import RobotConfig
+
+
+class WalkEnv(VecEnv):
+    """A batch whose copies begin anew by themselves, in tensors.
+
+    `step` also gives, in its extras:
+
+        "time_outs": [n], which copies ran out of time;
+        "timed_out": [k], their indices, and "final_observation": their last observations [k, …],
+            whose value is what the time-out cut off;
+        "info": `Step.info`.
+
+    Args:
+        batch: To walk; it is reset, its copies at different times of their first episodes.
+    """
+
+    def __init__(self, batch: WalkBatch) -> None:
+        self.batch = batch
+        self.num_envs, self.num_actions = batch.copies, len(batch.robot.joints)
+        self.max_episode_length = batch.steps_per_episode
+        self.episode_length_buf = torch.zeros(batch.copies, dtype=torch.long)
+        self.device, self.cfg = "cpu", {}
+        self._observations = _tensors(batch.reset(stagger=True), batch.copies)
+
+    def get_observations(self) -> TensorDict:
+        """What every copy observes now."""
+        return self._observations
+
+    def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict[str, Any]]:
+        """One action [n, m] of every copy: observations, rewards [n], ends [n], extras."""
+        step = self.batch.step(actions.numpy())
+        self._observations = _tensors(step.observation, self.num_envs)
+        truncated = torch.from_numpy(step.truncated)
+        dones = torch.from_numpy(step.terminated) | truncated
+        self.episode_length_buf = (self.episode_length_buf + 1) * ~dones
+        final = step.info["final_observation"]
+        late = step.truncated[final["copies"]]
+        groups = {name: final[name][late] for name in step.observation}
+        extras = {
+            "time_outs": truncated,
+            "timed_out": torch.from_numpy(final["copies"][late]),
+            "final_observation": _tensors(groups, int(late.sum())),
+            "info": step.info,
+        }
+        rewards = torch.from_numpy(step.reward).float()
+        return self._observations, rewards, dones, extras
+
+
+class Mirror:
+    """The other half of the samples: what a robot would see and do in a mirror (the x-z plane).
+
+    Mittal et al. "Symmetry considerations for learning task symmetric robot policies" (2024).
+    """
+
+    def __init__(self, robot: RobotConfig) -> None:
+        self._groups = {
+            name: _image(*observations.mirror(robot, name)) for name in observations.TERMS
+        }
+        self._actions = _image(robot.mirror_joints, robot.mirror_signs)
+
+    def __call__(
+        self, env: VecEnv, obs: TensorDict | None, actions: Tensor | None
+    ) -> tuple[TensorDict | None, Tensor | None]:
+        """Samples [n, …] and behind them their mirror images, [2 n, …]; as rsl-rl-lib calls it."""
+        if obs is not None:
+            groups = {name: _doubled(obs[name], *self._groups[name]) for name in self._groups}
+            obs = TensorDict(groups, [2 * len(obs)])
+        return obs, None if actions is None else _doubled(actions, *self._actions)
+
+
+def _image(order: Any, signs: Any) -> tuple[Tensor, Tensor]:
+    return torch.as_tensor(order), torch.as_tensor(signs, dtype=torch.float32)
+
+
+def _doubled(values: Tensor, order: Tensor, signs: Tensor) -> Tensor:
+    return torch.cat((values, values[:, order] * signs))
+
+
+def _tensors(observation: Observation, count: int) -> TensorDict:
+    return TensorDict({name: torch.from_numpy(v) for name, v in observation.items()}, [count])

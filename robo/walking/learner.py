@@ -1,0 +1,106 @@
+"""rsl-rl-lib's PPO with what walking needs: values at time-outs, symmetry, a state to keep."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from rsl_rl.algorithms import PPO
+from rsl_rl.extensions import Symmetry
+from rsl_rl.storage import RolloutStorage
+from tensordict import TensorDict
+from torch import Tensor, nn
+
+from envs.humanoid.observations import POLICY, PRIVILEGED
+from policies.walker.learner import LearnerActor, LearnerCritic
+from robo.training.optimizer_state import optimizer_tensors, set_optimizer_tensors
+from robo.walking.config import WalkTrainingConfig
+from robo.walking.environment import Mirror, WalkEnv
+
+GROUPS = {"teacher": [POLICY, PRIVILEGED], "mlp": [POLICY]}
+"""What the actor of each stage sees; the critic always sees all."""
+
+
+class WalkLearner(PPO):
+    """PPO on a walking environment.
+
+    Args:
+        env: Whose sizes count, and whose observations are the example.
+        config: How to train.
+    """
+
+    def __init__(self, env: WalkEnv, config: WalkTrainingConfig) -> None:
+        obs = env.get_observations()
+        groups = {"actor": GROUPS[config.stage], "critic": [POLICY, PRIVILEGED]}
+        hidden = list(config.hidden)
+        actor = LearnerActor(
+            obs,
+            groups,
+            "actor",
+            env.num_actions,
+            network="mlp",
+            hidden=hidden,
+            initial_std=config.initial_std,
+        )
+        critic = LearnerCritic(obs, groups, "critic", 1, hidden=hidden)
+        super().__init__(
+            actor,  # type: ignore[arg-type]
+            critic,  # type: ignore[arg-type]
+            RolloutStorage("rl", env.num_envs, config.rollout, obs, [env.num_actions]),
+            num_learning_epochs=config.epochs,
+            num_mini_batches=config.minibatches,
+            gamma=config.discount,
+            lam=config.trace,
+            entropy_coef=config.entropy,
+            learning_rate=config.learning_rate,
+            desired_kl=config.divergence,
+        )
+        self.symmetry = _Augmentation(env, Mirror(env.batch.robot)) if config.symmetry else None
+        self.networks = nn.ModuleDict({"actor": actor, "critic": critic})
+
+    def process_env_step(
+        self, obs: TensorDict, rewards: Tensor, dones: Tensor, extras: dict[str, Any]
+    ) -> None:
+        """Take a step, adding to rewards what time-outs cut off.
+
+        That is the value of the observation that the copy ended with. rsl-rl-lib itself takes the
+        value of the one before, because its environments forget the last one.
+        """
+        late = extras["timed_out"]
+        if len(late):
+            rewards = rewards.clone()
+            rewards[late] += self.gamma * self.critic(extras["final_observation"]).squeeze(-1)
+        super().process_env_step(obs, rewards, dones, {})
+
+    def weights(self) -> dict[str, Tensor]:
+        """Weights and statistics of observations of actor and critic."""
+        return dict(self.networks.state_dict())
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """What Adam remembers."""
+        return optimizer_tensors(self.optimizer, self.networks)
+
+    def go_on(
+        self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], learning_rate: float
+    ) -> None:
+        """Take back what `weights` and `optimizer_state` gave.
+
+        Raises:
+            RuntimeError: The weights are of other networks.
+            KeyError: The optimiser's state is.
+        """
+        self.networks.load_state_dict(weights)
+        set_optimizer_tensors(self.optimizer, self.networks, optimizer)
+        self.learning_rate = learning_rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+
+
+class _Augmentation(Symmetry):
+    """Mirrored samples in every minibatch, without the actor's second run for the log alone."""
+
+    def __init__(self, env: WalkEnv, mirror: Mirror) -> None:
+        super().__init__(env, mirror, use_data_augmentation=True)
+
+    def compute_loss(self, *_: Any) -> Tensor:
+        """There is none."""
+        return torch.zeros(())

@@ -1,0 +1,222 @@
+"""`robo train walk`: it learns, leaves all that is needed, and goes on where it was."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from envs.humanoid.batch import WalkBatch
+from envs.humanoid.robots import g1
+from policies.walker.mlp import MLPActor
+from policies.walker.weights import load_network
+from robo.errors import UserError
+from robo.training.log import read_log
+from robo.walking.config import WalkTrainingConfig
+from robo.walking.environment import Mirror, WalkEnv
+from robo.walking.job import train_walk
+from robo.walking.learner import WalkLearner
+
+ITERATION = 8 * 4
+SMALL = WalkTrainingConfig(
+    steps=2 * ITERATION, copies=8, rollout=4, epochs=2, minibatches=2, hidden=(16, 16)
+)
+CLOCK = {"time", "hours", "steps_per_second"}
+
+
+@pytest.fixture(autouse=True)
+def torch_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def trained(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "checkpoints/last/training/weights.safetensors")
+
+
+def timeless(out: Path) -> list[dict[str, float]]:
+    return [{k: v for k, v in line.items() if k not in CLOCK} for line in read_log(out)]
+
+
+def test_a_run_learns_and_leaves_all_that_is_needed(tmp_path: Path) -> None:
+    outcome = train_walk(tmp_path, replace(SMALL, steps=ITERATION))
+    first = trained(tmp_path)
+    assert outcome.steps == ITERATION
+    assert outcome.checkpoint == tmp_path / "checkpoints" / f"step-{ITERATION:08d}"
+    outcome = train_walk(tmp_path, SMALL, resume=True)
+    second = trained(tmp_path)
+    assert outcome.steps == 2 * ITERATION
+    assert all(not second[name].equal(first[name]) for name in first if "normalizer" not in name)
+    assert second["actor.network.normalizer.count"] == 2 * ITERATION
+    lines = read_log(tmp_path)
+    assert [line["iteration"] for line in lines] == [1, 2]
+    assert [line["step"] for line in lines] == [ITERATION, 2 * ITERATION]
+    assert lines[0].keys() >= {"error/forward", "falls", "reward/alive", "steps_per_second"}
+    description = json.loads((tmp_path / "training.json").read_text())
+    assert description["status"] == "finished"
+    assert description["sessions"] == 2
+    assert description["config"]["copies"] == 8
+    assert description.keys() >= {"command", "seed", "versions", "git_commit"}
+
+
+def test_a_teacher_sees_more_than_a_robot_senses(tmp_path: Path) -> None:
+    sizes = {}
+    for stage in ("teacher", "mlp"):
+        out = tmp_path / stage
+        train_walk(out, replace(SMALL, steps=ITERATION, stage=stage))  # type: ignore[arg-type]
+        network, metadata = load_network(out / "checkpoints" / "last")
+        assert isinstance(network, MLPActor)
+        assert metadata["steps"] == ITERATION
+        sizes[stage] = network.config.observation_size
+    with WalkBatch(g1(12), 1) as batch:
+        groups = batch.reset()
+    assert sizes["mlp"] == groups["policy"].shape[1]
+    assert sizes["teacher"] == sizes["mlp"] + groups["privileged"].shape[1]
+
+
+def test_a_run_is_repeated_and_going_on_keeps_the_state(tmp_path: Path) -> None:
+    """Robots begin new episodes when a run goes on, so only what came before is the same."""
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    train_walk(whole, SMALL)
+    train_walk(parted, replace(SMALL, steps=ITERATION))
+    before = trained(parted)
+    # Nothing is left to do: what was loaded is what was saved.
+    train_walk(parted, replace(SMALL, steps=ITERATION), resume=True)
+    assert all(value.equal(before[name]) for name, value in trained(parted).items())
+    train_walk(parted, SMALL, resume=True)
+    assert timeless(whole)[0] == timeless(parted)[0]
+    assert [line["iteration"] for line in timeless(parted)] == [1, 2]
+    adam = "checkpoints/last/training/optimizer.safetensors"
+    one, other = load_file(whole / adam), load_file(parted / adam)
+    steps = [name for name in one if name.endswith("/step")]
+    assert steps
+    assert all(one[name] == other[name] == 2 * 2 * 2 for name in steps)
+
+
+def test_what_is_loaded_is_what_was_saved() -> None:
+    with WalkBatch(g1(12), 8) as batch:
+        env = WalkEnv(batch)
+        learners = [WalkLearner(env, SMALL) for _ in range(2)]
+        with torch.inference_mode():
+            for _ in range(SMALL.rollout):
+                obs, *rest = env.step(learners[0].act(env.get_observations()))
+                learners[0].process_env_step(obs, *rest)
+            learners[0].compute_returns(obs)
+    learners[0].update()
+    learners[1].go_on(learners[0].weights(), learners[0].optimizer_state(), 3e-4)
+    for one, other in (
+        (learners[0].weights(), learners[1].weights()),
+        (learners[0].optimizer_state(), learners[1].optimizer_state()),
+    ):
+        assert one.keys() == other.keys()
+        assert all(value.equal(other[name]) for name, value in one.items())
+    assert learners[1].optimizer.param_groups[0]["lr"] == 3e-4
+
+
+def test_a_time_out_counts_the_value_of_the_last_observation() -> None:
+    with WalkBatch(g1(12), 4, seed=1, seconds=0.04) as batch:
+        env = WalkEnv(batch)
+        batch.reset()
+        learner = WalkLearner(env, replace(SMALL, copies=4))
+        with torch.inference_mode():
+            for _ in range(2):
+                learner.act(env.get_observations())
+                obs, rewards, dones, extras = env.step(torch.zeros(4, 12))
+                learner.process_env_step(obs, rewards, dones, extras)
+            final = extras["final_observation"]
+            promised = learner.critic(final).squeeze(-1)
+            begun = learner.critic(obs).squeeze(-1)
+    assert extras["time_outs"].all()
+    assert dones.all()
+    np.testing.assert_array_equal(final["policy"], extras["info"]["final_observation"]["policy"])
+    stored = learner.storage.rewards[:2].squeeze(-1)
+    torch.testing.assert_close(stored[1], rewards + 0.99 * promised)
+    assert (promised - begun).abs().min() > 1e-4
+    assert learner.storage.dones[:2].squeeze(-1).tolist() == [[0] * 4, [1] * 4]
+
+
+def test_a_fall_counts_nothing_behind_it() -> None:
+    with WalkBatch(g1(12), 4, seed=1) as batch:
+        env = WalkEnv(batch)
+        learner = WalkLearner(env, replace(SMALL, copies=4, rollout=1))
+        batch.qpos[:, 2] = 0.2
+        with torch.inference_mode():
+            learner.act(env.get_observations())
+            obs, rewards, dones, extras = env.step(torch.zeros(4, 12))
+            learner.process_env_step(obs, rewards, dones, extras)
+    assert dones.all()
+    assert not extras["time_outs"].any()
+    torch.testing.assert_close(learner.storage.rewards[0].squeeze(-1), rewards)
+
+
+def test_the_mirror_image_of_an_image_is_the_sample() -> None:
+    mirror = Mirror(g1(12))
+    with WalkBatch(g1(12), 4) as batch:
+        env = WalkEnv(batch)
+        obs, actions = env.get_observations(), torch.randn(4, 12)
+        doubled, both = mirror(env, obs, actions)
+        assert doubled is not None
+        assert both is not None
+        again, back = mirror(env, doubled[4:], both[4:])
+        assert again is not None
+        assert back is not None
+    assert not doubled["policy"][4:].equal(obs["policy"])
+    for name in ("policy", "privileged"):
+        torch.testing.assert_close(again[name][4:], obs[name])
+    torch.testing.assert_close(back[4:], actions)
+
+
+def test_ctrl_c_saves(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        while not read_log(tmp_path):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    outcome = train_walk(tmp_path, replace(SMALL, steps=10**9))
+    thread.join()
+    assert outcome.stopped == signal.SIGINT
+    assert outcome.checkpoint is not None
+    assert outcome.checkpoint.name == f"step-{outcome.steps:08d}"
+    assert json.loads((tmp_path / "training.json").read_text())["status"] == "stopped"
+
+
+def test_mistakes_are_said(tmp_path: Path) -> None:
+    def refused(text: str, config: WalkTrainingConfig, *, resume: bool = False) -> None:
+        with pytest.raises(UserError, match=text):
+            train_walk(tmp_path / "run", config, resume=resume)
+
+    refused("--copies is 0", replace(SMALL, copies=0))
+    refused("--steps or --minutes", replace(SMALL, steps=None))
+    refused("choose from g1-12", replace(SMALL, robot="atlas"))
+    refused("no multiple of control", replace(SMALL, physics_hz=130.0))
+    refused("no run to go on with", SMALL, resume=True)
+    train_walk(tmp_path / "run", replace(SMALL, steps=1))
+    refused("add --resume", SMALL)
+    refused("began with --copies 8", replace(SMALL, copies=4), resume=True)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['robo', 'train', 'walk', '--help']\n"
+        "from robo.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print([m for m in ('torch', 'numpy') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "--copies" in done.stdout
+    assert "--dataset" not in done.stdout
+    assert done.stderr.strip() == "[]"
