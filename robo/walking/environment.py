@@ -12,7 +12,7 @@ from envs.humanoid.batch import Observation, WalkBatch
 from envs.humanoid.robots import RobotConfig
 
 
-class WalkEnv(VecEnv):
+class WalkEnv(VecEnv):  # type: ignore[misc]
     """A batch whose copies begin anew by themselves, in tensors.
 
     `step` also gives, in its extras:
@@ -31,7 +31,8 @@ class WalkEnv(VecEnv):
         self.num_envs, self.num_actions = batch.copies, len(batch.robot.joints)
         self.max_episode_length = batch.steps_per_episode
         self.episode_length_buf = torch.zeros(batch.copies, dtype=torch.long)
-        self.device, self.cfg = "cpu", {}
+        self.device = "cpu"
+        self.cfg: dict[str, Any] = {}
         self._observations = _tensors(batch.reset(stagger=True), batch.copies)
 
     def get_observations(self) -> TensorDict:

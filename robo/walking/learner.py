@@ -20,7 +20,7 @@ GROUPS = {"teacher": [POLICY, PRIVILEGED], "mlp": [POLICY]}
 """What the actor of each stage sees; the critic always sees all."""
 
 
-class WalkLearner(PPO):
+class WalkLearner(PPO):  # type: ignore[misc]
     """PPO on a walking environment.
 
     Args:
@@ -43,8 +43,8 @@ class WalkLearner(PPO):
         )
         critic = LearnerCritic(obs, groups, "critic", 1, hidden=hidden)
         super().__init__(
-            actor,  # type: ignore[arg-type]
-            critic,  # type: ignore[arg-type]
+            actor,
+            critic,
             RolloutStorage("rl", env.num_envs, config.rollout, obs, [env.num_actions]),
             num_learning_epochs=config.epochs,
             num_mini_batches=config.minibatches,
@@ -95,7 +95,7 @@ class WalkLearner(PPO):
             group["lr"] = learning_rate
 
 
-class _Augmentation(Symmetry):
+class _Augmentation(Symmetry):  # type: ignore[misc]
     """Mirrored samples in every minibatch, without the actor's second run for the log alone."""
 
     def __init__(self, env: WalkEnv, mirror: Mirror) -> None:

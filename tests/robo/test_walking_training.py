@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -72,9 +73,10 @@ def test_a_run_learns_and_leaves_all_that_is_needed(tmp_path: Path) -> None:
 
 def test_a_teacher_sees_more_than_a_robot_senses(tmp_path: Path) -> None:
     sizes = {}
-    for stage in ("teacher", "mlp"):
+    stages: tuple[Literal["teacher", "mlp"], ...] = ("teacher", "mlp")
+    for stage in stages:
         out = tmp_path / stage
-        train_walk(out, replace(SMALL, steps=ITERATION, stage=stage))  # type: ignore[arg-type]
+        train_walk(out, replace(SMALL, steps=ITERATION, stage=stage))
         network, metadata = load_network(out / "checkpoints" / "last")
         assert isinstance(network, MLPActor)
         assert metadata["steps"] == ITERATION
@@ -110,8 +112,8 @@ def test_what_is_loaded_is_what_was_saved() -> None:
         learners = [WalkLearner(env, SMALL) for _ in range(2)]
         with torch.inference_mode():
             for _ in range(SMALL.rollout):
-                obs, *rest = env.step(learners[0].act(env.get_observations()))
-                learners[0].process_env_step(obs, *rest)
+                obs, rewards, dones, extras = env.step(learners[0].act(env.get_observations()))
+                learners[0].process_env_step(obs, rewards, dones, extras)
             learners[0].compute_returns(obs)
     learners[0].update()
     learners[1].go_on(learners[0].weights(), learners[0].optimizer_state(), 3e-4)
