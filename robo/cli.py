@@ -31,7 +31,10 @@ COMMANDS = {
         "Replay",
         "Send recorded actions to the environment and compare what comes back.",
     ),
-    "train": ("Train", "Train a policy on demonstrations."),
+    "train": (
+        "Train",
+        "Train a policy on demonstrations, or with `robo train walk` a humanoid to walk.",
+    ),
     "rollout": ("Rollout", "Try a policy in episodes drawn from a seed and count its successes."),
     "compare": (
         "Compare",
@@ -76,6 +79,11 @@ def main() -> None:
 def _parse(arguments: list[str]) -> Any:
     """The command that was asked for; a named one alone, because reading all takes longer."""
     config = (tyro.conf.OmitSubcommandPrefixes,)
+    if arguments[:2] == ["train", "walk"]:
+        # Learning by trial has other options than learning from a data set.
+        from robo.commands.walk_training import WalkTraining
+
+        return tyro.cli(WalkTraining, prog="robo train", args=arguments[1:], config=config)
     if arguments and arguments[0] in COMMANDS:
         name = arguments[0]
         return tyro.cli(_command(name), prog=f"robo {name}", args=arguments[1:], config=config)

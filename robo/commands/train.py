@@ -1,9 +1,8 @@
 """`robo train`: a data set becomes a policy; `robo train walk` has options of its own."""
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import Annotated, Union
 
 import tyro
 
@@ -11,20 +10,9 @@ from policies.registry import POLICIES
 from robo.training.config import TrainingConfig
 
 
-def __getattr__(name: str) -> Any:
-    """`Train`, the command, by what is to be trained."""
-    if name != "Train":
-        raise AttributeError(name)
-    if sys.argv[2:3] == ["walk"]:
-        from robo.commands.walk_training import WalkTraining
-
-        return WalkTraining
-    return DemonstrationTraining
-
-
 @dataclass(frozen=True)
-class DemonstrationTraining:
-    """Train a policy on demonstrations; `robo train walk --help` tells how a humanoid learns.
+class Train:
+    """Train a policy on demonstrations, or with `robo train walk` a humanoid to walk.
 
     Writes checkpoints, log.jsonl, TensorBoard's events, training.json and curve.png. Ctrl-C saves;
     the same command with --resume goes on as if nothing had happened. On several GPUs or processes:
@@ -54,6 +42,7 @@ class DemonstrationTraining:
         """Run the command; 128 and the signal's number when it was stopped."""
         import os
         import shlex
+        import sys
 
         from rich.console import Console
 
