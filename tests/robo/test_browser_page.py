@@ -115,7 +115,9 @@ def test_a_set_is_scrubbed_and_played(view_server: ViewServer) -> None:
 
         def told_after_a_key() -> bool:
             page.press("ArrowUp")  # an answer that was on its way may have cleared the last notice
-            return "has ended" in page.text("#notice")
+            with contextlib.suppress(AssertionError):
+                return bool(until(lambda: "has ended" in page.text("#notice"), 2))
+            return False
 
         until(told_after_a_key)
 
@@ -258,7 +260,7 @@ def test_dragging_the_gizmo_moves_the_arm(session: "BrowserDevice") -> None:
         until(lambda: _way(session, before) @ -axis > 0.05, 60)
         way = _way(session, before)
         assert np.linalg.norm(way - (way @ axis) * axis) < 0.02
-        assert page.value("status.phase") == "recording"
+        until(lambda: page.value("status.phase") == "recording", 60)
         page.mouse("mouseReleased", *SIZE)
         until(lambda: not page.value("status.pulling"))
         assert page.complaints == []
