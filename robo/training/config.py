@@ -1,6 +1,7 @@
 """How a policy is trained. The command line is made from this; nothing heavy is imported."""
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
@@ -124,15 +125,15 @@ class TrainingConfig:
         for name, bound in least.items():
             value = getattr(self, name)
             if value is not None and value < bound:
-                raise UserError(f"{_option(name)} is {value}; it must be {bound} or more")
+                raise UserError(f"{option(name)} is {value}; it must be {bound} or more")
         for name in ("minutes", "learning_rate", "clip", "save_minutes"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                raise UserError(f"{_option(name)} is {value}; it must be more than 0")
+                raise UserError(f"{option(name)} is {value}; it must be more than 0")
         for name in ("ema", "validation", "warmup", "brightness"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(
-                    f"{_option(name)} is {getattr(self, name)}; it must be at least 0 and below 1"
+                    f"{option(name)} is {getattr(self, name)}; it must be at least 0 and below 1"
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -151,14 +152,30 @@ class TrainingConfig:
         Raises:
             UserError: An option that matters differs.
         """
-        now = self.to_json()
-        for name in (field.name for field in fields(self)):
-            if name not in FREE and name in before and before[name] != now[name]:
-                raise UserError(
-                    f"the run began with {_option(name)} {before[name]} and cannot go on with "
-                    f"{now[name]}; give the same options with --resume, or another --out"
-                )
+        refuse_changes(before, self.to_json(), FREE)
 
 
-def _option(name: str) -> str:
+def refuse_changes(
+    before: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str]
+) -> None:
+    """Refuse to go on with a run whose options were others.
+
+    Args:
+        before: Options when it began.
+        now: Options now.
+        free: Those that may differ.
+
+    Raises:
+        UserError: An option that matters differs.
+    """
+    for name, value in now.items():
+        if name not in free and name in before and before[name] != value:
+            raise UserError(
+                f"the run began with {option(name)} {before[name]} and cannot go on with "
+                f"{value}; give the same options with --resume, or another --out"
+            )
+
+
+def option(name: str) -> str:
+    """A field's name as it is given on the command line."""
     return "--" + name.replace("_", "-")

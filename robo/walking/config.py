@@ -1,9 +1,10 @@
 """How a walker is trained. The command line is made from this; nothing heavy is imported."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Union
 
 from robo.errors import UserError
+from robo.training.config import option, refuse_changes
 
 FREE = frozenset({"steps", "minutes", "threads", "save_minutes", "keep"})
 """What may differ when a run goes on; anything else would make it another run."""
@@ -104,15 +105,15 @@ class WalkTrainingConfig:
         for name, bound in least.items():
             value = getattr(self, name)
             if value is not None and value < bound:
-                raise UserError(f"{_option(name)} is {value}; it must be {bound} or more")
+                raise UserError(f"{option(name)} is {value}; it must be {bound} or more")
         positive = ("minutes", "physics_hz", "initial_std", "learning_rate", "divergence")
         for name in (*positive, "save_minutes"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                raise UserError(f"{_option(name)} is {value}; it must be more than 0")
+                raise UserError(f"{option(name)} is {value}; it must be more than 0")
         for name in ("discount", "trace"):
             if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"{_option(name)} is {getattr(self, name)}; it must be 0 to 1")
+                raise UserError(f"{option(name)} is {getattr(self, name)}; it must be 0 to 1")
         if not self.hidden or min(self.hidden) < 1:
             raise UserError("--hidden must be the widths of one layer or more, each 1 or more")
         if self.minibatches > self.iteration:
@@ -134,14 +135,4 @@ class WalkTrainingConfig:
         Raises:
             UserError: An option that matters differs.
         """
-        now = self.to_json()
-        for name in (field.name for field in fields(self)):
-            if name not in FREE and name in before and before[name] != now[name]:
-                raise UserError(
-                    f"the run began with {_option(name)} {before[name]} and cannot go on with "
-                    f"{now[name]}; give the same options with --resume, or another --out"
-                )
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+        refuse_changes(before, self.to_json(), FREE)
