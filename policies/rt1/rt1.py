@@ -5,15 +5,16 @@ tokens (TokenLearner), the tokens of 6 images become one token per number of the
 (transformer), and each of these one of 256 bins (section 5.1, figure 3). Two presets of one code:
 
 - `full`: the paper's, 300 x 300 images, EfficientNet-B3, 35M parameters, one camera.
-- `small`: for two CPU cores, 96 x 96, three residual blocks, one or more cameras, and the robot's
-  state as one more token per frame.
+- `small`: for two CPU cores, 96 x 96, three residual blocks, one or more cameras, the robot's state
+  as one more token per frame, and chunks: it decides twice a second and says five actions each time.
 
 Training supervises every frame of a segment, so that an image is encoded once and not six times;
 acting keeps what was made of earlier images and encodes the new one alone. Both equal computing
 each step from its six images. An episode's first steps have fewer images, in both.
 
 Our own, beyond the paper: a learnt place is added to the grid, as a weighted mean over places
-forgets them; the instruction comes as features of its tokens (see `instruction.py`); small random
+forgets them; the instruction comes as features of its tokens (see `instruction.py`), and the state's
+token is made of both, as where to drive depends on words and place and on no image; small random
 shifts of the images in training (`shift`).
 """
 
@@ -49,7 +50,10 @@ class RT1Config(PolicyConfig):
         use_state: Whether vectors among the inputs become one more token a frame; if not, they are
             no inputs.
         history: Images that an action depends on; 1 is the ablation without history.
-        segment: Frames of a training sample, all supervised.
+        chunk: Actions that a decision gives. The next image is the one after them: a policy that
+            acts at 10 Hz in chunks of 5 sees, as in the paper, a few seconds in 6 images, and
+            does not come to rest where demonstrations once did.
+        segment: Frames of a training sample, `chunk` apart, all supervised.
         encoder: "efficientnet_b3" or "residual".
         encoder_widths: Of "residual": channels behind the stem and behind each block.
         encoder_strides: Of "residual": of each block.
@@ -70,6 +74,7 @@ class RT1Config(PolicyConfig):
 
     use_state: bool = False
     history: int = 6
+    chunk: int = 1
     segment: int = 12
     encoder: Literal["efficientnet_b3", "residual"] = "efficientnet_b3"
     encoder_widths: tuple[int, ...] = (64, 64, 128, 192)
@@ -98,6 +103,8 @@ class RT1Config(PolicyConfig):
             "image_size": (96, 96),
             "use_state": True,
             "summary": True,
+            "chunk": 5,
+            "segment": 8,
             "encoder": "residual",
             "encoder_widths": (32, 64, 128, 192),
             "condition": 128,
@@ -149,8 +156,8 @@ class RT1Config(PolicyConfig):
             "vectors among RT-1's inputs need use_state, set it or leave them out": (
                 self.use_state or len(cameras) == len(self.inputs)
             ),
-            "history, segment, layers and image_tokens must be 1 at least": (
-                min(self.history, self.segment, self.layers, self.image_tokens) >= 1
+            "history, chunk, segment, layers and image_tokens must be 1 at least": (
+                min(self.history, self.chunk, self.segment, self.layers, self.image_tokens) >= 1
             ),
             'encoder must be "efficientnet_b3" or "residual"': self.encoder
             in ("efficientnet_b3", "residual"),
@@ -202,6 +209,7 @@ class RT1(Policy):
         self.token_learner = TokenLearner(c.width, c.image_tokens)
         if self._vectors:
             size = sum(c.inputs[key][0] for key in self._vectors)
+            size += c.condition if c.instruction_width else 0
             self.state = nn.Sequential(
                 nn.Linear(size, c.width), nn.ReLU(), nn.Linear(c.width, c.width)
             )
@@ -221,7 +229,7 @@ class RT1(Policy):
             dropout=c.dropout,
             sees=c.frames_see,
         )
-        self.head = nn.Linear(c.width, c.bins if c.actions == "tokens" else 1)
+        self.head = nn.Linear(c.width, c.chunk * (c.bins if c.actions == "tokens" else 1))
         categorical = [number in c.categorical for number in range(c.action_size)]
         self.register_buffer("_categorical", torch.tensor(categorical), persistent=False)
         self.reset()
@@ -230,11 +238,14 @@ class RT1(Policy):
         """All features of a segment, around the sample's frame.
 
         Centred, an episode's first and last frames are in half as many segments as the others; in
-        a segment that ends at the sample's frame, the last would be in a twelfth.
+        a segment that ends at the sample's frame, the last would be in one of `segment`. Images are
+        `chunk` frames apart, and all actions from the first to behind the last are supervised.
         """
-        half = self.config.segment // 2
-        frames = range(-half, self.config.segment - half)
-        return dict.fromkeys((*self.config.inputs, ACTION), frames)
+        segment, chunk = self.config.segment, self.config.chunk
+        half = segment // 2
+        seen = range(-half * chunk, (segment - half) * chunk, chunk)
+        done = range(seen.start, seen.stop)
+        return {**dict.fromkeys(self.config.inputs, seen), ACTION: done}
 
     def condition(self, instruction: Tensor | None, is_pad: Tensor | None, n: int) -> Tensor:
         """Conditions [n, cameras, c] of token features [n, l, w]; the cameras' alone without."""
@@ -269,6 +280,8 @@ class RT1(Policy):
         more: list[Tensor] = []
         if self._vectors:
             vectors = [self.normalizer.normalize(key, inputs[key]) for key in self._vectors]
+            if self.config.instruction_width:
+                vectors.append((condition - self.camera)[:, 0])
             more.append(self.state(torch.cat(vectors, -1)))
         if self.config.summary:
             grids = grid.unflatten(0, (times, len(cameras))).unbind(1)
@@ -278,7 +291,10 @@ class RT1(Policy):
         return torch.cat([tokens, torch.stack(more).sum(0)[:, None]], 1)
 
     def outputs(self, batch: Batch) -> Tensor:
-        """What the head says of each frame of a batch's segments: [b, t, m, bins], or [.., 1]."""
+        """What the head says of a batch's segments: [b, t, k, m, bins], or [.., 1].
+
+        t frames, k actions of a chunk, m numbers of an action.
+        """
         inputs = {key: batch[key] for key in self.config.inputs}
         b, t = batch[self.config.cameras[0]].shape[:2]
         if self.training and self.config.shift:
@@ -288,11 +304,20 @@ class RT1(Policy):
         frames = {key: value.flatten(0, 1) for key, value in inputs.items()}
         tokens = self.frame_tokens(frames, condition.repeat_interleave(t, 0))
         tokens = tokens.view(b, t, *tokens.shape[1:])
-        present = torch.ones(b, t, dtype=torch.bool, device=tokens.device)
+        return self._of_chunks(self.head(self.transformer(tokens, self._present(batch))))
+
+    def _present(self, batch: Batch) -> Tensor:
+        """Which frames of a batch's segments are in the episode, [b, t]."""
+        camera = batch[self.config.cameras[0]]
+        present = torch.ones(camera.shape[:2], dtype=torch.bool, device=camera.device)
         for key in self.config.inputs:
             if key + PAD in batch:
                 present = present & ~batch[key + PAD]
-        return cast(Tensor, self.head(self.transformer(tokens, present)))
+        return present
+
+    def _of_chunks(self, outputs: Tensor) -> Tensor:
+        """What the head says [..., m, k · bins] as [..., k, m, bins]."""
+        return outputs.unflatten(-1, (self.config.chunk, -1)).transpose(-2, -3)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy of the action tokens (section 5.1), or the squared error of numbers.
@@ -302,10 +327,13 @@ class RT1(Policy):
             tokens that are the likeliest) or `error` (mean distance, of half the range), and
             `clipped`, the share of numbers that were out of bounds.
         """
-        outputs, actions = self.outputs(batch).float(), batch[ACTION]
+        outputs = self.outputs(batch).float()
+        actions = batch[ACTION].unflatten(1, outputs.shape[1:3])
         real = torch.ones_like(actions, dtype=torch.bool)
         if ACTION + PAD in batch:
-            real = real & ~batch[ACTION + PAD][..., None]
+            real = real & ~batch[ACTION + PAD].unflatten(1, outputs.shape[1:3])[..., None]
+        # What is done before the episode's first image was not decided by any.
+        real = real & self._present(batch)[..., None, None]
         weights = real / real.sum().clamp_min(1)
         tokenizer = self.tokenizer()
         parts = {"clipped": (tokenizer.outside(actions) * weights).sum()}
@@ -328,7 +356,7 @@ class RT1(Policy):
 
     @torch.inference_mode()
     def act(self, observation: Observation) -> NDArray[np.float32]:
-        """The next action (1, m); the image is the only one that is encoded.
+        """The next actions (k, m); the image is the only one that is encoded.
 
         Another instruction than the last begins anew: earlier images were seen in its light.
 
@@ -344,7 +372,7 @@ class RT1(Policy):
         frame = {key: value[None] for key, value in inputs.items()}
         tokens = self.frame_tokens(frame, self._condition)[0]
         output = self.head(self.transformer.step(tokens, self._kept))
-        return self.decode(output)[None].cpu().numpy().astype(np.float32)
+        return self.decode(self._of_chunks(output)).cpu().numpy().astype(np.float32)
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Actions [..., m] of what the head says [..., m, bins], or [..., m, 1]."""

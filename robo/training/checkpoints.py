@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,33 @@ class Checkpoints:
         Raises:
             OSError: The disk refused; earlier checkpoints are whole.
         """
+        return self._write(
+            step,
+            lambda folder: save(policy, folder, metadata),
+            weights,
+            optimizer,
+            state,
+            best=best,
+        )
+
+    def _write(
+        self,
+        step: int,
+        save_policy: Callable[[Path], None],
+        weights: Mapping[str, Tensor],
+        optimizer: Mapping[str, Tensor],
+        state: Mapping[str, Any],
+        *,
+        best: bool,
+    ) -> Path:
+        """As `write`, with whatever `save_policy` puts into the folder to act with."""
         target = self.folder / f"{_PREFIX}{step:08d}"
         partial = self.folder / f".{target.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         try:
             training = partial / TRAINING
             training.mkdir(parents=True)
-            save(policy, partial, metadata)
+            save_policy(partial)
             save_file(
                 {k: v.detach().cpu().contiguous() for k, v in weights.items()}, training / WEIGHTS
             )

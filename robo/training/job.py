@@ -283,7 +283,7 @@ class _Job:
         dataset = described["dataset"]
         return {
             "step": self.trainer.step,
-            "hours": round(self.trainer.seconds / 3600, 4),
+            "hours": round(self.trainer.seconds / 3600, 6),
             "samples": self.trainer.step * self.config.batch_size,
             "validation": validation,
             "fps": dataset["fps"],
@@ -306,7 +306,7 @@ class _Job:
             **self.prepared.description,
             "status": status,
             "steps": trainer.step,
-            "hours": round(trainer.seconds / 3600, 4),
+            "hours": round(trainer.seconds / 3600, 6),
             "samples": trainer.step * self.config.batch_size,
             "best_validation": _number(self.best),
             "sessions": self.folder.before.get("sessions", 0) + 1,

@@ -5,19 +5,13 @@ checkpoints/step-00006144/     after so many control steps: the actor (policies.
 checkpoints/last               link to the newest
 """
 
-import errno
-import os
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from policies.walker.weights import Network, save_network
-from robo.data.storage import FULL, sync_folder, write_json, write_whole
-from robo.training.checkpoints import LAST, OPTIMIZER, STATE, TRAINING, WEIGHTS, Checkpoints
+from robo.training.checkpoints import Checkpoints
 
 
 class WalkCheckpoints(Checkpoints):
@@ -45,32 +39,11 @@ class WalkCheckpoints(Checkpoints):
         Raises:
             OSError: The disk refused; earlier checkpoints are whole.
         """
-        target = self.folder / f"step-{step:08d}"
-        partial = self.folder / f".{target.name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            training = partial / TRAINING
-            training.mkdir(parents=True)
-            save_network(actor, partial, metadata)
-            for path in partial.glob("walker.*"):
-                with path.open("rb+") as file:
-                    os.fsync(file.fileno())
-            write_whole(training / WEIGHTS, _bytes(weights))
-            write_whole(training / OPTIMIZER, _bytes(optimizer))
-            write_json(training / STATE, dict(state))
-            shutil.rmtree(target, ignore_errors=True)
-            partial.rename(target)
-        except SafetensorError as error:
-            number = next((n for n in (*FULL, errno.EFBIG) if f"code: {n}," in str(error)), 0)
-            shutil.rmtree(partial, ignore_errors=True)
-            raise OSError(number, os.strerror(number) if number else str(error)) from error
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        self._link(LAST, target)
-        self._prune()
-        sync_folder(self.folder)
-
-
-def _bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    return to_bytes({name: value.detach().contiguous() for name, value in tensors.items()})
+        self._write(
+            step,
+            lambda folder: save_network(actor, folder, metadata),
+            weights,
+            {name: value.detach().contiguous() for name, value in optimizer.items()},
+            state,
+            best=False,
+        )

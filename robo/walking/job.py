@@ -258,7 +258,7 @@ class _Job:
         return {
             "iteration": self.iteration,
             "steps": self.steps,
-            "hours": round(self.seconds / 3600, 4),
+            "hours": round(self.seconds / 3600, 6),
             **{name: self.description[name] for name in kept},
         }
 
@@ -286,7 +286,7 @@ class _Job:
             "status": status,
             "iterations": self.iteration,
             "steps": self.steps,
-            "hours": round(self.seconds / 3600, 4),
+            "hours": round(self.seconds / 3600, 6),
             "sessions": self.folder.before.get("sessions", 0) + 1,
         }
 

@@ -88,6 +88,7 @@ def test_acting_equals_training_and_encodes_each_image_once(sees, history, summa
     batch = _batch()
     with torch.no_grad():
         expected = policy.decode(policy.outputs(batch))[0].numpy()
+    assert expected.shape == (5, 1, 3)
     counted = []
     encode = policy.encoder.forward
     monkeypatch.setattr(
@@ -101,6 +102,70 @@ def test_acting_equals_training_and_encodes_each_image_once(sees, history, summa
             assert action.dtype == np.float32
             assert np.allclose(action[0], expected[now], atol=1e-4)
     assert counted == [2] * 10
+
+
+def test_a_chunk_is_all_that_is_done_until_the_next_image():
+    policy = _policy(chunk=2).eval()
+    windows = policy.windows()
+    assert windows[HEAD] == windows[STATE] == range(-4, 6, 2)
+    assert windows["action"] == range(-4, 6)
+
+    batch = _chunked(_batch())
+    with torch.no_grad():
+        expected = policy.decode(policy.outputs(batch))[0].numpy()
+    assert expected.shape == (5, 2, 3)
+    for now in range(5):
+        chunk = policy.act(_observation(batch, 0, now))
+        assert chunk.shape == (2, 3)
+        assert np.allclose(chunk, expected[now], atol=1e-4)
+
+
+def test_actions_of_a_chunk_are_learnt_in_their_order():
+    policy, batch = _policy(chunk=2), _chunked(_batch())
+    batch["action"][:, 0::2, 0], batch["action"][:, 1::2, 0] = -1, 1
+    optimizer = torch.optim.Adam(policy.parameters(), 3e-3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        policy.loss(batch)[0].backward()
+        optimizer.step()
+    first, second = policy.eval().act(_observation(batch, 0, 0))[:, 0]
+    assert first < -0.8
+    assert second > 0.8
+
+
+def test_a_chunk_may_begin_before_the_episode_and_is_not_learnt_then():
+    policy, batch = _policy(chunk=2).eval(), _chunked(_batch())
+    for key in INPUTS:
+        batch[key + "_is_pad"][:, :1] = True
+    batch["action_is_pad"][:, :1] = True  # The first frame's second action is the episode's first.
+    changed = {**batch, "action": batch["action"].clone()}
+    changed["action"][:, 1] = 1 - changed["action"][:, 1]
+    assert torch.equal(policy.loss(batch)[0], policy.loss(changed)[0])
+    changed["action"][:, 2] = 1 - changed["action"][:, 2]
+    assert not torch.equal(policy.loss(batch)[0], policy.loss(changed)[0])
+
+
+def _chunked(batch):
+    """The same segments with two actions of each frame."""
+    action = torch.stack([batch["action"], batch["action"].roll(1, 0)], 2).flatten(1, 2)
+    return {
+        **batch,
+        "action": action,
+        "action_is_pad": batch["action_is_pad"].repeat_interleave(2, 1),
+    }
+
+
+def test_the_state_token_knows_the_words():
+    policy, batch = _policy().eval(), _batch()
+    for name, parameter in policy.named_parameters():
+        if "scale_shift" in name:
+            torch.nn.init.zeros_(parameter)
+    condition = policy.condition(batch["instruction"], None, 2)
+    frames = {key: batch[key][:, 0] for key in INPUTS}
+    tokens = policy.frame_tokens(frames, condition)
+    other = policy.frame_tokens(frames, condition.flip(0))
+    assert torch.equal(tokens[:, :-1], other[:, :-1])
+    assert not torch.allclose(tokens[:, -1], other[:, -1])
 
 
 def test_another_instruction_begins_anew():
