@@ -1,0 +1,159 @@
+"""A trained walker: its network, what it was trained for, and how it drives a `WalkBatch`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from envs.humanoid import observations
+from envs.humanoid.observations import POLICY, PRIVILEGED
+from envs.humanoid.robots import RobotConfig, robot_config
+from policies.errors import CheckpointError
+from policies.registry import weights_folder
+from policies.walker.mlp import Critic, MLPActor
+from policies.walker.transformer import Memory, TransformerStudent
+from policies.walker.weights import MODEL, load_network
+from robo.errors import UserError, user_errors
+
+SHIPPED: Final = "walk"
+"""Short name of the weights that come with the project."""
+
+_DEFAULT_HZ: Final = 200.0
+
+
+@dataclass(frozen=True)
+class Walker:
+    """A trained walker.
+
+    Attributes:
+        network: To walk with, in evaluation mode.
+        robot: That it was trained on.
+        physics_hz: Physics steps per second that it was trained with.
+        groups: Observations that it sees, one behind the other.
+        folder: Where it came from.
+        metadata: What the trainer noted.
+    """
+
+    network: TransformerStudent | MLPActor
+    robot: RobotConfig
+    physics_hz: float
+    groups: tuple[str, ...]
+    folder: Path
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_teacher(self) -> bool:
+        """Whether it sees what only a simulator knows."""
+        return PRIVILEGED in self.groups
+
+
+def load_walker(name_or_folder: str = SHIPPED, robot: str | None = None) -> Walker:
+    """A walker by short name or folder: of weights, of a checkpoint, or of a run (its newest one).
+
+    Args:
+        name_or_folder: See above.
+        robot: To drive instead of the one that it was trained on.
+
+    Raises:
+        UserError: There is none, it is damaged, or it is not for this robot.
+    """
+    folder = _find(name_or_folder)
+    with user_errors(CheckpointError):
+        network, metadata = load_network(folder)
+    if isinstance(network, Critic):
+        raise UserError(f"{folder} holds a critic, which does not act; give the actor's folder")
+    config = metadata.get("config", {})
+    named = robot or metadata.get("robot") or config.get("robot")
+    if named is None:
+        raise UserError(
+            f"{folder} does not say for which robot it was trained; say so with --robot"
+        )
+    with user_errors(ValueError):
+        built = robot_config(named)
+    seen = metadata.get("observation", {})
+    if seen.get("version", observations.VERSION) != observations.VERSION:
+        raise UserError(
+            f"{folder} was trained on observations of version {seen['version']}, this is version "
+            f"{observations.VERSION}; train it again"
+        )
+    groups = tuple(seen.get("groups", (POLICY,)))
+    walker = Walker(
+        network, built, float(config.get("physics_hz", _DEFAULT_HZ)), groups, folder, metadata
+    )
+    _check_sizes(walker)
+    return walker
+
+
+class WalkActor:
+    """Drives the copies of a batch with a walker's network.
+
+    Args:
+        walker: Whose network.
+        copies: How many robots.
+    """
+
+    def __init__(self, walker: Walker, copies: int = 1) -> None:
+        self._network, self._groups, self._copies = walker.network, walker.groups, copies
+        self.reset()
+
+    def reset(self, ended: NDArray[np.bool_] | None = None) -> None:
+        """Forget the past of all robots, or of those that `ended` [n]."""
+        if ended is None:
+            network = self._network
+            self._memory: Memory | None = None
+            if isinstance(network, TransformerStudent):
+                self._memory = network.empty_memory(self._copies)
+        elif self._memory is not None and ended.any():
+            self._memory = self._memory.forget(torch.from_numpy(ended))
+
+    def act(self, observation: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Actions [n, m] for what every robot observes now."""
+        parts = [observation[group] for group in self._groups]
+        seen = torch.from_numpy(np.concatenate(parts, axis=1))
+        with torch.inference_mode():
+            mean: Tensor
+            if isinstance(self._network, TransformerStudent):
+                assert self._memory is not None
+                mean, self._memory = self._network.step(seen, self._memory)
+            else:
+                mean = self._network(seen)
+        actions: NDArray[np.float32] = mean.numpy()
+        return actions
+
+
+def _find(name_or_folder: str) -> Path:
+    given = Path(name_or_folder)
+    for folder in (given, given / "checkpoints" / "last", weights_folder(name_or_folder)):
+        if (folder / MODEL).is_file():
+            return folder
+    if name_or_folder == SHIPPED:
+        raise UserError(
+            "no walker comes with this version; train one with `robo train walk --out runs/walk` "
+            "and give --policy runs/walk"
+        )
+    raise UserError(
+        f'"{name_or_folder}" is no folder with a {MODEL} and no shipped walker; give the folder '
+        "that `robo train walk` wrote"
+    )
+
+
+def _check_sizes(walker: Walker) -> None:
+    network, robot = walker.network, walker.robot
+    wanted = sum(observations.size(robot, group) for group in walker.groups)
+    for what, has, wants in (
+        ("observations", network.config.observation_size, wanted),
+        ("actions", network.config.action_size, len(robot.joints)),
+    ):
+        if has != wants:
+            raise UserError(
+                f"the walker in {walker.folder} has {what} of {has} numbers, {robot.name} wants "
+                f"{wants}: it was trained for another robot"
+            )
+
+
+__all__ = ["SHIPPED", "WalkActor", "Walker", "load_walker"]
