@@ -30,11 +30,6 @@ class Distribution:
     nominal: float
     unit: str = ""
 
-    @property
-    def range(self) -> str:
-        """Both ends and their unit, for people."""
-        return f"{self.low:g} to {self.high:g} {self.unit}".strip()
-
     def values(self, share: Floats, factor: Floats) -> Floats:
         """Numbers in [0, 1) made draws, on the way from nominal that `factor` says."""
         if self.kind == "log-uniform":

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from envs.humanoid.domain import Distribution, Draw, Fields, Parameters, Parts, Term
 from envs.humanoid.robots import RobotConfig
 from envs.humanoid.streams import Streams
+from envs.terms import check_terms
 
 Floats = NDArray[np.float64]
 
@@ -239,27 +240,6 @@ TERMS: Final[Mapping[str, Term]] = MappingProxyType({term.name: term for term in
 """Every term by its name."""
 
 
-def table() -> list[tuple[str, str, str, str]]:
-    """Rows for printing: name, what it changes, distribution, range."""
-    return [
-        (term.name, term.what, term.distribution.kind, term.distribution.range)
-        for term in TERMS.values()
-    ]
-
-
-def check_terms(names: Iterable[str]) -> tuple[str, ...]:
-    """The names as a tuple, in the table's order.
-
-    Raises:
-        ValueError: there is no such term.
-    """
-    chosen = set(names)
-    unknown = sorted(chosen - set(TERMS))
-    if unknown:
-        raise ValueError(f"no randomisation term {unknown[0]!r}, choose from {', '.join(TERMS)}")
-    return tuple(name for name in TERMS if name in chosen)
-
-
 class Randomizer:
     """Draws for the copies of a batch that begin an episode.
 
@@ -288,7 +268,7 @@ class Randomizer:
         terms: Mapping[str, Term] = TERMS,
         terrain_level: float = 1.0,
     ) -> None:
-        self.names = check_terms(names)
+        self.names = check_terms(names, TERMS)
         self._terms = [terms[name] for name in self.names]
         self._models, self.streams = models, streams
         self._parts = Parts.of(models[0], robot)
@@ -353,6 +333,4 @@ __all__ = [
     "Parts",
     "Randomizer",
     "Term",
-    "check_terms",
-    "table",
 ]

@@ -26,12 +26,13 @@ from envs.kitchen.control import (
     check_action,
 )
 from envs.kitchen.furniture import OVERVIEW_CAMERA
-from envs.kitchen.randomization import Randomizer, Samples, check_terms
+from envs.kitchen.randomization import TERMS, Randomizer, Samples
 from envs.kitchen.rules import SUCCESS_RULE_VERSION
 from envs.kitchen.scene import Scene, build_scene
 from envs.kitchen.start import DEFAULT_START, StartState
 from envs.kitchen.state import KitchenState, read_state
 from envs.registration import KITCHEN_ID
+from envs.terms import check_terms
 
 if TYPE_CHECKING:
     from envs.kitchen.rendering import CameraRenderer
@@ -98,7 +99,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         self._start = start or DEFAULT_START
         self._success = success
         self._terminate_ends_episode = terminate_ends_episode
-        self._terms = check_terms(randomization)
+        self._terms = check_terms(randomization, TERMS)
         self._renderers: dict[tuple[int, int], CameraRenderer] = {}
         self._scene: Scene | None = None
         self._delay = 0

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from envs.kitchen import layout, materials, robot
 from envs.kitchen.scene import Scene, place_objects
 from envs.kitchen.start import StartState
+from envs.terms import check_terms
 
 Samples = dict[str, Any]
 
@@ -56,11 +57,6 @@ class Distribution:
     low: float
     high: float
     unit: str = ""
-
-    @property
-    def range(self) -> str:
-        """Both ends and their unit, for people."""
-        return f"{self.low:g} to {self.high:g} {self.unit}".strip()
 
     def draw(
         self, rng: np.random.Generator, shape: int | tuple[int, ...] = ()
@@ -280,27 +276,6 @@ TERMS: Final[Mapping[str, Term]] = MappingProxyType({term.name: term for term in
 """Every term by its name."""
 
 
-def table() -> list[tuple[str, str, str, str]]:
-    """Rows for printing: name, what it changes, distribution, range."""
-    return [
-        (term.name, term.what, term.distribution.kind, term.distribution.range)
-        for term in TERMS.values()
-    ]
-
-
-def check_terms(names: Iterable[str]) -> tuple[str, ...]:
-    """The names as a tuple, in the table's order.
-
-    Raises:
-        ValueError: there is no such term.
-    """
-    chosen = set(names)
-    unknown = sorted(chosen - set(TERMS))
-    if unknown:
-        raise ValueError(f"no randomisation term {unknown[0]!r}, choose from {', '.join(TERMS)}")
-    return tuple(name for name in TERMS if name in chosen)
-
-
 class Randomizer:
     """Begins episodes of one scene with the chosen terms.
 
@@ -313,7 +288,7 @@ class Randomizer:
     """
 
     def __init__(self, scene: Scene, names: Iterable[str] = ()) -> None:
-        self.names = check_terms(names)
+        self.names = check_terms(names, TERMS)
         self._scene = scene
         self._pristine = {field: getattr(scene.model, field).copy() for field in _FIELDS}
 
@@ -348,6 +323,4 @@ __all__ = [
     "Randomizer",
     "Samples",
     "Term",
-    "check_terms",
-    "table",
 ]

@@ -46,13 +46,15 @@ class Randomization:
         return 0
 
     def _tables(self) -> dict[str, list[tuple[str, str, str, str]]]:
+        from envs.terms import table
+
         tables = {}
         if self.room != "kitchen":
-            from envs.humanoid.randomization import table as humanoid
+            from envs.humanoid.randomization import TERMS as HUMANOID
 
-            tables["humanoid"] = humanoid()
+            tables["humanoid"] = table(HUMANOID)
         if self.room != "humanoid":
-            from envs.kitchen.randomization import table as kitchen
+            from envs.kitchen.randomization import TERMS as KITCHEN
 
-            tables["kitchen"] = kitchen()
+            tables["kitchen"] = table(KITCHEN)
         return tables
