@@ -95,7 +95,12 @@ class WalkActor:
     Args:
         walker: Whose network.
         copies: How many robots.
+
+    Attributes:
+        features: The network's last layer but one at the last moment [n, d], for a probe.
     """
+
+    features: NDArray[np.float32]
 
     def __init__(self, walker: Walker, copies: int = 1) -> None:
         self._network, self._groups, self._copies = walker.network, walker.groups, copies
@@ -116,12 +121,13 @@ class WalkActor:
         parts = [observation[group] for group in self._groups]
         seen = torch.from_numpy(np.concatenate(parts, axis=1))
         with torch.inference_mode():
-            mean: Tensor
             if isinstance(self._network, TransformerStudent):
-                assert self._memory is not None
-                mean, self._memory = self._network.step(seen, self._memory)
+                tokens, self._memory = self._network.encode(seen[None], self._memory)
+                features = tokens[0]
             else:
-                mean = self._network(seen)
+                features = self._network.encode(seen)
+            mean: Tensor = self._network.head(features)
+        self.features = features.numpy()
         actions: NDArray[np.float32] = mean.numpy()
         return actions
 
