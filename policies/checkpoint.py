@@ -1,23 +1,21 @@
 """A policy in a folder: `model.safetensors` and, to be read by people, `policy.json`.
 
-The header of `model.safetensors` holds the same JSON, and that copy counts: replacing one file is
-atomic, so weights never meet the configuration of others, whenever the power goes.
+The header of `model.safetensors` holds the same JSON, and that copy counts (see `storage.py`).
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
+from policies import storage
 from policies.base import Policy
 from policies.errors import CheckpointError, PolicyError
 from policies.registry import policy_class
@@ -62,27 +60,16 @@ def save(
     Raises:
         OSError: The disk refused; what was there stays.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     parameters = {name for name, _ in policy.named_parameters()}
     tensors = {}
     for name, tensor in {**policy.state_dict(), **(weights or {})}.items():
-        value = tensor.detach().to("cpu", dtype if dtype and name in parameters else tensor.dtype)
-        # A copy: safetensors refuses tensors that share memory.
-        tensors[name] = value.clone(memory_format=torch.contiguous_format)
+        tensors[name] = tensor.to("cpu", dtype if name in parameters else None)
     description = {
         "policy": policy.name,
         "config": policy.config.to_json(),
         "metadata": dict(metadata),
     }
-    text = json.dumps(description, indent=2) + "\n"
-    new = folder / f".{MODEL}.{os.getpid()}"
-    try:
-        save_file(tensors, new, metadata={"description": text})
-        new.replace(folder / MODEL)
-        new.write_text(text, encoding="utf-8")
-        new.replace(folder / DESCRIPTION)
-    finally:
-        new.unlink(missing_ok=True)
+    storage.write(folder / MODEL, folder / DESCRIPTION, tensors, description)
 
 
 def describe(folder: Path) -> Description:
@@ -95,8 +82,7 @@ def describe(folder: Path) -> Description:
     if not path.is_file():
         raise CheckpointError(f"{folder} has no {MODEL}; give a folder that robo train wrote")
     try:
-        with safe_open(path, framework="pt") as file:
-            values = json.loads((file.metadata() or {})["description"])
+        values = storage.read_description(path)
         return Description(**{key: values[key] for key in ("policy", "config", "metadata")})
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise CheckpointError(

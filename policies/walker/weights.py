@@ -3,16 +3,15 @@
 `walker.json` beside it holds the same description, to be read by people.
 """
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
+from policies import storage
 from policies.errors import CheckpointError
 from policies.walker.mlp import Critic, CriticConfig, MLPActor, MLPActorConfig
 from policies.walker.transformer import TransformerStudent, TransformerStudentConfig, TrunkConfig
@@ -34,22 +33,12 @@ def save_network(network: Network, folder: Path, metadata: Mapping[str, Any]) ->
     Raises:
         OSError: The disk refused; what was there stays.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     description = {
         "network": _name(network),
         "config": asdict(network.config),
         "metadata": dict(metadata),
     }
-    text = json.dumps(description, indent=2) + "\n"
-    new = folder / f".{MODEL}.{os.getpid()}"
-    tensors = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-    try:
-        save_file(tensors, new, metadata={"description": text})
-        new.replace(folder / MODEL)
-        new.write_text(text, encoding="utf-8")
-        new.replace(folder / DESCRIPTION)
-    finally:
-        new.unlink(missing_ok=True)
+    storage.write(folder / MODEL, folder / DESCRIPTION, network.state_dict(), description)
 
 
 def load_network(folder: Path) -> tuple[Network, dict[str, Any]]:
@@ -62,8 +51,7 @@ def load_network(folder: Path) -> tuple[Network, dict[str, Any]]:
     if not path.is_file():
         raise CheckpointError(f"{folder} has no {MODEL}; give a folder that robo train walk wrote")
     try:
-        with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})["description"])
+        description = storage.read_description(path)
         network = _built(description["network"], description["config"])
         network.load_state_dict(load_file(path))
         metadata: dict[str, Any] = description["metadata"]
