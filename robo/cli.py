@@ -41,6 +41,10 @@ COMMANDS = {
         "Compare the results of two `robo rollout` runs, episode by episode.",
     ),
     "data": ("Data", "Look at, check, repair, join and split sets of demonstrations."),
+    "export": (
+        "Export",
+        "Write a trained walker for a robot's own computer: ONNX, its contract, and a runner.",
+    ),
     "randomization": (
         "Randomization",
         "Show what can be randomised in training, with its distributions and ranges.",

@@ -18,7 +18,9 @@ The contract says everything that whoever drives the robot must know, joints alw
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,13 +28,14 @@ import numpy as np
 import torch
 
 from envs.humanoid import observations
-from envs.humanoid.batch import ACTION_LIMIT, GAIT_HZ, TILT
+from envs.humanoid.batch import ACTION_LIMIT, GAIT_HZ, TILT, WalkBatch
 from envs.humanoid.commands import STANDING
 from envs.humanoid.robots import RobotConfig
 from policies.walker.mlp import MLPActor
 from policies.walker.transformer import TransformerStudent
 from robo.errors import UserError
 from robo.walking import runner
+from robo.walking.actor import WalkActor, Walker
 
 NETWORK: Final = "walker.onnx"
 
@@ -80,10 +83,7 @@ def export_walker(
     shutil.copyfile(runner.__file__, folder / "runner.py")
     difference = largest_difference(network, folder)
     if not difference <= TOLERANCE:
-        raise UserError(
-            f"{folder / NETWORK} differs from torch by {difference:.2g}, allowed is"
-            f" {TOLERANCE:.0e}: do not use it, and report this"
-        )
+        raise UserError(_differs(folder, difference))
     return contract
 
 
@@ -108,6 +108,60 @@ def largest_difference(network: TransformerStudent | MLPActor, folder: Path) -> 
     return worst
 
 
+@dataclass(frozen=True)
+class RolloutCheck:
+    """What an exported walker does in simulation beside torch's.
+
+    Attributes:
+        steps: Actions compared.
+        difference: Largest between torch's actions and the exported ones.
+        milliseconds: Median time that onnxruntime took for an action, on one core.
+    """
+
+    steps: int
+    difference: float
+    milliseconds: float
+
+
+def check_rollout(walker: Walker, folder: Path, seconds: float = 10.0) -> RolloutCheck:
+    """Let torch's network walk in simulation, told to do this and that, beside the exported one.
+
+    Args:
+        walker: A student.
+        folder: Where it was exported.
+        seconds: Simulated.
+
+    Raises:
+        UserError: They differ by more than `TOLERANCE`.
+    """
+    exported, actor = runner.Runner(folder), WalkActor(walker)
+    worst, times = 0.0, []
+    with WalkBatch(walker.robot, 1, physics_hz=walker.physics_hz) as batch:
+        observation = batch.reset()
+        for _ in range(round(seconds * batch.control_hz)):
+            actions = actor.act(observation)
+            began = time.perf_counter()
+            said = exported.infer(observation[observations.POLICY][0])
+            times.append(time.perf_counter() - began)
+            difference = np.abs(np.clip(actions[0], -ACTION_LIMIT, ACTION_LIMIT) - said).max()
+            worst = float(np.maximum(worst, difference))
+            step = batch.step(actions)
+            observation, ended = step.observation, step.terminated | step.truncated
+            if ended.any():
+                actor.reset(ended)
+                exported.reset()
+    if not worst <= TOLERANCE:
+        raise UserError(_differs(folder, worst))
+    return RolloutCheck(len(times), worst, 1e3 * float(np.median(times)))
+
+
+def _differs(folder: Path, difference: float) -> str:
+    return (
+        f"{folder / NETWORK} differs from torch by {difference:.2g}, allowed is"
+        f" {TOLERANCE:.0e}: do not use it, and report this"
+    )
+
+
 def _check_sizes(network: TransformerStudent | MLPActor, robot: RobotConfig) -> None:
     for what, has, wants in (
         ("observations", network.config.observation_size, observations.size(robot)),
@@ -122,6 +176,8 @@ def _check_sizes(network: TransformerStudent | MLPActor, robot: RobotConfig) -> 
 
 def _graph(network: TransformerStudent | MLPActor) -> Any:
     try:
+        import onnxruntime  # noqa: F401
+
         from robo.walking import graph
     except ModuleNotFoundError as error:
         raise UserError(
