@@ -61,9 +61,10 @@ def save(
         OSError: The disk refused; what was there stays.
     """
     parameters = {name for name, _ in policy.named_parameters()}
-    tensors = {}
-    for name, tensor in {**policy.state_dict(), **(weights or {})}.items():
-        tensors[name] = tensor.to("cpu", dtype if name in parameters else None)
+    tensors = {
+        name: tensor.to("cpu", dtype if name in parameters else None)
+        for name, tensor in {**policy.state_dict(), **(weights or {})}.items()
+    }
     description = {
         "policy": policy.name,
         "config": policy.config.to_json(),
