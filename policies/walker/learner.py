@@ -137,7 +137,7 @@ class LearnerActor(_LearnerModel):
         else:
             mean = self.network(values, self._unpacked(hidden_state))
         if masks is not None:
-            mean = _joined(mean, masks)
+            mean = joined(mean, masks)
         if not stochastic_output:
             return mean
         self._distribution = Gaussian(mean, self.network.head.std)
@@ -237,14 +237,14 @@ class LearnerCritic(_LearnerModel):
     ) -> Tensor:
         """Values (n, 1); with masks (t, n, 1). See `LearnerActor.forward`."""
         values: Tensor = self.network(self.values(obs))
-        return values if masks is None else _joined(values, masks)
+        return values if masks is None else joined(values, masks)
 
     def update_normalization(self, obs: Mapping[str, Tensor]) -> None:
         """Take a rollout's observations into the statistics."""
         self.network.normalizer.update(self.values(obs))
 
 
-def _joined(padded: Tensor, masks: Tensor) -> Tensor:
+def joined(padded: Tensor, masks: Tensor) -> Tensor:
     """Episodes (t, episodes, k), padded at their ends, to the rollouts (t, n, k) they came from."""
     real = padded.transpose(0, 1)[masks.transpose(0, 1)]
     rollouts: Tensor = real.view(-1, len(padded), real.shape[-1]).transpose(0, 1)

@@ -1,12 +1,15 @@
 """How a walker is trained. The command line is made from this; nothing heavy is imported."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Union
+from pathlib import Path
+from typing import Any, Literal, Optional, Union
 
 from robo.errors import UserError
 from robo.training.config import option, refuse_changes
 
-FREE = frozenset({"steps", "minutes", "threads", "save_minutes", "keep"})
+FREE = frozenset(
+    {"steps", "minutes", "threads", "save_minutes", "keep", "video", "teacher", "fastest"}
+)
 """What may differ when a run goes on; anything else would make it another run."""
 
 
@@ -14,9 +17,17 @@ FREE = frozenset({"steps", "minutes", "threads", "save_minutes", "keep"})
 class WalkTrainingConfig:
     """Everything about training a walker; the defaults are those of a teacher on two cores."""
 
-    stage: Literal["teacher", "mlp"] = "teacher"
-    """teacher: the actor also sees what only a simulator knows. mlp: it sees what a robot senses
-    now, without a history."""
+    stage: Literal["teacher", "student", "mlp"] = "teacher"
+    """teacher: the actor also sees what only a simulator knows. student: a transformer that sees
+    what a robot senses and has sensed, and imitates the teacher at first. mlp: it sees what a robot
+    senses now; with --teacher it imitates too."""
+
+    teacher: Optional[Path] = None
+    """Folder of the teacher to imitate: its run, or one of its checkpoints."""
+
+    imitation: float = 10.0
+    """Weight at first of the distance to the teacher's actions; it falls to 0 over the training. 0:
+    learn without a teacher."""
 
     robot: str = "g1-12"
     """g1-12, g1-29 or t1-12."""
@@ -54,17 +65,32 @@ class WalkTrainingConfig:
     epochs: int = 4
     """Times that an update goes through its samples."""
 
+    student_epochs: int = 2
+    """The same for the transformer, whose samples cost more."""
+
     minibatches: int = 4
     """Parts that it takes them in."""
 
     hidden: tuple[int, ...] = (128, 128)
     """Widths of the layers, of the actor and of the critic."""
 
+    history: int = 16
+    """Moments that the transformer attends to in a layer, 20 ms each."""
+
+    width: int = 64
+    """Of the transformer's tokens; a multiple of 4."""
+
+    layers: int = 2
+    """Of the transformer."""
+
     initial_std: float = 0.8
     """Deviation of the actions before training."""
 
     learning_rate: float = 1e-3
     """Of Adam at first; then it follows the divergence."""
+
+    fastest: float = 2e-3
+    """Largest learning rate."""
 
     divergence: float = 0.03
     """Kullback-Leibler divergence that an update aims at."""
@@ -84,6 +110,9 @@ class WalkTrainingConfig:
     keep: int = 3
     """Newest checkpoints that are kept."""
 
+    video: bool = True
+    """With every checkpoint, film the mean of its actions for some seconds."""
+
     @property
     def iteration(self) -> int:
         """Control steps between two updates."""
@@ -99,15 +128,16 @@ class WalkTrainingConfig:
             raise UserError("say how long to train, with --steps or --minutes")
         least = {
             **dict.fromkeys(("steps", "copies", "threads", "rollout", "epochs"), 1),
-            **dict.fromkeys(("minibatches", "keep"), 1),
-            **dict.fromkeys(("seed", "entropy"), 0),
+            **dict.fromkeys(("minibatches", "keep", "student_epochs", "layers"), 1),
+            **dict.fromkeys(("seed", "entropy", "imitation"), 0),
+            "history": 2,
         }
         for name, bound in least.items():
             value = getattr(self, name)
             if value is not None and value < bound:
                 raise UserError(f"{option(name)} is {value}; it must be {bound} or more")
         positive = ("minutes", "physics_hz", "initial_std", "learning_rate", "divergence")
-        for name in (*positive, "save_minutes"):
+        for name in (*positive, "save_minutes", "fastest"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UserError(f"{option(name)} is {value}; it must be more than 0")
@@ -116,6 +146,15 @@ class WalkTrainingConfig:
                 raise UserError(f"{option(name)} is {getattr(self, name)}; it must be 0 to 1")
         if not self.hidden or min(self.hidden) < 1:
             raise UserError("--hidden must be the widths of one layer or more, each 1 or more")
+        if self.width < 4 or self.width % 4:
+            raise UserError(f"--width is {self.width}; it must be a multiple of 4")
+        if self.stage == "student" and self.minibatches > self.copies:
+            raise UserError(
+                f"--minibatches is {self.minibatches}, but the student learns from whole rollouts "
+                f"of {self.copies} copies; give fewer, or more --copies"
+            )
+        if self.teacher is not None and self.stage == "teacher":
+            raise UserError("--teacher is for the stages that imitate one: student and mlp")
         if self.minibatches > self.iteration:
             raise UserError(
                 f"--minibatches is {self.minibatches}, an update has {self.iteration} samples; "
@@ -124,7 +163,8 @@ class WalkTrainingConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self) | {"hidden": list(self.hidden)}
+        teacher = None if self.teacher is None else str(self.teacher)
+        return asdict(self) | {"hidden": list(self.hidden), "teacher": teacher}
 
     def check_resumes(self, before: dict[str, Any]) -> None:
         """Refuse to go on with a run that began with other options.

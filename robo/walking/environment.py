@@ -11,6 +11,9 @@ from envs.humanoid import observations
 from envs.humanoid.batch import Observation, WalkBatch
 from envs.humanoid.robots import RobotConfig
 
+IMITATED = "imitated"
+"""Group of stored observations: the teacher's actions."""
+
 
 class WalkEnv(VecEnv):  # type: ignore[misc]
     """A batch whose copies begin anew by themselves, in tensors.
@@ -66,17 +69,22 @@ class Mirror:
     """
 
     def __init__(self, robot: RobotConfig) -> None:
+        self._actions = _image(robot.mirror_joints, robot.mirror_signs)
         self._groups = {
             name: _image(*observations.mirror(robot, name)) for name in observations.TERMS
-        }
-        self._actions = _image(robot.mirror_joints, robot.mirror_signs)
+        } | {IMITATED: self._actions}
+
+    def image(self, name: str, values: Tensor) -> Tensor:
+        """The mirror image of a group [..., p]."""
+        order, signs = self._groups[name]
+        return values[..., order] * signs
 
     def __call__(
         self, env: VecEnv, obs: TensorDict | None, actions: Tensor | None
     ) -> tuple[TensorDict | None, Tensor | None]:
         """Samples [n, …] and behind them their mirror images, [2 n, …]; as rsl-rl-lib calls it."""
         if obs is not None:
-            groups = {name: _doubled(obs[name], *self._groups[name]) for name in self._groups}
+            groups = {name: _doubled(values, *self._groups[name]) for name, values in obs.items()}
             obs = TensorDict(groups, [2 * len(obs)])
         return obs, None if actions is None else _doubled(actions, *self._actions)
 

@@ -21,6 +21,7 @@ from envs.humanoid.batch import WalkBatch
 from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
 from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import robot_config
+from policies.walker.weights import save_network
 from robo.errors import UserError, user_errors
 from robo.results import provenance
 from robo.training.checkpoints import read_training
@@ -31,12 +32,16 @@ from robo.training.run_folder import RunFolder, write_errors
 from robo.training.stopping import StopSignals
 from robo.walking.checkpoints import WalkCheckpoints
 from robo.walking.config import WalkTrainingConfig
-from robo.walking.environment import WalkEnv
-from robo.walking.learner import GROUPS, WalkLearner
+from robo.walking.environment import IMITATED, WalkEnv
+from robo.walking.learner import GROUPS, WalkLearner, network_settings
 from robo.walking.progress import Tally, WalkDisplay, summary
+from robo.walking.student import Teacher, WalkStudent, load_teacher
 
 POLICY = "walk"
 """In training.json."""
+
+LOSSES = ("surrogate", "value", "imitation", "mirror")
+"""Of an update, in the log."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +113,12 @@ class _Job:
         latest = self.checkpoints.latest() if folder.before else None
         weights, optimizer, state = read_training(latest) if latest else ({}, {}, {})
         self.iteration = state.get("iteration", 0)
+        self.teacher = _teacher(folder, config)
         self.batch = _batch(config, self.iteration)
-        if state:
-            self.batch.factor[:] = state["randomization"]
-        self.penalties.factor = state.get("penalties", self.penalties.factor)
-        self.commands.factor = state.get("commands", self.commands.factor)
-        self._apply_curricula()
+        self._set_curricula(state or (self.teacher.state if self.teacher else {}))
         self.env = WalkEnv(self.batch)
         seed_torch(config.seed, "weights")
-        self.learner = WalkLearner(self.env, config)
+        self.learner = _learner(self.env, config, self.teacher)
         self.tally = Tally(config.copies, self.batch.control_hz, self.batch.steps_per_episode)
         if latest:
             self.seconds = state["seconds"]
@@ -150,6 +152,8 @@ class _Job:
         with ExitStack() as stack:
             with write_errors(self.folder.out, self.checkpoints):
                 self.folder.describe(self._report("running"))
+                if self.teacher is not None:
+                    self._keep_teacher(self.teacher)
                 self.log = TrainingLog(self.folder.out, self.steps)
             stack.callback(self.log.close)
             stack.enter_context(self.signals)
@@ -162,6 +166,10 @@ class _Job:
 
     def _learn(self) -> None:
         saved = (self.iteration, self.seconds)
+        if self.iteration == 0 and self.teacher is None:
+            seed_torch(self.config.seed, "step", 0, 0)
+            self._roll()
+            self.learner.warm()
         while self.share < 1 and self.signals.received is None:
             began = time.perf_counter()
             self._iterate()
@@ -177,6 +185,23 @@ class _Job:
     def _iterate(self) -> None:
         """A rollout, an update, and the curricula."""
         seed_torch(self.config.seed, "step", self.iteration)
+        self._roll()
+        losses = self.learner.update(self.share)
+        self._check_finite(losses)
+        self.iteration += 1
+        self.line = {
+            **self.tally.line(),
+            **{f"loss/{name}": losses[name] for name in LOSSES if name in losses},
+            "entropy": losses["entropy"],
+            "learning_rate": self.learner.learning_rate,
+        }
+        if self.tally.shares:
+            for curriculum in (self.penalties, self.commands):
+                curriculum.update(self.tally.mean_share)
+            self._apply_curricula()
+
+    def _roll(self) -> None:
+        """Every copy walks; the learner remembers."""
         learner, env = self.learner, self.env
         with torch.inference_mode():
             for _ in range(self.config.rollout):
@@ -185,19 +210,16 @@ class _Job:
                 learner.process_env_step(obs, rewards, dones, extras)
                 self.tally.add(extras["info"])
             learner.compute_returns(env.get_observations())
-        losses = learner.update()
-        self._check_finite(losses)
-        self.iteration += 1
-        self.line = {
-            **self.tally.line(),
-            **{f"loss/{name}": losses[name] for name in ("surrogate", "value")},
-            "entropy": losses["entropy"],
-            "learning_rate": learner.learning_rate,
-        }
-        if self.tally.shares:
-            for curriculum in (self.penalties, self.commands):
-                curriculum.update(self.tally.mean_share)
-            self._apply_curricula()
+
+    def _set_curricula(self, state: dict[str, Any]) -> None:
+        """To where they were in a checkpoint, or in the teacher's."""
+        if state and self.config.randomization:
+            factors = state["randomization"]
+            same = len(factors) == self.config.copies
+            self.batch.factor[:] = factors if same else np.mean(factors)
+        self.penalties.factor = state.get("penalties", self.penalties.factor)
+        self.commands.factor = state.get("commands", self.commands.factor)
+        self._apply_curricula()
 
     def _apply_curricula(self) -> None:
         self.batch.penalties = self.penalties.factor
@@ -252,6 +274,11 @@ class _Job:
         said = f"{self.steps} steps, {duration(self.seconds)}: saved; {summary(self.line)}"
         self.display.say(said)
 
+    def _keep_teacher(self, teacher: Teacher) -> None:
+        """A copy beside the run, so that going on needs nothing else."""
+        if not (self.folder.out / IMITATED).is_dir():
+            save_network(teacher.network, self.folder.out / IMITATED, teacher.metadata)
+
     def _metadata(self) -> dict[str, Any]:
         """What a checkpoint says of how it was made."""
         kept = ("command", "config", "seed", "versions", "git_commit", "robot", "observation")
@@ -269,10 +296,11 @@ class _Job:
         return {
             "policy": POLICY,
             "dataset": None,
-            "policy_config": {"network": "mlp", "hidden": list(config.hidden)},
+            "policy_config": network_settings(config),
             "robot": batch.robot.name,
             "observation": {"groups": GROUPS[config.stage], "version": observations.VERSION},
             "randomization": list(batch.randomizer.names),
+            "imitates": _summary(self.teacher),
             "parameters": sum(p.numel() for p in self.learner.networks.parameters()),
             **described,
             "versions": described["versions"] | packages,
@@ -289,6 +317,36 @@ class _Job:
             "hours": round(self.seconds / 3600, 6),
             "sessions": self.folder.before.get("sessions", 0) + 1,
         }
+
+
+def _teacher(folder: RunFolder, config: WalkTrainingConfig) -> Teacher | None:
+    """Whom the stage imitates; a run that goes on has a copy of its own."""
+    kept = folder.out / IMITATED
+    if config.stage == "teacher" or config.imitation == 0.0:
+        return None
+    if folder.before and kept.is_dir():
+        return load_teacher(kept, config.robot)
+    if config.teacher is not None:
+        return load_teacher(config.teacher, config.robot)
+    if config.stage == "student":
+        raise UserError(
+            "a student imitates a teacher: give its folder with --teacher, or --imitation 0 to "
+            "learn without one"
+        )
+    return None
+
+
+def _summary(teacher: Teacher | None) -> dict[str, Any] | None:
+    """Which teacher it was."""
+    if teacher is None:
+        return None
+    return {key: teacher.metadata.get(key) for key in ("steps", "seed", "command", "git_commit")}
+
+
+def _learner(env: WalkEnv, config: WalkTrainingConfig, teacher: Teacher | None) -> WalkLearner:
+    if config.stage == "student" or teacher is not None:
+        return WalkStudent(env, config, teacher)
+    return WalkLearner(env, config)
 
 
 def _batch(config: WalkTrainingConfig, iteration: int) -> WalkBatch:

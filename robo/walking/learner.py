@@ -16,8 +16,19 @@ from robo.training.optimizer_state import optimizer_tensors, set_optimizer_tenso
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import Mirror, WalkEnv
 
-GROUPS = {"teacher": [POLICY, PRIVILEGED], "mlp": [POLICY]}
+GROUPS = {"teacher": [POLICY, PRIVILEGED], "student": [POLICY], "mlp": [POLICY]}
 """What the actor of each stage sees; the critic always sees all."""
+
+HEADS = 4
+"""Of the transformer's attention."""
+
+
+def network_settings(config: WalkTrainingConfig) -> dict[str, Any]:
+    """What `LearnerActor` builds the actor of a stage from."""
+    if config.stage != "student":
+        return {"network": "mlp", "hidden": list(config.hidden)}
+    trunk = {"history": config.history, "width": config.width, "layers": config.layers}
+    return {"network": "transformer", **trunk, "heads": HEADS, "hidden": 4 * config.width}
 
 
 class WalkLearner(PPO):  # type: ignore[misc]
@@ -26,27 +37,30 @@ class WalkLearner(PPO):  # type: ignore[misc]
     Args:
         env: Whose sizes count, and whose observations are the example.
         config: How to train.
+        example: Of observations to store, if they have more groups than the environment's.
     """
 
-    def __init__(self, env: WalkEnv, config: WalkTrainingConfig) -> None:
+    def __init__(
+        self, env: WalkEnv, config: WalkTrainingConfig, example: TensorDict | None = None
+    ) -> None:
         obs = env.get_observations()
         groups = {"actor": GROUPS[config.stage], "critic": [POLICY, PRIVILEGED]}
-        hidden = list(config.hidden)
         actor = LearnerActor(
             obs,
             groups,
             "actor",
             env.num_actions,
-            network="mlp",
-            hidden=hidden,
             initial_std=config.initial_std,
+            **network_settings(config),
         )
-        critic = LearnerCritic(obs, groups, "critic", 1, hidden=hidden)
+        critic = LearnerCritic(obs, groups, "critic", 1, hidden=list(config.hidden))
+        stored = obs if example is None else example
+        self._fastest = config.fastest
         super().__init__(
             actor,
             critic,
-            RolloutStorage("rl", env.num_envs, config.rollout, obs, [env.num_actions]),
-            num_learning_epochs=config.epochs,
+            RolloutStorage("rl", env.num_envs, config.rollout, stored, [env.num_actions]),
+            num_learning_epochs=config.student_epochs if actor.is_recurrent else config.epochs,
             num_mini_batches=config.minibatches,
             gamma=config.discount,
             lam=config.trace,
@@ -54,8 +68,33 @@ class WalkLearner(PPO):  # type: ignore[misc]
             learning_rate=config.learning_rate,
             desired_kl=config.divergence,
         )
-        self.symmetry = _Augmentation(env, Mirror(env.batch.robot)) if config.symmetry else None
+        if config.symmetry and not actor.is_recurrent:
+            self.symmetry = Augmentation(env, Mirror(env.batch.robot))
         self.networks = nn.ModuleDict({"actor": actor, "critic": critic})
+
+    @property
+    def learning_rate(self) -> float:
+        """Of Adam; rsl-rl-lib moves it, not beyond the configured limit."""
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._learning_rate = min(value, self._fastest)
+
+    def warm(self) -> None:
+        """Take the rollout into the statistics of observations, and forget it.
+
+        Without, the first update would be one of networks whose inputs then change.
+        """
+        observations = self.storage.observations.flatten(0, 1)
+        self.actor.update_normalization(observations)
+        self.critic.update_normalization(observations)
+        self.storage.clear()
+
+    def update(self, share: float = 0.0) -> dict[str, float]:
+        """Learn from the rollout when `share` of the training is over; mean losses."""
+        losses: dict[str, float] = super().update()
+        return losses
 
     def process_env_step(
         self, obs: TensorDict, rewards: Tensor, dones: Tensor, extras: dict[str, Any]
@@ -92,10 +131,10 @@ class WalkLearner(PPO):  # type: ignore[misc]
         set_optimizer_tensors(self.optimizer, self.networks, optimizer)
         self.learning_rate = learning_rate
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = self.learning_rate
 
 
-class _Augmentation(Symmetry):  # type: ignore[misc]
+class Augmentation(Symmetry):  # type: ignore[misc]
     """Mirrored samples in every minibatch, without the actor's second run for the log alone."""
 
     def __init__(self, env: WalkEnv, mirror: Mirror) -> None:

@@ -1,0 +1,216 @@
+"""Reinforcement and imitation together: PPO whose loss also holds the distance to a teacher.
+
+    loss = PPO + weight · mean of (student's mean action - teacher's mean action)²
+
+in units of the action scale, both in the states that the student itself gets into (Ross et al.
+2011, "A reduction of imitation learning to no-regret online learning"), with a weight that falls
+over the training (Radosavovic et al. 2024, "Real-world humanoid locomotion with reinforcement
+learning"). The teacher acts once on every observation of a rollout; its actions are stored with it.
+
+Mirror images: an MLP learns from every sample's. A transformer's would need memories of mirrored
+pasts, which nobody has; so some sequences are mirrored, and read without what came before, and the
+actions should be the mirror image of those of the original (a mirror loss, Mittal et al. 2024).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from rsl_rl.extensions import Symmetry
+from rsl_rl.storage import RolloutStorage
+from safetensors.torch import load_file
+from tensordict import TensorDict
+from torch import Tensor
+
+from envs.humanoid.observations import POLICY, PRIVILEGED
+from policies.walker.learner import LearnerActor, joined
+from policies.walker.mlp import MLPActor
+from policies.walker.parts import RunningNormalizer
+from robo.data.storage import read_json
+from robo.errors import UserError
+from robo.training.checkpoints import STATE, TRAINING, WEIGHTS
+from robo.walking.actor import load_walker
+from robo.walking.config import WalkTrainingConfig
+from robo.walking.environment import IMITATED, Mirror, WalkEnv
+from robo.walking.learner import WalkLearner
+
+_MIRRORED: Final = 4
+"""One sequence in so many is mirrored; the others cost nothing."""
+
+_MIRROR_WEIGHT: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Whom a student imitates.
+
+    Attributes:
+        network: Its actor, which sees policy and privileged.
+        critic: Weights and statistics of its critic; none where the folder has only the actor.
+        state: How far its training was, as in a checkpoint's state.json; may be empty.
+        metadata: What its trainer noted.
+    """
+
+    network: MLPActor
+    critic: dict[str, Tensor]
+    state: dict[str, Any]
+    metadata: dict[str, Any]
+
+    def act(self, obs: TensorDict) -> Tensor:
+        """Its mean actions [n, m]."""
+        with torch.no_grad():
+            mean: Tensor = self.network(torch.cat((obs[POLICY], obs[PRIVILEGED]), dim=-1))
+        return mean
+
+
+def load_teacher(folder: Path, robot: str) -> Teacher:
+    """The teacher in the folder of a run or of a checkpoint.
+
+    Raises:
+        UserError: There is none, or it is none, or of another robot.
+    """
+    walker = load_walker(str(folder))
+    if walker.robot.name != robot:
+        raise UserError(
+            f"the teacher in {folder} walks {walker.robot.name}, the student is to walk {robot}; "
+            "give a teacher of the same --robot"
+        )
+    if not isinstance(walker.network, MLPActor) or not walker.is_teacher:
+        raise UserError(
+            f"{folder} holds no teacher but what sees what a robot senses; give the folder of "
+            "`robo train walk --stage teacher`"
+        )
+    training = walker.folder / TRAINING
+    critic, state = {}, {}
+    if (training / WEIGHTS).is_file():
+        head = "critic."
+        weights = load_file(training / WEIGHTS)
+        critic = {k.removeprefix(head): v for k, v in weights.items() if k.startswith(head)}
+        state = read_json(training / STATE)
+    return Teacher(walker.network, critic, state, dict(walker.metadata))
+
+
+class WalkStudent(WalkLearner):
+    """PPO with a teacher, or a transformer's without one.
+
+    What the teacher knows already is taken over: the deviation of its actions, its statistics of
+    what a robot senses, and its critic where the shapes are the same.
+
+    Args:
+        env: As for `WalkLearner`.
+        config: The same.
+        teacher: To imitate; None: reinforcement alone.
+    """
+
+    def __init__(
+        self, env: WalkEnv, config: WalkTrainingConfig, teacher: Teacher | None = None
+    ) -> None:
+        self._teacher = teacher
+        super().__init__(env, config, self._with_teacher(env.get_observations()))
+        self.guidance = _Guidance(env, config.imitation, symmetry=config.symmetry)
+        self.symmetry = self.guidance
+        if teacher is not None:
+            self._take_over(teacher)
+
+    def act(self, obs: TensorDict) -> Tensor:
+        """As PPO, and what the teacher would do is stored."""
+        actions: Tensor = super().act(obs)
+        self.transition.observations = self._with_teacher(obs)
+        return actions
+
+    def update(self, share: float = 0.0) -> dict[str, float]:
+        """As PPO, with less imitation the greater the `share` of the training that is over.
+
+        Returns:
+            Mean losses; "imitation" is the mean square distance to the teacher's actions, "mirror"
+            that between mirrored actions and actions in the mirror.
+        """
+        self.guidance.begin(share)
+        losses = super().update(share)
+        del losses["symmetry"]
+        return losses | self.guidance.means()
+
+    def _with_teacher(self, obs: TensorDict) -> TensorDict:
+        if self._teacher is None:
+            return obs
+        return TensorDict({**obs, IMITATED: self._teacher.act(obs)}, obs.batch_size)
+
+    def _take_over(self, teacher: Teacher) -> None:
+        network = self.actor.network
+        network.head.log_std.data.copy_(teacher.network.head.log_std)
+        _take_statistics(network.normalizer, teacher.network.normalizer)
+        own = self.critic.state_dict()
+        if own.keys() == teacher.critic.keys() and all(
+            value.shape == teacher.critic[name].shape for name, value in own.items()
+        ):
+            self.critic.load_state_dict(teacher.critic)
+
+
+class _Guidance(Symmetry):  # type: ignore[misc]
+    """Where PPO adds a loss for symmetry, this adds the distances to teacher and mirror image.
+
+    Attributes:
+        weight: Of the distance to the teacher now.
+    """
+
+    def __init__(self, env: WalkEnv, weight: float, *, symmetry: bool) -> None:
+        self._mirror = Mirror(env.batch.robot)
+        super().__init__(env, self._mirror, use_mirror_loss=True, mirror_loss_coeff=1.0)
+        self._at_first, self._symmetry = weight, symmetry
+        self.begin(0.0)
+
+    def begin(self, share: float) -> None:
+        """An update, when `share` of the training is over."""
+        self.weight = self._at_first * max(0.0, 1.0 - share) ** 2
+        self._distances: dict[str, list[float]] = {}
+
+    def means(self) -> dict[str, float]:
+        """Of the distances since `begin`."""
+        return {name: sum(each) / len(each) for name, each in self._distances.items()}
+
+    def augment_batch(self, batch: RolloutStorage.Batch, original_batch_size: int) -> None:
+        """Mirror the samples of an MLP."""
+        self.use_data_augmentation = self._symmetry and batch.masks is None
+        super().augment_batch(batch, original_batch_size)
+
+    def compute_loss(self, actor: LearnerActor, batch: RolloutStorage.Batch, _: int) -> Tensor:
+        """Of the actions that `actor` has just given for the batch."""
+        mean, loss = actor.output_mean, torch.zeros(())
+        if IMITATED in batch.observations.keys():  # noqa: SIM118 (a TensorDict)
+            wanted = batch.observations[IMITATED]
+            wanted = wanted if batch.masks is None else joined(wanted, batch.masks)
+            loss = loss + self.weight * self._distance("imitation", mean, wanted)
+        if self._symmetry and batch.masks is not None:
+            loss = loss + _MIRROR_WEIGHT * self._mirrored(actor, batch, mean)
+        return loss
+
+    def _mirrored(self, actor: LearnerActor, batch: RolloutStorage.Batch, mean: Tensor) -> Tensor:
+        """From the mean actions [t, n, m] in the mirror to the actions on mirrored sequences."""
+        steps, robots = mean.shape[:2]
+        lengths = batch.masks.sum(dim=0)
+        whole = (lengths == steps).nonzero().flatten()
+        chosen = whole[torch.randperm(len(whole))[: max(1, robots // _MIRRORED)]]
+        if not len(chosen):
+            return torch.zeros(())
+        # Episodes lie robot by robot, each robot's filling the rollout.
+        robot = (lengths.cumsum(0) - lengths)[chosen] // steps
+        wanted = self._mirror.image(IMITATED, mean[:, robot]).detach()
+        seen = self._mirror.image(POLICY, batch.observations[POLICY][:, chosen])
+        return self._distance("mirror", actor.network(seen), wanted)
+
+    def _distance(self, name: str, actions: Tensor, wanted: Tensor) -> Tensor:
+        distance = (actions - wanted).square().mean()
+        self._distances.setdefault(name, []).append(distance.item())
+        return distance
+
+
+def _take_statistics(own: RunningNormalizer, theirs: RunningNormalizer) -> None:
+    """Of the first numbers that the other sees, as many as it sees itself."""
+    count = len(own.mean)
+    own.mean.copy_(theirs.mean[:count])
+    own.variance.copy_(theirs.variance[:count])
+    own.count.copy_(theirs.count)
+
+
+__all__ = ["Teacher", "WalkStudent", "load_teacher"]
