@@ -47,6 +47,16 @@ class ActionTokenizer:
         mean = logits.float().softmax(-1) @ places
         return self.decode(torch.where(self.categorical, logits.argmax(-1).float(), mean))
 
+    def to_unit(self, actions: Tensor) -> Tensor:
+        """Actions [..., m] from their bounds to [-1, 1], for what is regressed instead."""
+        span = (self.high - self.low).clamp_min(1e-6)
+        return ((actions - self.low) / span * 2 - 1).clamp(-1, 1)
+
+    def from_unit(self, numbers: Tensor) -> Tensor:
+        """Numbers [..., m] from [-1, 1] to actions [..., m], categorical ones whole."""
+        actions = (numbers.clamp(-1, 1) + 1) / 2 * (self.high - self.low) + self.low
+        return torch.where(self.categorical, actions.round(), actions)
+
     def outside(self, actions: Tensor) -> Tensor:
         """Which of actions [..., m] are out of bounds by more than rounding."""
         slack = 1e-4 * (self.high - self.low) + 1e-6

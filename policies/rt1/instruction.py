@@ -2,6 +2,9 @@
 
 The embedding of a whole sentence hardly tells "open the drawer" from "close the drawer"; the
 features of its tokens do, and a trained projection finds where.
+
+Not `policies.instruction_pool`, which projects tokens before it scores them and norms the result:
+both have other weights under other names, and policies are trained with both.
 """
 
 from __future__ import annotations

@@ -5,17 +5,17 @@ tokens (TokenLearner), the tokens of 6 images become one token per number of the
 (transformer), and each of these one of 256 bins (section 5.1, figure 3). Two presets of one code:
 
 - `full`: the paper's, 300 x 300 images, EfficientNet-B3, 35M parameters, one camera.
-- `small`: for two CPU cores, 96 x 96, three residual blocks, one or more cameras, the robot's state
-  as one more token per frame, and chunks: it decides twice a second and says five actions each time.
+- `small`: for two CPU cores, 96 x 96, three residual blocks, one or more cameras, the robot's
+  state as one more token per frame, and chunks: it decides twice a second and says five actions.
 
 Training supervises every frame of a segment, so that an image is encoded once and not six times;
 acting keeps what was made of earlier images and encodes the new one alone. Both equal computing
 each step from its six images. An episode's first steps have fewer images, in both.
 
 Our own, beyond the paper: a learnt place is added to the grid, as a weighted mean over places
-forgets them; the instruction comes as features of its tokens (see `instruction.py`), and the state's
-token is made of both, as where to drive depends on words and place and on no image; small random
-shifts of the images in training (`shift`).
+forgets them; the instruction comes as features of its tokens (see `instruction.py`), and the
+state's token is made of both, as where to drive depends on words and place and on no image; small
+random shifts of the images in training (`shift`).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from policies.rt1.instruction import InstructionPooling
 from policies.rt1.residual_encoder import GROUP, ResidualEncoder
 from policies.rt1.token_learner import TokenLearner
 from policies.rt1.transformer import Kept, Sees, Transformer
+from policies.vision.augmentation import random_shift
 from policies.vision.grid_summary import GridSummary
 
 
@@ -285,7 +286,7 @@ class RT1(Policy):
             more.append(self.state(torch.cat(vectors, -1)))
         if self.config.summary:
             grids = grid.unflatten(0, (times, len(cameras))).unbind(1)
-            more.extend(map(_apply, self.summaries, grids))
+            more.extend(sum_up(each) for sum_up, each in zip(self.summaries, grids, strict=True))
         if not more:
             return tokens
         return torch.cat([tokens, torch.stack(more).sum(0)[:, None]], 1)
@@ -299,7 +300,7 @@ class RT1(Policy):
         b, t = batch[self.config.cameras[0]].shape[:2]
         if self.training and self.config.shift:
             for key in self.config.cameras:
-                inputs[key] = _shifted(inputs[key], self.config.shift)
+                inputs[key] = random_shift(inputs[key], self.config.shift, repeat_edges=False)
         condition = self.condition(batch.get(INSTRUCTION), batch.get(INSTRUCTION + PAD), b)
         frames = {key: value.flatten(0, 1) for key, value in inputs.items()}
         tokens = self.frame_tokens(frames, condition.repeat_interleave(t, 0))
@@ -338,7 +339,7 @@ class RT1(Policy):
         tokenizer = self.tokenizer()
         parts = {"clipped": (tokenizer.outside(actions) * weights).sum()}
         if self.config.actions == "continuous":
-            difference = outputs.squeeze(-1) - self._to_unit(actions)
+            difference = outputs.squeeze(-1) - tokenizer.to_unit(actions)
             each = difference.square()
             parts["error"] = (difference.abs() * weights).sum()
         else:
@@ -378,9 +379,7 @@ class RT1(Policy):
         """Actions [..., m] of what the head says [..., m, bins], or [..., m, 1]."""
         tokenizer = self.tokenizer()
         if self.config.actions == "continuous":
-            low, high = tokenizer.low, tokenizer.high
-            action = (outputs.float().squeeze(-1).clamp(-1, 1) + 1) / 2 * (high - low) + low
-            return torch.where(tokenizer.categorical, action.round(), action)
+            return tokenizer.from_unit(outputs.float().squeeze(-1))
         if self.config.decoding == "expectation":
             return tokenizer.expectation(outputs)
         return tokenizer.decode(outputs.argmax(-1))
@@ -392,30 +391,6 @@ class RT1(Policy):
         if c.action_low:
             low, high = (low.new_tensor(bounds) for bounds in (c.action_low, c.action_high))
         return ActionTokenizer(low, high, cast(Tensor, self._categorical), c.bins)
-
-    def _to_unit(self, actions: Tensor) -> Tensor:
-        """Actions [..., m] from their bounds to [-1, 1]."""
-        tokenizer = self.tokenizer()
-        span = (tokenizer.high - tokenizer.low).clamp_min(1e-6)
-        return ((actions - tokenizer.low) / span * 2 - 1).clamp(-1, 1)
-
-
-def _shifted(images: Tensor, most: int) -> Tensor:
-    """Images [b, t, h, w, 3], each segment moved by up to `most` pixels; borders stay."""
-    result = images.clone()
-    height, width = images.shape[2:4]
-    moves = torch.randint(-most, most + 1, (len(images), 2)).tolist()
-    # Slices are copied several times faster than pixels are gathered.
-    for segment, moved, (down, right) in zip(images, result, moves, strict=True):
-        seen = segment[:, max(-down, 0) : height - max(down, 0)]
-        seen = seen[:, :, max(-right, 0) : width - max(right, 0)]
-        place = moved[:, max(down, 0) : height - max(-down, 0)]
-        place[:, :, max(right, 0) : width - max(-right, 0)] = seen
-    return result
-
-
-def _apply(module: nn.Module, features: Tensor) -> Tensor:
-    return cast(Tensor, module(features))
 
 
 def _same(a: Tensor | None, b: Tensor | None) -> bool:

@@ -1,21 +1,45 @@
 """Changes to training images that actions do not follow."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 
-def random_shift(images: Tensor, pixels: int) -> Tensor:
-    """Shift each image by up to `pixels` up or down and left or right, repeating its edge.
+def random_shift(images: Tensor, pixels: int, *, repeat_edges: bool = True) -> Tensor:
+    """Shift each entry by up to `pixels` up or down and left or right.
 
     As DrQ does (arXiv 2004.13649, section 3.1); randomness is torch's.
 
     Args:
-        images: (b, h, w, c).
+        images: (n, ..., h, w, c); what an entry holds moves alike.
         pixels: The largest shift.
+        repeat_edges: See `shifted`.
     """
-    count, height, width, _ = images.shape
-    shift = torch.randint(-pixels, pixels + 1, (2, count, 1), device=images.device)
-    rows = (torch.arange(height, device=images.device) + shift[0]).clamp(0, height - 1)
-    columns = (torch.arange(width, device=images.device) + shift[1]).clamp(0, width - 1)
-    each = torch.arange(count, device=images.device)[:, None, None]
-    return images[each, rows[:, :, None], columns[:, None, :]]
+    moves = torch.randint(-pixels, pixels + 1, (len(images), 2)).tolist()
+    return shifted(images, moves, repeat_edges=repeat_edges)
+
+
+def shifted(images: Tensor, moves: Sequence[Sequence[int]], *, repeat_edges: bool = True) -> Tensor:
+    """Images (n, ..., h, w, c), each entry moved by its pixels (down, right).
+
+    Args:
+        images: As above.
+        moves: n pairs, smaller than the images.
+        repeat_edges: Whether what was moved is continued up to the border; without it, pixels that
+            nothing was moved to stay as they were, which takes less time.
+    """
+    result = images.clone()
+    height, width = images.shape[-3:-1]
+    # Slices are copied several times faster than pixels are gathered.
+    for image, moved, (down, right) in zip(images, result, moves, strict=True):
+        top, bottom = max(down, 0), height + min(down, 0)
+        left, end = max(right, 0), width + min(right, 0)
+        seen = image[..., top - down : bottom - down, left - right : end - right, :]
+        moved[..., top:bottom, left:end, :] = seen
+        if repeat_edges:
+            moved[..., :left, :] = moved[..., left : left + 1, :]
+            moved[..., end:, :] = moved[..., end - 1 : end, :]
+            moved[..., :top, :, :] = moved[..., top : top + 1, :, :]
+            moved[..., bottom:, :, :] = moved[..., bottom - 1 : bottom, :, :]
+    return result

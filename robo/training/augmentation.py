@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from policies.base import IMAGES, Batch
+from policies.vision.augmentation import shifted
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,11 @@ class Augmentation:
                 shifts = rng.integers(-self.shift, self.shift + 1, (size, 2))
                 gains = 1 + rng.uniform(-self.brightness, self.brightness, size)
                 if self.shift:
-                    images = shifted(images, shifts)
+                    images = shifted(images, shifts.tolist())
                 if self.brightness:
                     images = brightened(images, torch.from_numpy(gains))
                 result[key] = images
         return result
-
-
-def shifted(images: Tensor, shifts: np.ndarray) -> Tensor:
-    """Images [b, t, h, w, 3] moved down and right by `shifts` [b, 2] pixels."""
-    height, width = images.shape[2:4]
-    device = images.device
-    result = torch.empty_like(images)
-    for place, (down, right) in enumerate(shifts.tolist()):
-        rows = (torch.arange(height, device=device) - down).clamp_(0, height - 1)
-        columns = (torch.arange(width, device=device) - right).clamp_(0, width - 1)
-        result[place] = images[place].index_select(1, rows).index_select(2, columns)
-    return result
 
 
 def brightened(images: Tensor, gains: Tensor) -> Tensor:

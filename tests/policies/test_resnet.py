@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from policies.vision.augmentation import random_shift
+from policies.vision.augmentation import random_shift, shifted
 from policies.vision.resnet import BackboneFileError, ResNet, load_backbone
 from policies.vision.spatial_softmax import SpatialSoftmax
 
@@ -131,10 +131,28 @@ def test_a_random_shift_moves_each_image_as_a_whole() -> None:
     torch.manual_seed(0)
     ramp = torch.arange(40.0)[:, None] * 100 + torch.arange(30.0)
     images = ramp[None, :, :, None].repeat(64, 1, 1, 3)
-    shifted = random_shift(images, 3)
-    inner = (shifted - images)[:, 3:-3, 3:-3]
+    inner = (random_shift(images, 3) - images)[:, 3:-3, 3:-3]
     offsets = inner[:, 0, 0, 0]
     assert torch.equal(inner, offsets[:, None, None, None].expand_as(inner))
     assert {
         value % 100 if value % 100 < 50 else value % 100 - 100 for value in offsets.tolist()
     } == {*range(-3, 4)}
+
+
+def test_a_shift_moves_all_images_of_a_sample_and_repeats_the_edge_or_leaves_it() -> None:
+    images = torch.arange(16, dtype=torch.uint8).reshape(1, 1, 4, 4, 1).repeat(1, 2, 1, 1, 3)
+    moved = shifted(images, [(1, -2)])
+    assert torch.equal(moved[0, 0], moved[0, 1])
+    assert moved[0, 0, :, :, 0].tolist() == [
+        [2, 3, 3, 3],
+        [2, 3, 3, 3],
+        [6, 7, 7, 7],
+        [10, 11, 11, 11],
+    ]
+    kept = shifted(images, [(1, -2)], repeat_edges=False)
+    assert kept[0, 1, :, :, 0].tolist() == [
+        [0, 1, 2, 3],
+        [2, 3, 6, 7],
+        [6, 7, 10, 11],
+        [10, 11, 14, 15],
+    ]

@@ -15,7 +15,7 @@ from policies.base import Batch
 from robo.data.lerobot_reader import Dataset
 from robo.data.windows import WindowReader
 from robo.instructions import instruction_features
-from robo.training.augmentation import Augmentation, brightened, shifted
+from robo.training.augmentation import Augmentation, brightened
 from robo.training.batches import Batches, Instructions
 from robo.training.data import fingerprint, split_episodes, words_of
 from robo.training.moving_average import MovingAverage
@@ -141,18 +141,6 @@ def test_a_sample_draws_one_of_the_phrasings(dataset: Dataset) -> None:
     assert drawn["instruction"].shape == (300, 4, 576)
     assert 150 < lengths[4] < 250
     assert 50 < lengths[3] < 150
-
-
-def test_a_shift_moves_all_images_of_a_sample_and_repeats_the_border() -> None:
-    images = torch.arange(16, dtype=torch.uint8).reshape(1, 1, 4, 4, 1).repeat(1, 2, 1, 1, 3)
-    moved = shifted(images, np.array([[1, -2]]))
-    assert torch.equal(moved[0, 0], moved[0, 1])
-    assert moved[0, 0, :, :, 0].tolist() == [
-        [2, 3, 3, 3],
-        [2, 3, 3, 3],
-        [6, 7, 7, 7],
-        [10, 11, 11, 11],
-    ]
 
 
 def test_brightness_is_cut_at_white_and_touches_only_images() -> None:
