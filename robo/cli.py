@@ -40,7 +40,15 @@ COMMANDS = {
         "Compare",
         "Compare the results of two `robo rollout` runs, episode by episode.",
     ),
+    "eval": (
+        "Eval",
+        "Measure how well a trained walker walks: commands, pushes, loads, grounds, energy.",
+    ),
     "data": ("Data", "Look at, check, repair, join and split sets of demonstrations."),
+    "walk": (
+        "Walk",
+        "Drive a trained walker in the browser, with the keyboard, in real time.",
+    ),
     "export": (
         "Export",
         "Write a trained walker for a robot's own computer: ONNX, its contract, and a runner.",

@@ -1,0 +1,107 @@
+"""`robo eval walk`: a trained walker, measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+
+import tyro
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Eval:
+    """Measure how well a trained walker walks: commands, pushes, loads, grounds, energy.
+
+    Writes results.jsonl (a line per suite), summary.json, report.html and walk.mp4. What is
+    finished is kept; the same command goes on where it stopped.
+    """
+
+    what: tyro.conf.Positional[Literal["walk"]]
+    """walk."""
+
+    policy: str = "walk"
+    """Folder of a run or of a checkpoint of `robo train walk`, or a short name of shipped weights;
+    robot and physics are those that it was trained with."""
+
+    out: Path = Path("runs/eval-walk")
+    """Folder for what is written."""
+
+    quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Episodes of 8 s, few of them, and a shorter film: about a minute."""
+
+    seconds: Optional[float] = None
+    """Longest episodes; 20 when left out."""
+
+    copies: Optional[int] = None
+    """Episodes per commanded velocity; other conditions have multiples of it. 16 when left out."""
+
+    seed: int = 0
+    """Seed of everything that is drawn."""
+
+    threads: int = 1
+    """Threads that run physics."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        from rich.console import Console
+
+        from robo.arguments import check_seed
+        from robo.errors import UserError
+        from robo.graphics import check_graphics
+
+        check_seed(self.seed)
+        for name, value, least in (
+            ("seconds", self.seconds, 3),
+            ("copies", self.copies, 1),
+            ("threads", self.threads, 1),
+        ):
+            if value is not None and not least <= value < float("inf"):
+                raise UserError(f"--{name} is {value}; it must be {least} or more")
+        check_graphics()
+        from robo.walking.evaluation.report import PAGE, print_report
+
+        console = Console()
+        try:
+            summary = self._run()
+        except KeyboardInterrupt:
+            text = f"what was finished is in {self.out}"
+            console.print(text, markup=False, soft_wrap=True)
+            raise
+        print_report(summary, console)
+        text = f"written to {self.out / PAGE} and {self.out / 'summary.json'}"
+        console.print(text, markup=False, soft_wrap=True)
+        return 0
+
+    def _run(self) -> dict[str, Any]:
+        from contextlib import ExitStack
+
+        from robo.progress import progress_bar
+        from robo.walking.evaluation.episodes import Effort
+        from robo.walking.evaluation.run import FULL, QUICK, evaluate
+
+        least = QUICK if self.quick else FULL
+        effort = Effort(
+            seconds=least["seconds"] if self.seconds is None else self.seconds,
+            copies=int(least["copies"]) if self.copies is None else self.copies,
+            seed=self.seed,
+            threads=self.threads,
+        )
+        with ExitStack() as stack:
+            advance: Callable[[], None] = lambda: None  # noqa: E731
+
+            def begin(total: int, done: int) -> None:
+                nonlocal advance
+                if done < total:
+                    bar = progress_bar("seconds simulated", total=total, completed=done)
+                    advance = stack.enter_context(bar)
+
+            return evaluate(
+                self.policy,
+                self.out,
+                effort,
+                brief=self.quick,
+                on_begin=begin,
+                tick=lambda: advance(),
+            )

@@ -1,0 +1,230 @@
+"""How long a walker stays upright: randomised, pushed, loaded, on other grounds, delayed.
+
+Each of `AXES` varies one thing and leaves the rest as it is in the nominal robot.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from envs.humanoid.randomization import TERMS
+from envs.humanoid.state import heading
+from envs.humanoid.terrain import FLAT, RISE, ROUGHNESS, STEEPNESS
+from robo.statistics import Rate
+from robo.walking.actor import WalkActor, Walker
+from robo.walking.evaluation.episodes import (
+    Effort,
+    Tally,
+    Tick,
+    lasted,
+    make_batch,
+    mean,
+    moments,
+)
+
+COMMAND: Final = (0.5, 0.0, 0.0)
+"""What is commanded while something else is varied."""
+
+SHORT: Final = 10.0
+"""Longest episode in which one thing is varied (s)."""
+
+RANDOM_PUSH: Final = 1.0
+"""Of the pushes that come with full randomisation (m/s)."""
+RANDOM_MULTIPLE: Final = 16
+"""Episodes under full randomisation, per `Effort.copies`."""
+
+PUSHES: Final = (0.5, 1.0, 1.5, 2.0)
+"""Changes of the base's velocity (m/s)."""
+DIRECTIONS: Final = (
+    "forwards",
+    "forwards left",
+    "left",
+    "backwards left",
+    "backwards",
+    "backwards right",
+    "right",
+    "forwards right",
+)
+"""Where pushes send the robot, an eighth of a turn to the left from one to the next."""
+PUSHED_AT: Final = 3.0
+PUSH_SECONDS: Final = 8.0
+"""When the push comes and when the episode ends (s)."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One value of what is varied.
+
+    Attributes:
+        name: For people.
+        value: In the axis's unit.
+        given: Values by the names of randomisation's terms.
+    """
+
+    name: str
+    value: float
+    given: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that is varied.
+
+    Attributes:
+        name: Of the suite.
+        title: For people.
+        unit: Of the values.
+        conditions: For a time step of the physics (s).
+        terrain: Ground.
+    """
+
+    name: str
+    title: str
+    unit: str
+    conditions: Callable[[float], Sequence[Condition]]
+    terrain: str = FLAT
+
+
+def _values(term: str, unit: str, values: Sequence[float], scale: float = 1.0) -> Any:
+    """Conditions that set one term to values times a scale."""
+    conditions = [Condition(f"{v:g} {unit}".strip(), v, {term: v * scale}) for v in values]
+    return lambda time_step: conditions
+
+
+def _delays(time_step: float) -> list[Condition]:
+    """Delays that the physics can have: multiples of its time step within randomisation's range."""
+    conditions = []
+    for what, term in (("actions", "action delay"), ("observations", "observation delay")):
+        longest = TERMS[term].distribution.high
+        for late in range(int(longest / time_step + 1e-9) + 1):
+            if late or what == "actions":
+                delay = round(late * time_step, 6)
+                name = f"{what} {1e3 * delay:g} ms" if late else "none"
+                conditions.append(Condition(name, 1e3 * delay, {term: delay}))
+    return conditions
+
+
+AXES: Final = (
+    Axis("payload", "payload on the torso", "kg", _values("payload", "kg", (0, 2.5, 5, 7.5, 10))),
+    Axis("friction", "friction", "", _values("friction", "", (0.2, 0.3, 0.6, 0.9, 1.25))),
+    Axis(
+        "slopes",
+        "slopes, up and down",
+        "%",
+        _values("terrain", "%", (0, 10, 20, 30), 0.01 / STEEPNESS),
+        "slopes",
+    ),
+    Axis(
+        "steps",
+        "steps, up and down",
+        "cm",
+        _values("terrain", "cm", (2, 4, 8, 12), 0.01 / RISE),
+        "steps",
+    ),
+    Axis(
+        "rough",
+        "rough ground",
+        "cm",
+        _values("terrain", "cm", (2, 4, 8), 0.01 / ROUGHNESS),
+        "rough",
+    ),
+    Axis("delay", "delay", "ms", _delays),
+)
+
+
+def survive(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
+    """Walk under random commands with everything randomised and pushes of 1 m/s every 5 to 10 s.
+
+    The ground is that of the training.
+    """
+    copies = RANDOM_MULTIPLE * effort.copies
+    terrain = walker.metadata.get("config", {}).get("terrain", FLAT)
+    terms = tuple(name for name in TERMS if name != "pushes")
+    given = {"pushes": np.full(copies, RANDOM_PUSH)}
+    with make_batch(walker, copies, effort, terms=terms, given=given, terrain=terrain) as batch:
+        tally = Tally(copies)
+        for moment in moments(batch, WalkActor(walker, copies), effort.seconds, tick):
+            tally.add(moment)
+    row = _row(f"everything randomised, pushes of {RANDOM_PUSH:g} m/s", tally, slice(None))
+    return {"seconds": effort.seconds, "terrain": terrain, "rows": [row]}
+
+
+def push(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
+    """Walk forwards and be pushed once, by every size in every direction."""
+    copies = effort.copies
+    sizes = np.repeat(PUSHES, len(DIRECTIONS) * copies)
+    angles = np.tile(np.repeat(np.arange(len(DIRECTIONS)) * np.pi / 4, copies), len(PUSHES))
+    with make_batch(walker, len(sizes), effort) as batch:
+        batch.hold_commands(np.array(COMMAND))
+        tally = Tally(batch.copies)
+        pushed_at = round(PUSHED_AT * batch.control_hz)
+        walk = moments(batch, WalkActor(walker, batch.copies), PUSH_SECONDS, tick)
+        for number, moment in enumerate(walk, start=1):
+            tally.add(moment)
+            if number == pushed_at:
+                cosine, sine = heading(batch.qpos[:, 3:7]).T
+                ahead, aside = sizes * np.cos(angles), sizes * np.sin(angles)
+                batch.push(np.column_stack((cosine * ahead - sine * aside,
+                                            sine * ahead + cosine * aside)))  # fmt: skip
+    rows = []
+    for size in PUSHES:
+        for number, direction in enumerate(DIRECTIONS):
+            chosen = np.flatnonzero((sizes == size) & np.isclose(angles, number * np.pi / 4))
+            name = f"{size:g} m/s {direction}"
+            rows.append({"size": size, "direction": direction} | _row(name, tally, chosen))
+    totals = []
+    for size in PUSHES:
+        chosen = np.flatnonzero(sizes == size)
+        totals.append({"size": size} | _row(f"{size:g} m/s", tally, chosen, episodes=False))
+    return {"seconds": PUSH_SECONDS, "pushed_at": PUSHED_AT, "rows": rows, "by_size": totals}
+
+
+def vary(axis: Axis, walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
+    """Walk forwards under every condition of an axis."""
+    conditions = axis.conditions(1.0 / walker.physics_hz)
+    copies = 2 * effort.copies
+    names = dict.fromkeys(name for condition in conditions for name in condition.given)
+    nominal = {name: TERMS[name].distribution.nominal for name in names}
+    given = {
+        name: np.repeat([c.given.get(name, nominal[name]) for c in conditions], copies).astype(
+            float
+        )
+        for name in names
+    }
+    with make_batch(
+        walker, copies * len(conditions), effort, given=given, terrain=axis.terrain
+    ) as batch:
+        batch.hold_commands(np.array(COMMAND))
+        tally = Tally(batch.copies)
+        for moment in moments(batch, WalkActor(walker, batch.copies), seconds_of(effort), tick):
+            tally.add(moment)
+    rows = [
+        {"value": condition.value}
+        | _row(condition.name, tally, slice(number * copies, (number + 1) * copies))
+        for number, condition in enumerate(conditions)
+    ]
+    return {
+        "title": axis.title,
+        "unit": axis.unit,
+        "seconds": seconds_of(effort),
+        "command": list(COMMAND),
+        "rows": rows,
+    }
+
+
+def seconds_of(effort: Effort) -> float:
+    """Of an episode in which one thing is varied."""
+    return min(effort.seconds, SHORT)
+
+
+def _row(name: str, tally: Tally, rows: Any, *, episodes: bool = True) -> dict[str, Any]:
+    survived = tally.survived[rows]
+    row: dict[str, Any] = {
+        "name": name,
+        "survived": Rate(int(survived.sum()), len(survived)).as_dict(),
+        "unstable": int(tally.unstable[rows].sum()),
+        "forward": mean(tally.velocity[rows, 0]),
+    }
+    return row | ({"lasted": lasted(tally, rows)} if episodes else {})

@@ -1,0 +1,145 @@
+"""What the network knows of the ground: can its hidden state tell a slope from the flat?
+
+After Radosavovic et al. 2024 ("Real-world humanoid locomotion with reinforcement learning"), whose
+hidden states do. A logistic regression is trained on the last hidden features of some copies and
+tested on those of others; the same on what the network sees tells what is the network's merit.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from envs.humanoid.terrain import STEEPNESS
+from robo.statistics import Rate
+from robo.walking.actor import WalkActor, Walker
+from robo.walking.evaluation.episodes import (
+    SETTLE,
+    Effort,
+    Tick,
+    make_batch,
+    moments,
+)
+from robo.walking.evaluation.hardships import COMMAND, seconds_of
+
+SLOPE: Final = 0.15
+"""Rise per metre of the slopes that are told from the flat."""
+
+MULTIPLE: Final = 8
+"""Copies, half of them on slopes, per `Effort.copies`."""
+
+_EVERY: Final = 10
+_RIDGE: Final = 1e-3
+_FEWEST: Final = 2
+
+Floats = NDArray[np.float32]
+
+
+def probe(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
+    """Walk, half of the copies on slopes, and train the probes.
+
+    Returns:
+        "slope"; "features": how many; "accuracy" of the hidden state and "seen": that of what the
+        network sees, means over both classes, of moments of copies that the probe did not learn
+        from (chance is 0.5); "copies": how often most moments of such a copy are told rightly;
+        "moments"; or "note", why there is nothing to say.
+    """
+    copies = MULTIPLE * effort.copies
+    steep = np.arange(copies) % 2 == 1
+    given = {"terrain": np.where(steep, SLOPE / STEEPNESS, 0.0)}
+    hidden: list[Floats] = []
+    seen: list[Floats] = []
+    upright: list[NDArray[np.bool_]] = []
+    # Flat copies have a height field too, so that contacts are computed alike.
+    with make_batch(walker, copies, effort, given=given, terrain="slopes") as batch:
+        batch.hold_commands(np.array(COMMAND))
+        actor = WalkActor(walker, copies)
+        walk = moments(batch, actor, seconds_of(effort), tick)
+        for number, moment in enumerate(walk, start=1):
+            if moment.time > SETTLE and number % _EVERY == 0:
+                # The features are those of the action that led here, from what was seen before.
+                hidden.append(actor.features.copy())
+                seen.append(
+                    np.concatenate([moment.step.observation[g] for g in walker.groups], axis=1)
+                )
+                upright.append(moment.upright)
+    result: dict[str, Any] = {"slope": SLOPE, "command": list(COMMAND)}
+    if not upright:
+        return result | {"note": f"episodes were not longer than {SETTLE:g} s"}
+    there = np.stack(upright, axis=1)
+    told = _tell(np.stack(hidden, axis=1), there, steep)
+    if told is None:
+        return result | {"note": "too few robots walked for long enough, on slopes or on the flat"}
+    from_seen = _tell(np.stack(seen, axis=1), there, steep)
+    return result | {
+        "note": None,
+        "features": hidden[0].shape[1],
+        "privileged": walker.is_teacher,
+        "accuracy": told["accuracy"],
+        "copies": told["copies"],
+        "moments": told["moments"],
+        "seen": from_seen["accuracy"] if from_seen else None,
+    }
+
+
+def _tell(
+    values: Floats, there: NDArray[np.bool_], steep: NDArray[np.bool_]
+) -> dict[str, Any] | None:
+    """Train on every other pair of copies, test on the rest.
+
+    Args:
+        values: Of n copies at t moments [n, t, d].
+        there: Which moments count [n, t].
+        steep: Which copies are on slopes [n].
+    """
+    learnt = np.arange(len(steep)) // 2 % 2 == 0
+    labels = np.broadcast_to(steep[:, None], there.shape)
+    for part in (learnt, ~learnt):
+        for side in (steep, ~steep):
+            if there[part & side].any(axis=1).sum() < _FEWEST:
+                return None
+    train = there & learnt[:, None]
+    middle, spread = values[train].mean(axis=0), values[train].std(axis=0) + 1e-6
+    scaled = torch.from_numpy((values - middle) / spread).double()
+    weights, bias = logistic_regression(
+        scaled[torch.from_numpy(train)], torch.from_numpy(labels[train].copy())
+    )
+    says = (scaled @ weights + bias > 0).numpy()
+    right = says == labels
+    tested = there & ~learnt[:, None]
+    recalls = [right[tested & (labels == side)].mean() for side in (True, False)]
+    shares = [right[k][there[k]].mean() for k in np.flatnonzero(~learnt & there.any(axis=1))]
+    rate = Rate(sum(share > 0.5 for share in shares), len(shares))
+    return {
+        "accuracy": round(float(np.mean(recalls)), 4),
+        "copies": rate.as_dict(),
+        "moments": int(tested.sum()),
+    }
+
+
+def logistic_regression(
+    values: torch.Tensor, labels: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights [d] and bias that tell labels [k] from values [k, d], both classes counting alike.
+
+    With a ridge on the weights; the loss is convex, L-BFGS finds its minimum.
+    """
+    truth = labels.to(values)
+    share = truth.mean()
+    balance = torch.where(labels, 0.5 / share, 0.5 / (1.0 - share))
+    weights = torch.zeros(values.shape[1], dtype=values.dtype, requires_grad=True)
+    bias = torch.zeros((), dtype=values.dtype, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights, bias], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        logits = values @ weights + bias
+        value = functional.binary_cross_entropy_with_logits(logits, truth, weight=balance)
+        value = value + _RIDGE * weights.square().sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)
+    return weights.detach(), bias.detach()

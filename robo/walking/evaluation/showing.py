@@ -1,0 +1,86 @@
+"""A short film of a walker: what it is told, and a push."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from envs.humanoid.state import heading
+from envs.rendering import RenderingUnavailableError
+from robo.walking.actor import WalkActor, Walker
+from robo.walking.evaluation.episodes import Effort, Tick, make_batch, moments
+from robo.walking.film import WalkFilm
+
+VIDEO: Final = "walk.mp4"
+
+LONG: Final = (
+    (3.0, (0.5, 0.0, 0.0)),
+    (3.0, (1.0, 0.0, 0.0)),
+    (2.5, (0.0, 0.4, 0.0)),
+    (2.5, (0.0, 0.0, 0.8)),
+    (2.5, (-0.5, 0.0, 0.0)),
+    (3.0, (0.5, 0.0, 0.0)),
+    (1.5, (0.0, 0.0, 0.0)),
+)
+"""How long (s) what is commanded."""
+BRIEF: Final = ((2.0, (0.5, 0.0, 0.0)), (1.5, (0.0, 0.4, 0.0)), (2.5, (0.5, 0.0, 0.0)))
+
+PUSH: Final = 1.0
+"""To the left (m/s), half a second into the last command to walk."""
+
+_LYING: Final = 1.0
+
+
+def film(walker: Walker, effort: Effort, tick: Tick, path: Path, *, brief: bool) -> dict[str, Any]:
+    """Film one robot.
+
+    Returns:
+        "video": the file's name, or None and a "note"; "fell_after" (s), or None.
+
+    Raises:
+        UserError: The disk does not take the film.
+    """
+    parts = BRIEF if brief else LONG
+    ends = np.cumsum([seconds for seconds, _ in parts])
+    last_walk = max(n for n, (_, command) in enumerate(parts) if any(command))
+    with make_batch(walker, 1, effort) as batch:
+        pushed_at = round((ends[last_walk] - parts[last_walk][0] + 0.5) * batch.control_hz)
+        title = f"{walker.robot.name}, {walker.folder.name}"
+        try:
+            camera = WalkFilm(path, [batch], [title])
+        except RenderingUnavailableError as error:
+            return {"video": None, "note": str(error), "fell_after": None}
+        fell_after: float | None = None
+        with camera:
+            batch.hold_commands(np.array(parts[0][1]))
+            walk = moments(batch, WalkActor(walker), float(ends[-1]), tick)
+            for number, moment in enumerate(walk, start=1):
+                part = min(int(np.searchsorted(ends, moment.time, "right")), len(parts) - 1)
+                batch.hold_commands(np.array(parts[part][1]))
+                if number == pushed_at:
+                    cosine, sine = heading(batch.qpos[:, 3:7])[0]
+                    batch.push(PUSH * np.array((-sine, cosine)))
+                pushed = 0 <= number - pushed_at < batch.control_hz
+                if number % camera.every == 0:
+                    camera.shoot([_line(parts[part][1], moment.state.velocity[0], pushed=pushed)])
+                if not moment.upright[0]:
+                    fell_after = moment.time if fell_after is None else fell_after
+                    if moment.time - fell_after >= _LYING:
+                        break
+    return {"video": path.name, "note": None, "fell_after": fell_after}
+
+
+def seconds_of(*, brief: bool) -> float:
+    """Of the film."""
+    return sum(seconds for seconds, _ in (BRIEF if brief else LONG))
+
+
+def _line(command: tuple[float, float, float], velocity: Any, *, pushed: bool) -> str:
+    told = "told " + " ".join(
+        f"{name} {value:g}"
+        for name, value in zip(("vx", "vy", "yaw"), command, strict=True)
+        if value
+    )
+    told = told if any(command) else "told to stand"
+    walks = f", walks {velocity[0]:+.2f} {velocity[1]:+.2f} m/s"
+    return told + walks + (f", PUSHED by {PUSH:g} m/s" if pushed else "")
