@@ -15,10 +15,10 @@ import cv2
 import mujoco
 import numpy as np
 
-from envs.kitchen.rendering import VIDEO, CameraRenderer
 from envs.kitchen.scene import build_scene, place_objects
 from envs.kitchen.start import StartState
 from envs.kitchen.vocabulary import OBJECTS
+from envs.rendering import VIDEO, CameraRenderer
 
 IMAGES = Path(__file__).parent / "images"
 TILE = 192

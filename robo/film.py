@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from envs.kitchen.env import KitchenEnv
-from envs.kitchen.rendering import VIDEO, CameraRenderer
+from envs.rendering import VIDEO, CameraRenderer
 from robo.closing import Closing
 from robo.video import VideoWriter, with_caption, with_inset
 

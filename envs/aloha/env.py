@@ -34,9 +34,11 @@ from envs.aloha.rules import (
     transfer_stage,
 )
 from envs.aloha.state import AlohaState, touching_pairs
+from envs.images import ObservationDict, checked_image_size, observation_space
+from envs.stability import is_unstable
 
 if TYPE_CHECKING:
-    from envs.kitchen.rendering import CameraRenderer
+    from envs.rendering import CameraRenderer
 
 STATE_NAMES: Final[tuple[str, ...]] = tuple(
     f"{side}_{name}" for side in SIDES for name in (*JOINTS, "gripper")
@@ -52,8 +54,6 @@ Ranges = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 # Into the log, where MuJoCo itself would write a file beside whatever is being run.
 mujoco.set_mju_user_warning(logging.getLogger(__name__).warning)
-
-ObservationDict = dict[str, NDArray[Any]]
 
 
 class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
@@ -103,7 +103,7 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         self.render_mode = render_mode
         self.control_hz = CONTROL_HZ
         self.cameras = tuple(cameras)
-        self.image_size = _image_size(image_size)
+        self.image_size = checked_image_size(image_size)
         self._success_ends_episode = success_ends_episode
         self._model = scene_model(self.scene)
         self._data = mujoco.MjData(self._model)
@@ -114,13 +114,7 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
 
         low, high = _action_bounds(self._model)
         self.action_space = spaces.Box(low, high)
-        observed: dict[str, spaces.Space[Any]] = {
-            "state": spaces.Box(-np.inf, np.inf, (len(STATE_NAMES),), np.float32)
-        }
-        if self.image_size is not None:
-            for camera in self.cameras:
-                observed[f"images/{camera}"] = spaces.Box(0, 255, (*self.image_size, 3), np.uint8)
-        self.observation_space = cast(spaces.Space[ObservationDict], spaces.Dict(observed))
+        self.observation_space = observation_space(len(STATE_NAMES), self.cameras, self.image_size)
 
     @staticmethod
     def stage(touching: Touching) -> int:
@@ -194,7 +188,7 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         mujoco.mj_step2(model, data)
         mujoco.mj_step(model, data, self._substeps - 1)
         mujoco.mj_step1(model, data)
-        unstable = any(data.warning[kind].number for kind in _UNSTABLE)
+        unstable = is_unstable(data)
         stage = 0
         if not unstable:
             self._touching = touching_pairs(model, data)
@@ -274,7 +268,7 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
 
     def _picture(self, camera: str, *, observation: bool) -> NDArray[np.uint8]:
         # Imported late: an environment without images needs no GL library.
-        from envs.kitchen.rendering import OBSERVATION, VIDEO, CameraRenderer
+        from envs.rendering import OBSERVATION, VIDEO, CameraRenderer
 
         if self._thin_model is None:
             self._thin_model = drawing_model(self._model)
@@ -329,25 +323,9 @@ class AlohaInsertionEnv(AlohaEnv):
         return insertion_stage(touching)
 
 
-_UNSTABLE: Final = (
-    mujoco.mjtWarning.mjWARN_BADQPOS,
-    mujoco.mjtWarning.mjWARN_BADQVEL,
-    mujoco.mjtWarning.mjWARN_BADQACC,
-)
-
-
 def _action_bounds(model: mujoco.MjModel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Where the actuators of the joints saturate, and openings from 0 to 1; shapes (14,)."""
     ranges = model.actuator_ctrlrange.reshape(2, 8, 2)[:, :6]
     low = np.hstack([ranges[:, :, 0], np.zeros((2, 1))]).ravel()
     high = np.hstack([ranges[:, :, 1], np.ones((2, 1))]).ravel()
     return low.astype(np.float32), high.astype(np.float32)
-
-
-def _image_size(size: int | Sequence[int] | None) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 8:
-        raise ValueError(f"image_size is {size}, it must be at least 8 pixels each way")
-    return int(height), int(width)

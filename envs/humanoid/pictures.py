@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.physics import walk_model
 from envs.humanoid.terrain import FLAT, GROUND
-from envs.kitchen.rendering import VIDEO, CameraRenderer
+from envs.rendering import VIDEO, CameraRenderer, Quality
 
 
 class WalkCamera:
@@ -17,19 +17,22 @@ class WalkCamera:
         batch: whose copies are drawn.
         height: of the pictures in pixels.
         width: of the pictures in pixels.
+        quality: what a picture may cost.
 
     Raises:
         RenderingUnavailableError: no GL library can be loaded.
     """
 
-    def __init__(self, batch: WalkBatch, height: int = 480, width: int = 640) -> None:
+    def __init__(
+        self, batch: WalkBatch, height: int = 480, width: int = 640, quality: Quality = VIDEO
+    ) -> None:
         self._batch = batch
         self._model = walk_model(batch.robot, batch.terrain_name, figure=True)
         self._data = mujoco.MjData(self._model)
         if batch.terrain_name != FLAT:
             # Below the height field, whose lowest ground would flicker through it.
             self._model.geom(GROUND).pos[2] = -0.05
-        self._renderer = CameraRenderer(height, width, VIDEO)
+        self._renderer = CameraRenderer(height, width, quality)
         self._drawn: tuple[int, float] | None = None
         self._camera = mujoco.MjvCamera()
         self._camera.distance, self._camera.azimuth, self._camera.elevation = 2.6, 120.0, -15.0

@@ -9,7 +9,7 @@ success rules, in `KitchenEnv.kitchen_state`.
 import logging
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import gymnasium
 import mujoco
@@ -17,6 +17,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from envs.images import ObservationDict, checked_image_size, observation_space
 from envs.kitchen import robot
 from envs.kitchen.control import (
     SERVO_HZ,
@@ -32,10 +33,11 @@ from envs.kitchen.scene import Scene, build_scene
 from envs.kitchen.start import DEFAULT_START, StartState
 from envs.kitchen.state import KitchenState, read_state
 from envs.registration import KITCHEN_ID
+from envs.stability import is_unstable
 from envs.terms import check_terms
 
 if TYPE_CHECKING:
-    from envs.kitchen.rendering import CameraRenderer
+    from envs.rendering import CameraRenderer
 
 STATE_NAMES: Final[tuple[str, ...]] = (
     *(f"joint{i}_position" for i in range(1, 8)),
@@ -53,7 +55,6 @@ two columns of its rotation (base frame), opening (0..1), base pose (world frame
 # Into the log, where MuJoCo itself would write a file beside whatever is being run.
 mujoco.set_mju_user_warning(logging.getLogger(__name__).warning)
 
-ObservationDict = dict[str, NDArray[Any]]
 SuccessRule = Callable[[KitchenState], bool]
 
 
@@ -95,7 +96,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         self.metadata = {**self.metadata, "render_fps": control_hz}
         self.control_hz = control_hz
         self.cameras = tuple(cameras)
-        self.image_size = _image_size(image_size)
+        self.image_size = checked_image_size(image_size)
         self._start = start or DEFAULT_START
         self._success = success
         self._terminate_ends_episode = terminate_ends_episode
@@ -106,13 +107,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
 
         low, high = action_bounds(control_hz)
         self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
-        observed: dict[str, spaces.Space[Any]] = {
-            "state": spaces.Box(-np.inf, np.inf, (len(STATE_NAMES),), np.float32)
-        }
-        if self.image_size is not None:
-            for camera in self.cameras:
-                observed[f"images/{camera}"] = spaces.Box(0, 255, (*self.image_size, 3), np.uint8)
-        self.observation_space = cast(spaces.Space[ObservationDict], spaces.Dict(observed))
+        self.observation_space = observation_space(len(STATE_NAMES), self.cameras, self.image_size)
 
     @property
     def scene(self) -> Scene:
@@ -178,7 +173,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
             for ctrl in self._controller.ramp:
                 data.ctrl[:] = ctrl
                 mujoco.mj_step(scene.model, data)
-        unstable = any(data.warning[kind].number for kind in _UNSTABLE)
+        unstable = is_unstable(data)
         if not unstable:
             self._state = read_state(scene, data)
             self._observation = self._observe()
@@ -238,7 +233,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
 
     def _picture(self, size: tuple[int, int], camera: str) -> NDArray[np.uint8]:
         # Imported late: an environment without images needs no GL library.
-        from envs.kitchen.rendering import OBSERVATION, VIDEO, CameraRenderer
+        from envs.rendering import OBSERVATION, VIDEO, CameraRenderer
 
         if size not in self._renderers:
             quality = OBSERVATION if size == self.image_size else VIDEO
@@ -269,23 +264,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         }
 
 
-_UNSTABLE: Final = (
-    mujoco.mjtWarning.mjWARN_BADQPOS,
-    mujoco.mjtWarning.mjWARN_BADQVEL,
-    mujoco.mjtWarning.mjWARN_BADQACC,
-)
-
-
 def _start_state(start: object) -> StartState:
     if isinstance(start, StartState):
         return start
     return StartState.from_dict(start)  # type: ignore[arg-type]
-
-
-def _image_size(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 8:
-        raise ValueError(f"image_size is {size}, it must be at least 8 pixels each way")
-    return int(height), int(width)

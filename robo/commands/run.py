@@ -66,7 +66,7 @@ class Run:
 
         from rich.console import Console
 
-        from envs.kitchen.rendering import RenderingUnavailableError
+        from envs.rendering import RenderingUnavailableError
         from planners.language_models import LanguageModelError
         from robo.acting import acting
         from robo.agent import run_episode

@@ -208,7 +208,7 @@ def camera_for(stage: Stage, path: Path, title: str, files: ExitStack) -> Camera
     Raises:
         UserError: No GL library can draw here.
     """
-    from envs.kitchen.rendering import RenderingUnavailableError
+    from envs.rendering import RenderingUnavailableError
     from robo.errors import user_errors
     from robo.film import Film
     from robo.recording.recorder import rate_of

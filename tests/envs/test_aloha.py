@@ -221,7 +221,7 @@ def test_cameras_see_the_cube() -> None:
 
 
 def test_thinning_out_leaves_the_picture() -> None:
-    from envs.kitchen.rendering import CameraRenderer
+    from envs.rendering import CameraRenderer
 
     env = AlohaTransferCubeEnv()
     env.reset(seed=0)

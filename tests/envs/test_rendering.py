@@ -5,10 +5,10 @@ import mujoco
 import numpy as np
 import pytest
 
-from envs.kitchen import rendering
-from envs.kitchen.rendering import VIDEO, CameraRenderer, RenderingUnavailableError
+from envs import rendering
 from envs.kitchen.scene import Scene, build_scene, place_objects
 from envs.kitchen.start import DEFAULT_START, StartState
+from envs.rendering import VIDEO, CameraRenderer, RenderingUnavailableError
 
 Room = tuple[Scene, mujoco.MjData]
 
