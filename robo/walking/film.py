@@ -40,7 +40,13 @@ class WalkFilm(Closing):
             with_caption(camera.picture(), title, line)
             for camera, title, line in zip(self._cameras, self._titles, lines, strict=True)
         ]
-        self._writer.add(np.ascontiguousarray(np.concatenate(pictures, axis=1)))
+        self._frame = np.ascontiguousarray(np.concatenate(pictures, axis=1))
+        self._writer.add(self._frame)
+
+    def hold(self, seconds: float) -> None:
+        """Let the last frame stand for a while."""
+        for _ in range(round(seconds * FPS)):
+            self._writer.add(self._frame)
 
     def close(self) -> None:
         """Finish the file."""

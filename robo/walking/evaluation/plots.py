@@ -53,7 +53,7 @@ def cost(rows: Rows) -> bytes:
             color=colour,
             label=axis,
         )
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(0.0, 1.1 * panel.get_ylim()[1])
     _label(panel, "speed (m/s)", "power / (m g v)")
     panel.legend(frameon=False)
     return _png(figure)
@@ -71,7 +71,8 @@ def pushes(rows: Rows) -> bytes:
         colour = plt.get_cmap("viridis")(number / max(len(sizes), 1))
         panel.plot(angles, [*rates, rates[0]], "o-", color=colour, ms=4, label=f"{size:g} m/s")
     panel.set_theta_zero_location("N")
-    panel.set_xticks(angles[:-1], DIRECTIONS, fontsize=8)
+    panel.set_xticks(angles[:-1], [name.replace(" ", "\n") for name in DIRECTIONS], fontsize=8)
+    panel.tick_params(axis="x", pad=8)
     panel.set_ylim(0.0, 1.05)
     panel.set_yticks([0.5, 1.0], ["50%", "100%"], fontsize=8)
     panel.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(-0.25, -0.12))

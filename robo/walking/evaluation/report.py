@@ -26,6 +26,7 @@ th { font-weight: 600; color: #495057 }
 .met { color: #2b8a3e } .missed { color: #c1121f } .faint { color: #6c757d }
 img, video { max-width: 100% }
 .pair { display: flex; flex-wrap: wrap; gap: 1.5em; align-items: flex-start }
+.pair > div { flex: 1 1 26em }
 code { background: #f1f3f5; padding: .1em .3em; border-radius: 3px }
 """
 
@@ -53,8 +54,8 @@ def page(summary: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -
         _table(_TRACKING, ([escape(c) for c in row] for row in tracking_cells(tracked["rows"]))),
         '<h2>Cost and pushes</h2><div class="pair"><div>',
         _image(plots.cost(tracked["rows"]), "cost of transport over speed"),
-        f"<p>Cost of transport: mechanical power of the motors, braking counted as none, over m g v; "
-        f"{tracked['mass']:.1f} kg.</p>"
+        "<p>Cost of transport: mechanical power of the motors, braking counted as none, over "
+        f"m g v; {tracked['mass']:.1f} kg.</p>"
         "</div><div>",
         _image(plots.pushes(results["pushes"]["rows"]), "survival by direction of a push"),
         f"<p>Pushed once while walking at {hardships.COMMAND[0]:g} m/s, towards where the dot is; "

@@ -9,6 +9,7 @@ from envs.humanoid.state import heading
 from envs.rendering import RenderingUnavailableError
 from robo.walking.actor import WalkActor, Walker
 from robo.walking.evaluation.episodes import Effort, Tick, make_batch, moments
+from robo.walking.evaluation.tracking import AXES
 from robo.walking.film import WalkFilm
 
 VIDEO: Final = "walk.mp4"
@@ -28,7 +29,8 @@ BRIEF: Final = ((2.0, (0.5, 0.0, 0.0)), (1.5, (0.0, 0.4, 0.0)), (2.5, (0.5, 0.0,
 PUSH: Final = 1.0
 """To the left (m/s), half a second into the last command to walk."""
 
-_LYING: Final = 1.0
+_LYING: Final = 1.5
+_SMOOTH: Final = 0.5
 
 
 def film(walker: Walker, effort: Effort, tick: Tick, path: Path, *, brief: bool) -> dict[str, Any]:
@@ -45,12 +47,13 @@ def film(walker: Walker, effort: Effort, tick: Tick, path: Path, *, brief: bool)
     last_walk = max(n for n, (_, command) in enumerate(parts) if any(command))
     with make_batch(walker, 1, effort) as batch:
         pushed_at = round((ends[last_walk] - parts[last_walk][0] + 0.5) * batch.control_hz)
-        title = f"{walker.robot.name}, {walker.folder.name}"
+        title = f"{walker.robot.name}, {walker.folder}"
         try:
             camera = WalkFilm(path, [batch], [title])
         except RenderingUnavailableError as error:
             return {"video": None, "note": str(error), "fell_after": None}
         fell_after: float | None = None
+        speed = np.zeros(3)
         with camera:
             batch.hold_commands(np.array(parts[0][1]))
             walk = moments(batch, WalkActor(walker), float(ends[-1]), tick)
@@ -60,13 +63,18 @@ def film(walker: Walker, effort: Effort, tick: Tick, path: Path, *, brief: bool)
                 if number == pushed_at:
                     cosine, sine = heading(batch.qpos[:, 3:7])[0]
                     batch.push(PUSH * np.array((-sine, cosine)))
-                pushed = 0 <= number - pushed_at < batch.control_hz
-                if number % camera.every == 0:
-                    camera.shoot([_line(parts[part][1], moment.state.velocity[0], pushed=pushed)])
-                if not moment.upright[0]:
-                    fell_after = moment.time if fell_after is None else fell_after
-                    if moment.time - fell_after >= _LYING:
-                        break
+                state = moment.state
+                now = np.array((*state.velocity[0, :2], state.gyro[0, 2]))
+                speed += (now - speed) / (_SMOOTH * batch.control_hz)
+                fell = not moment.upright[0]
+                if number % camera.every == 0 or fell:
+                    pushed = 0 <= number - pushed_at < batch.control_hz
+                    line = _line(parts[part][1], speed, pushed=pushed)
+                    camera.shoot([f"fell after {moment.time:.1f} s" if fell else line])
+                if fell:
+                    fell_after = moment.time
+                    camera.hold(_LYING)
+                    break
     return {"video": path.name, "note": None, "fell_after": fell_after}
 
 
@@ -76,11 +84,7 @@ def seconds_of(*, brief: bool) -> float:
 
 
 def _line(command: tuple[float, float, float], velocity: Any, *, pushed: bool) -> str:
-    told = "told " + " ".join(
-        f"{name} {value:g}"
-        for name, value in zip(("vx", "vy", "yaw"), command, strict=True)
-        if value
-    )
-    told = told if any(command) else "told to stand"
-    walks = f", walks {velocity[0]:+.2f} {velocity[1]:+.2f} m/s"
-    return told + walks + (f", PUSHED by {PUSH:g} m/s" if pushed else "")
+    axes = list(zip(AXES, command, velocity, strict=True))
+    told = " ".join(f"{axis} {value:g}" for axis, value, _ in axes if value)
+    walks = " ".join(f"{axis} {value:+.2f}" for axis, _, value in axes)
+    return f"told {told or 'to stand'}; walks {walks}" + (f"; PUSHED {PUSH:g} m/s" * pushed)
