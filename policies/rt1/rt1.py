@@ -6,7 +6,7 @@ tokens (TokenLearner), the tokens of 6 images become one token per number of the
 
 - `full`: the paper's, 300 x 300 images, EfficientNet-B3, 35M parameters, one camera.
 - `small`: for two CPU cores, 96 x 96, three residual blocks, one or more cameras, the robot's
-  state as one more token per frame, and chunks: it decides twice a second and says five actions.
+  state as one more token per frame, and chunks: it predicts two seconds and decides every half second.
 
 Training supervises every frame of a segment, so that an image is encoded once and not six times;
 acting keeps what was made of earlier images and encodes the new one alone. Both equal computing
@@ -50,11 +50,15 @@ class RT1Config(PolicyConfig):
     Attributes:
         use_state: Whether vectors among the inputs become one more token a frame; if not, they are
             no inputs.
+        unused: Numbers of these vectors that are left out, such as velocities, which tempt to
+            repeat what is being done.
         history: Images that an action depends on; 1 is the ablation without history.
-        chunk: Actions that a decision gives. The next image is the one after them: a policy that
-            acts at 10 Hz in chunks of 5 sees, as in the paper, a few seconds in 6 images, and
-            does not come to rest where demonstrations once did.
-        segment: Frames of a training sample, `chunk` apart, all supervised.
+        chunk: Actions that are predicted at once. The next one alone is mostly what the last one
+            was, which the state tells: a policy that predicts no more learns neither to look nor
+            to listen.
+        executed: Actions that are carried out of a chunk; None is all of it. The next image is the
+            one after them, so that at 10 Hz and 5 of them 6 images span 3 s, as in the paper.
+        segment: Frames of a training sample, `executed` apart, all supervised.
         encoder: "efficientnet_b3" or "residual".
         encoder_widths: Of "residual": channels behind the stem and behind each block.
         encoder_strides: Of "residual": of each block.
@@ -74,8 +78,10 @@ class RT1Config(PolicyConfig):
     """
 
     use_state: bool = False
+    unused: tuple[int, ...] = ()
     history: int = 6
     chunk: int = 1
+    executed: int | None = None
     segment: int = 12
     encoder: Literal["efficientnet_b3", "residual"] = "efficientnet_b3"
     encoder_widths: tuple[int, ...] = (64, 64, 128, 192)
@@ -104,7 +110,8 @@ class RT1Config(PolicyConfig):
             "image_size": (96, 96),
             "use_state": True,
             "summary": True,
-            "chunk": 5,
+            "chunk": 20,
+            "executed": 5,
             "segment": 8,
             "encoder": "residual",
             "encoder_widths": (32, 64, 128, 192),
@@ -116,7 +123,7 @@ class RT1Config(PolicyConfig):
             "ffn_width": 512,
             "frames_see": "own",
             "decoding": "expectation",
-            "shift": 4,
+            "shift": 1,
         },
     }
 
@@ -133,6 +140,16 @@ class RT1Config(PolicyConfig):
         if not overrides.get("use_state", preset_values.get("use_state", cls.use_state)):
             inputs = {key: shape for key, shape in inputs.items() if len(shape) == 3}
         return super().for_dataset(inputs, action_size, preset, **overrides)
+
+    @property
+    def pace(self) -> int:
+        """Actions between a decision and the next."""
+        return self.executed or self.chunk
+
+    @property
+    def state_size(self) -> int:
+        """Numbers in all vectors among the inputs."""
+        return sum(shape[0] for shape in self.inputs.values() if len(shape) == 1)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -159,6 +176,17 @@ class RT1Config(PolicyConfig):
             ),
             "history, chunk, segment, layers and image_tokens must be 1 at least": (
                 min(self.history, self.chunk, self.segment, self.layers, self.image_tokens) >= 1
+            ),
+            f"executed must be from 1 to the chunk, {self.chunk}": (
+                self.executed is None or 1 <= self.executed <= self.chunk
+            ),
+            "unused must name numbers of the inputs' vectors and leave some": (
+                not self.unused
+                or (
+                    0 <= min(self.unused)
+                    and max(self.unused) < self.state_size
+                    and len(set(self.unused)) < self.state_size
+                )
             ),
             'encoder must be "efficientnet_b3" or "residual"': self.encoder
             in ("efficientnet_b3", "residual"),
@@ -209,8 +237,9 @@ class RT1(Policy):
         self.place = nn.Parameter(torch.randn(rows * columns, c.width) * 0.02)
         self.token_learner = TokenLearner(c.width, c.image_tokens)
         if self._vectors:
-            size = sum(c.inputs[key][0] for key in self._vectors)
-            size += c.condition if c.instruction_width else 0
+            used = sorted(set(range(c.state_size)) - set(c.unused))
+            self.register_buffer("_used", torch.tensor(used), persistent=False)
+            size = len(used) + (c.condition if c.instruction_width else 0)
             self.state = nn.Sequential(
                 nn.Linear(size, c.width), nn.ReLU(), nn.Linear(c.width, c.width)
             )
@@ -239,13 +268,13 @@ class RT1(Policy):
         """All features of a segment, around the sample's frame.
 
         Centred, an episode's first and last frames are in half as many segments as the others; in
-        a segment that ends at the sample's frame, the last would be in one of `segment`. Images are
-        `chunk` frames apart, and all actions from the first to behind the last are supervised.
+        a segment that ends at the sample's frame, the last would be in one of `segment`. The
+        actions are those from the first image to the end of the last one's chunk.
         """
-        segment, chunk = self.config.segment, self.config.chunk
+        segment, pace = self.config.segment, self.config.pace
         half = segment // 2
-        seen = range(-half * chunk, (segment - half) * chunk, chunk)
-        done = range(seen.start, seen.stop)
+        seen = range(-half * pace, (segment - half) * pace, pace)
+        done = range(seen[0], seen[-1] + self.config.chunk)
         return {**dict.fromkeys(self.config.inputs, seen), ACTION: done}
 
     def condition(self, instruction: Tensor | None, is_pad: Tensor | None, n: int) -> Tensor:
@@ -281,6 +310,7 @@ class RT1(Policy):
         more: list[Tensor] = []
         if self._vectors:
             vectors = [self.normalizer.normalize(key, inputs[key]) for key in self._vectors]
+            vectors = [torch.cat(vectors, -1)[:, self._used]]
             if self.config.instruction_width:
                 vectors.append((condition - self.camera)[:, 0])
             more.append(self.state(torch.cat(vectors, -1)))
@@ -316,6 +346,10 @@ class RT1(Policy):
                 present = present & ~batch[key + PAD]
         return present
 
+    def _chunks(self, actions: Tensor) -> Tensor:
+        """Values of a segment's actions [b, n, ...] as those of each frame's chunk [b, t, ..., k]."""
+        return actions.unfold(1, self.config.chunk, self.config.pace)
+
     def _of_chunks(self, outputs: Tensor) -> Tensor:
         """What the head says [..., m, k · bins] as [..., k, m, bins]."""
         return outputs.unflatten(-1, (self.config.chunk, -1)).transpose(-2, -3)
@@ -329,10 +363,10 @@ class RT1(Policy):
             `clipped`, the share of numbers that were out of bounds.
         """
         outputs = self.outputs(batch).float()
-        actions = batch[ACTION].unflatten(1, outputs.shape[1:3])
+        actions = self._chunks(batch[ACTION]).movedim(-1, 2)
         real = torch.ones_like(actions, dtype=torch.bool)
         if ACTION + PAD in batch:
-            real = real & ~batch[ACTION + PAD].unflatten(1, outputs.shape[1:3])[..., None]
+            real = real & ~self._chunks(batch[ACTION + PAD])[..., None]
         # What is done before the episode's first image was not decided by any.
         real = real & self._present(batch)[..., None, None]
         weights = real / real.sum().clamp_min(1)
@@ -373,7 +407,8 @@ class RT1(Policy):
         frame = {key: value[None] for key, value in inputs.items()}
         tokens = self.frame_tokens(frame, self._condition)[0]
         output = self.head(self.transformer.step(tokens, self._kept))
-        return self.decode(self._of_chunks(output)).cpu().numpy().astype(np.float32)
+        actions = self.decode(self._of_chunks(output))[: self.config.pace]
+        return actions.cpu().numpy().astype(np.float32)
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Actions [..., m] of what the head says [..., m, bins], or [..., m, 1]."""

@@ -109,6 +109,7 @@ def test_a_chunk_is_all_that_is_done_until_the_next_image():
     windows = policy.windows()
     assert windows[HEAD] == windows[STATE] == range(-4, 6, 2)
     assert windows["action"] == range(-4, 6)
+    assert _policy(chunk=5, executed=2).windows() == {**windows, "action": range(-4, 9)}
 
     batch = _chunked(_batch())
     with torch.no_grad():
@@ -131,6 +132,36 @@ def test_actions_of_a_chunk_are_learnt_in_their_order():
     first, second = policy.eval().act(_observation(batch, 0, 0))[:, 0]
     assert first < -0.8
     assert second > 0.8
+
+
+def test_what_is_predicted_beyond_what_is_done_is_learnt_too():
+    policy, batch = _policy(chunk=3, executed=2), _chunked(_batch())
+    for key in ("action", "action_is_pad"):
+        batch[key] = torch.cat([batch[key], batch[key][:, -1:]], 1)
+    assert policy.act(_observation(batch, 0, 0)).shape == (2, 3)
+    with torch.no_grad():
+        assert policy.outputs(batch).shape == (2, 5, 3, 3, 16)
+        logits = policy.outputs(batch).log_softmax(-1)
+    tokens = policy.tokenizer().encode(batch["action"])
+    naive = [
+        -logits[row, frame, ahead, number, tokens[row, 2 * frame + ahead, number]]
+        for row in range(2)
+        for frame in range(5)
+        for ahead in range(3)
+        for number in range(3)
+    ]
+    assert torch.allclose(policy.loss(batch)[0], torch.stack(naive).mean(), atol=1e-5)
+
+
+def test_unused_numbers_of_the_state_are_not_seen():
+    policy, batch = _policy(unused=(0, 2)).eval(), _batch()
+    first = policy.act(_observation(batch, 0, 0))
+    policy.reset()
+    batch[STATE][0, 0, [0, 2]] += 5
+    assert np.array_equal(policy.act(_observation(batch, 0, 0)), first)
+    policy.reset()
+    batch[STATE][0, 0, 1] += 5
+    assert not np.array_equal(policy.act(_observation(batch, 0, 0)), first)
 
 
 def test_a_chunk_may_begin_before_the_episode_and_is_not_learnt_then():
@@ -319,6 +350,9 @@ def test_a_training_sample_is_centred():
         ({HEAD: (32, 32, 3), WRIST: (40, 32, 3)}, {}, "image_size"),
         ({HEAD: (16, 16, 3)}, {}, "32 x 32"),
         (INPUTS, {"history": 0}, "history"),
+        (INPUTS, {"chunk": 3, "executed": 4}, "1 to the chunk, 3"),
+        (INPUTS, {"unused": (3,)}, "unused"),
+        (INPUTS, {"unused": (0, 1, 2)}, "unused"),
         (INPUTS, {"encoder_widths": (16, 20)}, "multiples of 16"),
         (INPUTS, {"categorical": (3,)}, "0 to 2"),
         (INPUTS, {"action_low": (0.0,)}, "3 numbers each"),
