@@ -128,6 +128,8 @@ def _shape(model: mujoco.MjModel, geom: int) -> tuple[Any, NDArray[np.float64] |
         return capsule.apply_translation((0, 0, -capsule.bounds.mean(axis=0)[2])), None
     if kind == _TYPE.mjGEOM_MESH:
         return _mesh(model, int(model.geom_dataid[geom]))
+    if kind == _TYPE.mjGEOM_HFIELD:
+        return _field(model, int(model.geom_dataid[geom]))
     return None, None
 
 
@@ -158,6 +160,21 @@ def _mesh(model: mujoco.MjModel, mesh: int) -> tuple[Any, NDArray[np.float64] | 
     uv = np.asarray(model.mesh_texcoord[texture + pairs[:, 1]], np.float64)
     uv[:, 1] = 1.0 - uv[:, 1]  # MuJoCo counts from the image's first row, glTF's tools from below
     return trimesh.Trimesh(vertices[pairs[:, 0]], inverse.reshape(-1, 3), process=False), uv
+
+
+def _field(model: mujoco.MjModel, field: int) -> tuple[Any, NDArray[np.float64]]:
+    """The surface of a height field; its texture covers it once."""
+    rows, columns = int(model.hfield_nrow[field]), int(model.hfield_ncol[field])
+    begin = int(model.hfield_adr[field])
+    heights = np.asarray(model.hfield_data[begin : begin + rows * columns], np.float64)
+    along, across, top = (float(size) for size in model.hfield_size[field][:3])
+    u, v = np.meshgrid(np.linspace(0, 1, columns), np.linspace(0, 1, rows))
+    uv = np.stack([u.ravel(), v.ravel()], axis=1)
+    vertices = np.column_stack([(2 * uv - 1) * (along, across), top * heights])
+    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
+    corner = np.stack([first, first + 1, first + columns + 1, first + columns], axis=1)
+    triangles = np.concatenate([corner[:, [0, 1, 2]], corner[:, [0, 2, 3]]])
+    return trimesh.Trimesh(vertices, triangles, process=False), uv
 
 
 def _image(model: mujoco.MjModel, texture: int) -> Image.Image:

@@ -59,6 +59,7 @@ class PageServer:
         on_message: Called with (connection's number, message) from the server's thread.
         on_leave: Called with the connection's number when a page is closed.
         picture: Gives a JPEG for a path below `pictures/`, or None.
+        home: File of the page.
 
     Attributes:
         viser: The 3-D scene's server.
@@ -74,7 +75,9 @@ class PageServer:
         on_message: Callable[[int, dict[str, Any]], None],
         on_leave: Callable[[int], None],
         picture: Callable[[str], bytes | None],
+        home: str = "record.html",
     ) -> None:
+        self._home = home
         self._token = secrets.token_urlsafe(18)
         self._on_message, self._on_leave, self._picture = on_message, on_leave, picture
         self._pages: dict[int, ServerConnection] = {}
@@ -165,7 +168,7 @@ class PageServer:
             body = self._picture(path.removeprefix("pictures/"))
             path = "picture.jpg"
         else:
-            path = path or "record.html"
+            path = path or self._home
             body = page_file(path)
         if body is None:
             return Response(http.HTTPStatus.NOT_FOUND, "Not Found", Headers(), b"not here\n")
