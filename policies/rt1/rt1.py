@@ -6,7 +6,7 @@ tokens (TokenLearner), the tokens of 6 images become one token per number of the
 
 - `full`: the paper's, 300 x 300 images, EfficientNet-B3, 35M parameters, one camera.
 - `small`: for two CPU cores, 96 x 96, three residual blocks, one or more cameras, the robot's
-  state as one more token per frame, and chunks: it predicts two seconds and decides every half second.
+  state as one more token per frame, and chunks: it decides every half second for two seconds.
 
 Training supervises every frame of a segment, so that an image is encoded once and not six times;
 acting keeps what was made of earlier images and encodes the new one alone. Both equal computing
@@ -183,7 +183,7 @@ class RT1Config(PolicyConfig):
             "unused must name numbers of the inputs' vectors and leave some": (
                 not self.unused
                 or (
-                    0 <= min(self.unused)
+                    min(self.unused) >= 0
                     and max(self.unused) < self.state_size
                     and len(set(self.unused)) < self.state_size
                 )
@@ -347,7 +347,7 @@ class RT1(Policy):
         return present
 
     def _chunks(self, actions: Tensor) -> Tensor:
-        """Values of a segment's actions [b, n, ...] as those of each frame's chunk [b, t, ..., k]."""
+        """Of a segment's actions [b, n, ...] each frame's chunk, [b, t, ..., k]."""
         return actions.unfold(1, self.config.chunk, self.config.pace)
 
     def _of_chunks(self, outputs: Tensor) -> Tensor:
