@@ -44,6 +44,10 @@ COMMANDS = {
         "Eval",
         "Measure how well a trained walker walks: commands, pushes, loads, grounds, energy.",
     ),
+    "sim2sim": (
+        "Sim2sim",
+        "Walk with the same weights in a second simulator: the gate before a robot.",
+    ),
     "data": ("Data", "Look at, check, repair, join and split sets of demonstrations."),
     "walk": (
         "Walk",

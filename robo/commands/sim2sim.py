@@ -1,0 +1,118 @@
+"""`robo sim2sim`: the gate before a robot."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Sim2sim:
+    """Walk with the same weights in a second simulator: the gate before a robot.
+
+    Checks the contract between policy and robot link by link, then walks in PyBullet and in MuJoCo
+    with other time steps and solver settings. Exits with 0 if it passes, with 1 if not. Writes
+    results.jsonl, summary.json and sim2sim.mp4; the same command goes on where it stopped.
+    """
+
+    policy: str = "walk"
+    """Folder of a run or of a checkpoint of `robo train walk`, or a short name of shipped
+    weights."""
+
+    out: Path = Path("runs/sim2sim")
+    """Folder for what is written."""
+
+    seconds: float = 10.0
+    """Of an episode."""
+
+    episodes: int = 8
+    """Of each of the five commands, in every simulator."""
+
+    seed: int = 0
+    """Seed of starts and sensors' noise, the same in every simulator."""
+
+    no_video: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Leave out the film of both simulators side by side."""
+
+    def execute(self) -> int:
+        """Run the command."""
+        from rich.console import Console
+
+        from robo.arguments import check_seed
+        from robo.errors import UserError
+        from robo.graphics import check_graphics
+
+        check_seed(self.seed)
+        if not 4.0 <= self.seconds < float("inf"):
+            raise UserError(f"--seconds is {self.seconds}; it must be 4 or more")
+        if self.episodes < 1:
+            raise UserError(f"--episodes is {self.episodes}; it must be 1 or more")
+        check_graphics()
+        summary = self._run()
+        console = Console()
+        self._print(summary, console)
+        return 0 if summary["passed"] else 1
+
+    def _run(self) -> dict[str, Any]:
+        from contextlib import ExitStack
+
+        from robo.progress import progress_bar
+        from robo.walking.evaluation.episodes import Effort
+        from robo.walking.sim2sim import run_gate
+
+        effort = Effort(seconds=self.seconds, copies=self.episodes, seed=self.seed)
+        with ExitStack() as stack:
+            advance: Callable[[], None] = lambda: None  # noqa: E731
+
+            def begin(total: int, done: int) -> None:
+                nonlocal advance
+                if done < total:
+                    bar = progress_bar("seconds simulated", total=total, completed=done)
+                    advance = stack.enter_context(bar)
+
+            return run_gate(
+                self.policy,
+                self.out,
+                effort,
+                video=not self.no_video,
+                on_begin=begin,
+                tick=lambda: advance(),
+            )
+
+    def _print(self, summary: dict[str, Any], console: Any) -> None:
+        from rich.table import Table
+
+        from robo.statistics import Rate
+
+        links = Table("link of the contract", "", "differs by", "allowed", "most at")
+        for link in summary["links"]:
+            links.add_row(
+                link["name"],
+                "[green]holds[/]" if link["holds"] else "[red]BROKEN[/]",
+                f"{link['difference']:.2g}",
+                f"{link['limit']:.2g}",
+                link["where"],
+            )
+        console.print(links)
+        lines = summary["simulators"]
+        walks = Table("simulator", "stay upright", *lines[0]["achieved"], "apart")
+        for line in lines:
+            rate = line["survived"]
+            walks.add_row(
+                line["simulator"],
+                str(Rate(rate["successes"], rate["trials"])),
+                *("–" if v is None else f"{v:.2f}" for v in line["achieved"].values()),
+                "–" if line["apart"] is None else f"{line['apart']:.2f}",
+            )
+        console.print(walks)
+        said = (
+            "achieved velocities (m/s, rad/s); apart: largest difference from MuJoCo as trained",
+            summary["verdict"],
+            f"written to {self.out / 'summary.json'}",
+        )
+        for text in said:
+            console.print(text, markup=False, highlight=False, soft_wrap=True)

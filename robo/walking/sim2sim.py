@@ -1,0 +1,368 @@
+"""The gate before a robot: the same weights, untouched, in PyBullet and in MuJoCo done otherwise.
+
+First the contract between policy and robot is checked link by link (`envs.humanoid.pybullet`); then
+the walker walks in every simulator under the same commands. It passes if every link holds and if in
+PyBullet enough robots stay upright and velocities are those of MuJoCo.
+
+The folder: results.jsonl (a line per part, kept), summary.json, sim2sim.mp4.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from envs.humanoid.batch import ACTION_LIMIT, WalkBatch
+from envs.rendering import RenderingUnavailableError
+from policies.walker.transformer import TransformerStudent
+from robo.errors import UserError, user_errors
+from robo.results import provenance, write_json
+from robo.rollouts.folder import SUMMARY, Result, RunFolder
+from robo.statistics import Rate
+from robo.walking.actor import WalkActor, Walker, load_walker
+from robo.walking.evaluation.episodes import ALWAYS, Effort, Tally, Tick, moments
+from robo.walking.evaluation.run import weights_hash
+from robo.walking.evaluation.tracking import TARGETS, summarise, vectors
+from robo.walking.film import WalkFilm
+
+COMMANDS: Final = TARGETS
+"""Axes and values that are commanded, each in as many episodes."""
+
+SURVIVAL: Final = 0.95
+"""Share that must stay upright in PyBullet."""
+TRACKING: Final = 0.1
+"""Largest difference of a mean velocity from MuJoCo's (m/s, rad/s)."""
+
+CONTRACT: Final = "contract"
+REFERENCE: Final = "MuJoCo as trained"
+SECOND: Final = "PyBullet"
+VIDEO: Final = "sim2sim.mp4"
+
+_FILM_SECONDS: Final = 6.0
+_FILM_COMMANDS: Final = ((2.0, (0.5, 0.0, 0.0)), (4.0, (0.0, 0.4, 0.0)), (6.0, (0.0, 0.0, 0.8)))
+
+Actions = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A way to do the same physics.
+
+    Attributes:
+        name: For people.
+        physics_hz: Of MuJoCo's steps, or of the model that PyBullet is built from; None is that of
+            the training.
+        solver: Of MuJoCo's contacts, "Newton" or "CG".
+        iterations: Of the solver, at most; None is as in training.
+        elliptic: Whether friction cones are elliptic, not pyramids.
+    """
+
+    name: str
+    physics_hz: float | None = None
+    solver: str = "Newton"
+    iterations: int | None = None
+    elliptic: bool = False
+
+
+SIMULATORS: Final = (
+    Simulator(REFERENCE),
+    Simulator(SECOND),
+    Simulator("MuJoCo at 200 Hz", 200.0),
+    Simulator("MuJoCo at 500 Hz", 500.0),
+    Simulator("MuJoCo at 1000 Hz", 1000.0),
+    Simulator("500 Hz, CG solver", 500.0, solver="CG", iterations=100),
+    Simulator("500 Hz, 5 iterations", 500.0, iterations=5),
+    Simulator("500 Hz, elliptic cones", 500.0, elliptic=True),
+)
+
+
+def run_gate(
+    policy: str,
+    out: Path,
+    effort: Effort,
+    *,
+    video: bool = True,
+    on_begin: Callable[[int, int], None] | None = None,
+    tick: Tick | None = None,
+) -> dict[str, Any]:
+    """Do all that is not in the folder yet.
+
+    Args:
+        policy: See `load_walker`.
+        out: Folder for what is written.
+        effort: Seconds of the episodes, and how many per command.
+        video: Whether to film both simulators side by side.
+        on_begin: Is told how many seconds there are to simulate, and how many are done.
+        tick: Is called after every simulated second.
+
+    Returns:
+        What summary.json says; "passed" and "verdict" are the gate's.
+
+    Raises:
+        UserError: PyBullet is missing, no such policy, the folder holds results of other settings,
+            or a disk's refusal.
+    """
+    check_pybullet()
+    walker = load_walker(policy)
+    torch.set_num_threads(1)
+    settings = {
+        "policy": str(walker.folder),
+        "weights": weights_hash(walker),
+        "seconds": effort.seconds,
+        "episodes": effort.copies,
+        "seed": effort.seed,
+    }
+    folder = RunFolder(out, settings)
+    try:
+        results = folder.results()
+        seconds = round(effort.seconds)
+        if on_begin is not None:
+            done = sum(simulator.name in results for simulator in SIMULATORS)
+            on_begin(seconds * len(SIMULATORS), seconds * done)
+        if CONTRACT not in results:
+            results[CONTRACT] = {"key": CONTRACT, **_contract(walker, effort)}
+            folder.add(results[CONTRACT])
+        for simulator in SIMULATORS:
+            if simulator.name not in results:
+                results[simulator.name] = _walk(simulator, walker, effort, tick or _nothing)
+                folder.add(results[simulator.name])
+        summary = {
+            **_origin(settings, effort, walker),
+            **judge(results),
+            "links": results[CONTRACT]["links"],
+            "simulators": [_brief(results[s.name], results[REFERENCE]) for s in SIMULATORS],
+            "video": _film(walker, effort, out / VIDEO) if video else None,
+        }
+        write_json(out / SUMMARY, summary)
+        return summary
+    finally:
+        folder.release()
+
+
+def check_pybullet() -> None:
+    """Refuse to go on without the second simulator.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    if find_spec("pybullet") is None:
+        raise UserError("the second simulator is not installed: pip install 'robo[pybullet]'")
+
+
+def judge(results: Mapping[str, Result]) -> dict[str, Any]:
+    """Whether the gate is passed, and why not in one sentence.
+
+    Args:
+        results: Those of `CONTRACT`, `REFERENCE` and `SECOND` by their names.
+    """
+    broken = [link["name"] for link in results[CONTRACT]["links"] if not link["holds"]]
+    second = results[SECOND]
+    rate, (name, apart) = _survival(second["rows"]), _apart(second, results[REFERENCE])
+    why = None
+    if broken:
+        why = f"the contract is broken at: {', '.join(broken)}"
+    elif rate.value < SURVIVAL:
+        why = (
+            f"in PyBullet {rate.successes} of {rate.trials} robots stay upright, which is less "
+            f"than {SURVIVAL:.0%}"
+        )
+    elif apart is None:
+        why = f"told {name}, no robot walks for long enough to compare the simulators"
+    elif apart > TRACKING:
+        why = f"told {name}, PyBullet's velocity differs from MuJoCo's by {apart:.2f}, allowed is "
+        why += f"{TRACKING:g}"
+    passed = why is None
+    verdict = (
+        f"passed: every link of the contract holds, in PyBullet {rate} stay upright, and tracking "
+        f"stays within {apart:.2f} of MuJoCo's"
+        if passed
+        else f"not passed: {why}"
+    )
+    return {"passed": passed, "verdict": verdict}
+
+
+def forms(walker: Walker) -> dict[str, Callable[[Actions], Actions]]:
+    """The same weights in the forms in which they are used, for the contract's second link.
+
+    A function from observations over time (t, p) to actions (t, m) each: all moments at once, one
+    after the other, and exported where onnx is installed. None for a teacher, which no robot runs.
+    """
+    if walker.is_teacher:
+        return {}
+    network = walker.network
+
+    def at_once(observations: Actions) -> Actions:
+        seen = torch.from_numpy(observations)[:, None]
+        with torch.inference_mode():
+            return np.asarray(network(seen)[:, 0].numpy())
+
+    def step_by_step(observations: Actions) -> Actions:
+        actor = WalkActor(walker)
+        return np.concatenate([actor.act({walker.groups[0]: row[None]}) for row in observations])
+
+    def exported(observations: Actions) -> Actions:
+        from robo.walking.export import export_walker
+        from robo.walking.runner import Runner
+
+        with TemporaryDirectory() as folder:
+            export_walker(network, walker.robot, Path(folder))
+            runner = Runner(Path(folder))
+            return np.stack([runner.infer(row) for row in observations])
+
+    found: dict[str, Callable[[Actions], Actions]] = {"torch": at_once}
+    if isinstance(network, TransformerStudent):
+        found["torch, step by step"] = step_by_step
+    if all(find_spec(name) is not None for name in ("onnx", "onnxruntime", "onnxscript")):
+        found["ONNX"] = exported
+    return {name: _cut_off(form) for name, form in found.items()}
+
+
+def _cut_off(form: Callable[[Actions], Actions]) -> Callable[[Actions], Actions]:
+    """As the environment and the runner do."""
+    return lambda observations: np.clip(form(observations), -ACTION_LIMIT, ACTION_LIMIT)
+
+
+def _contract(walker: Walker, effort: Effort) -> dict[str, Any]:
+    from envs.humanoid.pybullet.contract import check_contract
+
+    began = time.perf_counter()
+    with user_errors(ValueError, ModuleNotFoundError):
+        links = check_contract(walker.robot, actors=forms(walker), seed=effort.seed)
+    return {
+        "links": [
+            {**asdict(link), "difference": float(link.difference), "holds": bool(link.holds)}
+            for link in links
+        ],
+        "forms": list(forms(walker)),
+        "wall_seconds": round(time.perf_counter() - began, 2),
+    }
+
+
+def _walk(simulator: Simulator, walker: Walker, effort: Effort, tick: Tick) -> Result:
+    began = time.perf_counter()
+    asked = list(COMMANDS)
+    with _batch(simulator, walker, effort.copies * len(asked), effort) as batch:
+        batch.hold_commands(np.repeat(vectors(asked), effort.copies, axis=0))
+        tally = Tally(batch.copies)
+        for moment in moments(batch, WalkActor(walker, batch.copies), effort.seconds, tick):
+            tally.add(moment)
+        mass = float(batch.models[0].body_mass.sum())
+    return {
+        "key": simulator.name,
+        "rows": summarise(asked, effort.copies, tally, mass),
+        "wall_seconds": round(time.perf_counter() - began, 2),
+    }
+
+
+def _batch(simulator: Simulator, walker: Walker, copies: int, effort: Effort) -> WalkBatch:
+    """Robots on flat ground, the same starts and noise in every simulator."""
+    settings: dict[str, Any] = {
+        "randomization": ALWAYS,
+        "physics_hz": simulator.physics_hz or walker.physics_hz,
+        "seconds": 1e6,
+        "auto_reset": False,
+    }
+    with user_errors(ValueError, ModuleNotFoundError):
+        if simulator.name == SECOND:
+            from envs.humanoid.pybullet.walker import PyBulletWalker
+
+            return PyBulletWalker(walker.robot, effort.seed, copies=copies, **settings)
+        batch = WalkBatch(walker.robot, copies, effort.seed, threads=effort.threads, **settings)
+    for model in batch.models:
+        model.opt.solver = getattr(mujoco.mjtSolver, f"mjSOL_{simulator.solver.upper()}")
+        if simulator.iterations is not None:
+            model.opt.iterations = simulator.iterations
+        if simulator.elliptic:
+            model.opt.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    return batch
+
+
+def _survival(rows: Sequence[Mapping[str, Any]]) -> Rate:
+    survived = [row["survived"] for row in rows]
+    return Rate(sum(s["successes"] for s in survived), sum(s["trials"] for s in survived))
+
+
+def _apart(result: Mapping[str, Any], reference: Mapping[str, Any]) -> tuple[str, float | None]:
+    """The command under which velocities differ most from the reference's, and by how much.
+
+    None if they cannot be compared under some command.
+    """
+    worst: tuple[str, float | None] = ("", 0.0)
+    for row, usual in zip(result["rows"], reference["rows"], strict=True):
+        name = f"{row['axis']} {row['command']:g}"
+        if row["achieved"] is None or usual["achieved"] is None:
+            return name, None
+        apart = abs(row["achieved"] - usual["achieved"])
+        if worst[1] is None or apart > worst[1]:
+            worst = (name, round(apart, 4))
+    return worst
+
+
+def _brief(result: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+    """A simulator's line of the table."""
+    name, apart = _apart(result, reference)
+    return {
+        "simulator": result["key"],
+        "survived": _survival(result["rows"]).as_dict(),
+        "achieved": {f"{r['axis']} {r['command']:g}": r["achieved"] for r in result["rows"]},
+        "apart": apart,
+        "apart_most_at": name,
+        "unstable": sum(row["unstable"] for row in result["rows"]),
+        "wall_seconds": result["wall_seconds"],
+    }
+
+
+def _origin(settings: Mapping[str, Any], effort: Effort, walker: Walker) -> dict[str, Any]:
+    made = provenance(settings, effort.seed)
+    return {
+        **made,
+        "versions": made["versions"] | {"pybullet": version("pybullet")},
+        "robot": walker.robot.name,
+        "physics_hz": walker.physics_hz,
+        "limits": {"survival": SURVIVAL, "tracking": TRACKING},
+    }
+
+
+def _film(walker: Walker, effort: Effort, path: Path) -> str | None:
+    """Both simulators side by side, without noise; None where nothing can be drawn."""
+    if path.is_file():
+        return path.name
+    pair = SIMULATORS[:2]
+    with (
+        _batch(pair[0], walker, 1, effort) as one,
+        _batch(pair[1], walker, 1, effort) as two,
+    ):
+        try:
+            film = WalkFilm(path, [one, two], [simulator.name for simulator in pair])
+        except RenderingUnavailableError:
+            return None
+        walks = [moments(batch, WalkActor(walker), _FILM_SECONDS) for batch in (one, two)]
+        with film:
+            for number, both in enumerate(zip(*walks, strict=True), start=1):
+                command = next(c for end, c in _FILM_COMMANDS if both[0].time <= end)
+                for batch in (one, two):
+                    batch.hold_commands(np.array(command))
+                if number % film.every == 0:
+                    film.shoot([_line(command, moment.upright[0]) for moment in both])
+                if not any(moment.upright[0] for moment in both):
+                    film.hold(1.0)
+                    break
+    return path.name
+
+
+def _line(command: Sequence[float], upright: bool) -> str:
+    told = "told vx {:g} vy {:g} yaw {:g}".format(*command)
+    return told if upright else f"{told}: FELL"
+
+
+def _nothing() -> None:
+    """No bar to move."""
