@@ -17,9 +17,12 @@ from envs.humanoid import observations, rewards
 from envs.humanoid.commands import CommandRanges, draw_commands, moving
 from envs.humanoid.curriculum import RandomizationCurriculum
 from envs.humanoid.domain import Term
-from envs.humanoid.physics import Physics, copies_of, standing, walk_model
+from envs.humanoid.physics import Engine, Physics, copies_of, walk_model
+from envs.humanoid.pushes import Pushes
 from envs.humanoid.randomization import TERMS, Randomizer
 from envs.humanoid.robots import RobotConfig
+from envs.humanoid.sensing import sense
+from envs.humanoid.start import Start
 from envs.humanoid.state import Sensed, State, down, heading, level
 from envs.humanoid.streams import Streams
 from envs.humanoid.terrain import FLAT, Terrain
@@ -37,8 +40,6 @@ TILT: Final = -0.6
 LOWEST: Final = 0.55
 """Below this share of its standing height above the ground, too."""
 _TOUCH: Final = 1.0
-_DROP: Final = 0.002
-_PUSH_EVERY: Final = (5.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class WalkBatch:
         first: number of the first copy: a batch of one with `first=k` is copy k.
         auto_reset: whether a copy that ended begins its next episode in the same step.
         terms: what the names of randomisation mean, if not the table.
+        engine: runs physics in the place of MuJoCo's, which takes the threads; closed with this.
 
     Attributes:
         commands: vx, vy (m/s), yaw rate (rad/s) [n, 3].
@@ -111,6 +113,7 @@ class WalkBatch:
         first: int = 0,
         auto_reset: bool = True,
         terms: Mapping[str, Term] = TERMS,
+        engine: Engine | None = None,
     ) -> None:
         substeps = round(physics_hz / control_hz)
         if copies < 1 or threads < 1:
@@ -127,10 +130,10 @@ class WalkBatch:
         self.terrain_name, self.auto_reset = terrain, auto_reset
         model = walk_model(robot, terrain, physics_hz)
         self.models = copies_of(model, copies)
-        self.physics = Physics(self.models, len(robot.joints), substeps, threads)
+        self.physics = Physics(self.models, len(robot.joints), substeps, threads, engine)
         self._streams = Streams(seed, copies, first)
         self.randomizer = Randomizer(robot, self.models, self._streams, randomization, terms)
-        self._stance, self._feet_offset = standing(model)
+        self._start = Start(robot, self.physics)
         self._allocate()
         self._seed(seed)
 
@@ -145,8 +148,6 @@ class WalkBatch:
         self._contact = np.zeros((n, 2), dtype=bool)
         self._landed = np.zeros((n, 2), dtype=bool)
         self._air = np.zeros((n, 2))
-        self._pushed = np.zeros((n, 2))
-        self._next_push = np.zeros(n)
         self._phase = np.zeros(n)
         self._command_left = np.zeros(n)
         self.commands = np.zeros((n, 3))
@@ -154,8 +155,6 @@ class WalkBatch:
         self._sums = np.zeros((n, len(rewards.TERMS)))
         self._length = np.zeros(n, dtype=np.int64)
         self._age = np.zeros(n, dtype=np.int64)
-        ahead, aside = np.meshgrid(observations.GROUND_X, observations.GROUND_Y, indexing="ij")
-        self._around = np.stack((ahead.ravel(), aside.ravel()), axis=1)
 
     def _seed(self, seed: int) -> None:
         n = self.copies
@@ -163,7 +162,7 @@ class WalkBatch:
         self.randomizer.streams = self._streams
         places = self._streams.uniform("ground", np.zeros(n, dtype=np.int64), 2)
         self.terrain = Terrain(self.terrain_name, n, places, self.first)
-        self._written = np.full(n, np.nan)
+        self._pushes = Pushes(self._streams, n, 1.0 / self.control_hz)
         self._clock = np.zeros(n, dtype=np.int64)
         self._episode = np.full(n, -1, dtype=np.int64)
         start = 1.0 if self.curriculum is None else self.curriculum.start
@@ -208,7 +207,7 @@ class WalkBatch:
         """
         self._take(actions)
         self._clock += 1
-        self._push_some()
+        self.push(self._pushes.draw(self.randomizer.parameters.push_speed, self._clock))
         unstable = self.physics.run(self.randomizer.parameters)
         self._follow()
         state = self._observe(self._everyone, "noise")
@@ -287,21 +286,6 @@ class WalkBatch:
         self.physics.control -= parameters.joint_offset[:, None]
         self._target = target
 
-    def _push_some(self) -> None:
-        speed = self.randomizer.parameters.push_speed
-        self._next_push -= 1.0 / self.control_hz
-        self._pushed[:] = 0.0
-        due = np.flatnonzero((self._next_push <= 0.0) & (speed > 0.0))
-        if due.size:
-            drawn = self._streams.uniform("push", self._clock[due], 2, due)
-            angle = 2.0 * np.pi * drawn[:, 0]
-            kick = speed[due, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1)
-            first = self.physics.base_velocity.start
-            self.physics.state[due, first : first + 2] += kick
-            self._pushed[due] = kick
-            low, high = _PUSH_EVERY
-            self._next_push[due] = low + drawn[:, 1] * (high - low)
-
     def _follow(self) -> None:
         """Keep up with what physics brought."""
         physics = self.physics
@@ -352,38 +336,17 @@ class WalkBatch:
             command=self.commands[rows],
             moving=moving(self.commands[rows]),
             phase=self._phase[rows],
-            push=level(self._pushed[rows], look),
-            ground=self._ground_around(rows, base, look),
+            push=level(self._pushes.last[rows], look),
+            ground=self.terrain.around(rows, base, look, observations.GROUND),
             fallen=(falling[:, 2] > TILT) | (height < LOWEST * stance),
         )
 
     def _sense(self, rows: Indices, use: str) -> Sensed:
-        physics, m = self.physics, len(self._pose)
-        sensed, parameters = physics.sensed[rows], self.randomizer.parameters
-        values = np.concatenate(
-            (
-                sensed[:, physics.turning],
-                down(sensed[:, 4:8]),
-                sensed[:, physics.angles] + parameters.joint_offset[rows],
-                sensed[:, physics.speeds],
-            ),
-            axis=1,
-        )
+        parameters, noise = self.randomizer.parameters, None
         if "observation noise" in self.randomizer.names:
-            share = self._streams.uniform(use, self._clock[rows], values.shape[1], rows)
-            amplitude = self._noise * parameters.noise[rows, None]
-            values += (2.0 * share - 1.0) * amplitude
-        return Sensed(values[:, :3], values[:, 3:6], values[:, 6 : 6 + m], values[:, 6 + m :])
-
-    def _ground_around(self, rows: Indices, base: Floats, look: Floats) -> Floats:
-        if len(self.terrain.present) == 1:
-            return np.zeros((len(rows), len(self._around)))
-        cosine, sine = look[:, :1], look[:, 1:]
-        ahead, aside = self._around.T
-        x = base[:, :1] + cosine * ahead - sine * aside
-        y = base[:, 1:2] + sine * ahead + cosine * aside
-        below = self.terrain.height(rows, base[:, :1], base[:, 1:2])
-        return self.terrain.height(rows, x, y) - below
+            share = self._streams.uniform(use, self._clock[rows], len(self._noise), rows)
+            noise = (2.0 * share - 1.0) * (self._noise * parameters.noise[rows, None])
+        return sense(self.physics, parameters, rows, noise)
 
     def _command_anew(self, state: State, ended: NDArray[np.bool_]) -> State:
         """Draw commands where the last has run out; the next observation shows the new one."""
@@ -412,43 +375,19 @@ class WalkBatch:
         self._episode[rows] += 1
         self._clock[rows] += 1
         self.randomizer.draw(rows, self._episode[rows], self.factor[rows])
-        parameters, physics = self.randomizer.parameters, self.physics
-        self._shape_ground(rows)
+        parameters = self.randomizer.parameters
+        self.terrain.shape(self.models, rows, parameters.terrain_level[rows])
         drawn = self._streams.uniform("place", self._episode[rows], 5, rows)
-        uneven = self.terrain.uneven[rows]
-        place = np.where(uneven[:, None], (drawn[:, :2] - 0.5) * 7.9, 0.0)
-        yaw = (2.0 * drawn[:, 2] - 1.0) * np.pi
-        look = np.stack((np.cos(yaw), np.sin(yaw)), axis=1)
-        # Feet must not begin inside a step: stand on the highest ground near.
-        near = np.array([(x, y) for x in (-0.15, 0.0, 0.15) for y in (-0.2, 0.0, 0.2)])
-        ground = self.terrain.height(rows, place[:, :1] + near[:, 0], place[:, 1:] + near[:, 1])
-        state = np.zeros((len(rows), physics.state.shape[1]))
-        state[:, 1:3] = place
-        state[:, 3] = ground.max(axis=1) + self._stance * parameters.size[rows] + _DROP
-        state[:, 4], state[:, 7] = np.cos(yaw / 2.0), np.sin(yaw / 2.0)
-        low, high = np.array(self.robot.limits).T
-        state[:, physics.angles] = np.clip(self._pose + parameters.start_pose[rows], low, high)
-        state[:, physics.velocities.start : physics.speeds.start] = parameters.start_velocity[rows]
-        offset = level(np.repeat(self._feet_offset[None], len(rows), 0), look * (1.0, -1.0))
-        feet = place[:, None] + offset[:, :, :2]
-        under = self.terrain.height(rows, feet[:, :, 0], feet[:, :, 1])
-        physics.place(rows, state, np.concatenate((feet, under[:, :, None]), axis=2))
+        self._start.place(rows, self.terrain, parameters, drawn[:, :3])
         self._contact[rows], self._landed[rows], self._air[rows] = True, False, 0.0
         self._target[rows] = self._pose
         self._actions[:, rows] = 0.0
-        self._pushed[rows], self._sums[rows] = 0.0, 0.0
+        self._sums[rows] = 0.0
         self._length[rows] = self._age[rows] = 0
-        self._next_push[rows] = _PUSH_EVERY[0] + drawn[:, 3] * (_PUSH_EVERY[1] - _PUSH_EVERY[0])
+        self._pushes.begin(rows, drawn[:, 3])
         self._phase[rows] = drawn[:, 4]
         if not self._held:
             self._draw_commands(rows)
-
-    def _shape_ground(self, rows: Indices) -> None:
-        levels = self.randomizer.parameters.terrain_level[rows]
-        self.terrain.level[rows] = levels
-        for copy in rows[self._written[rows] != levels]:
-            self.terrain.write(self.models[copy], copy)
-        self._written[rows] = levels
 
 
 __all__ = ["ACTION_LIMIT", "GAIT_HZ", "Observation", "Step", "WalkBatch"]

@@ -23,7 +23,8 @@ PRIVILEGED: Final = "privileged"
 
 GROUND_X: Final = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8)
 GROUND_Y: Final = (-0.3, 0.0, 0.3)
-"""Where the ground's height is known to the teacher (level frame of the base, m)."""
+GROUND: Final = np.array([(x, y) for x in GROUND_X for y in GROUND_Y])
+"""Where the ground's height is known to the teacher (level frame of the base, m), [21, 2]."""
 
 _LIMIT: Final = 100.0
 """Scaled values are cut off here; only a falling robot gets there."""
@@ -263,6 +264,7 @@ def _mirror(term: Term, robot: RobotConfig) -> tuple[list[int], list[float]]:
 
 
 __all__ = [
+    "GROUND",
     "GROUND_X",
     "GROUND_Y",
     "POLICY",

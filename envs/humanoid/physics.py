@@ -3,7 +3,7 @@
 import copy as copying
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import mujoco
 import numpy as np
@@ -98,6 +98,30 @@ def standing(model: Any) -> tuple[float, Floats]:
     return float(data.qpos[2]), feet - data.qpos[:3]
 
 
+class Engine(Protocol):
+    """What runs physics: MuJoCo's `Rollout`, or another simulator that fills the same arrays."""
+
+    def rollout(
+        self,
+        models: Sequence[Any],
+        data: Sequence[Any],
+        initial_state: Floats,
+        control: Floats,
+        /,
+        *,
+        nstep: int,
+        initial_warmstart: Floats,
+        state: Floats,
+        sensordata: Floats,
+        control_spec: int,
+        skip_checks: bool,
+    ) -> object:
+        """Run every model for `nstep` steps, see `mujoco.rollout`; fill `state`, `sensordata`."""
+
+    def close(self) -> None:
+        """Free what runs it."""
+
+
 class Physics:
     """The state of n copies with m joints, and the means to run them.
 
@@ -106,6 +130,7 @@ class Physics:
         joints: m.
         substeps: physics steps per action, d.
         threads: that run them.
+        engine: that runs them instead of MuJoCo's; closed with this.
 
     Attributes:
         state: full physics state, time, qpos and qvel [n, 14 + 2 m].
@@ -115,9 +140,17 @@ class Physics:
         power: that the motors gave, braking counted as none, mean (W) [n].
         acceleration: of all degrees of freedom, mean over the last physics step [n, 6 + m].
         feet: position (3, world), velocity (3, world) and force of each foot [n, 2, 7].
+        engine: what runs the copies.
     """
 
-    def __init__(self, models: Sequence[Any], joints: int, substeps: int, threads: int = 1) -> None:
+    def __init__(
+        self,
+        models: Sequence[Any],
+        joints: int,
+        substeps: int,
+        threads: int = 1,
+        engine: Engine | None = None,
+    ) -> None:
         n, model = len(models), models[0]
         self.models, self.joints, self.substeps = list(models), joints, substeps
         self.angles = slice(8, 8 + joints)
@@ -138,7 +171,7 @@ class Physics:
         self._path = np.zeros((n, substeps, size))
         self._sensors = np.zeros((n, substeps, model.nsensordata))
         self._data = [mujoco.MjData(model) for _ in range(threads)]
-        self._rollout = Rollout(nthread=threads if threads > 1 else 0)
+        self.engine: Engine = engine or Rollout(nthread=threads if threads > 1 else 0)
 
     def place(self, rows: NDArray[np.int64], state: Floats, feet: Floats) -> None:
         """Put some copies into states [k, 14 + 2 m], their feet at rest at [k, 2, 3]."""
@@ -157,7 +190,7 @@ class Physics:
         # MuJoCo sets the time back when it has to reset a broken state, and rollout stops at a
         # warning: either way the clock of that copy is not where it should be.
         self.state[:, _TIME] = 0.0
-        self._rollout.rollout(
+        self.engine.rollout(
             self.models,
             self._data,
             self.state,
@@ -190,7 +223,7 @@ class Physics:
 
     def close(self) -> None:
         """End the threads."""
-        self._rollout.close()
+        self.engine.close()
 
     def _take_over(self, parameters: Parameters) -> None:
         """Read what physics brought into the arrays."""
@@ -208,4 +241,4 @@ class Physics:
         self.feet[:] = self._sensors[:, -1, self.joints :].reshape(self.feet.shape)
 
 
-__all__ = ["FASTEST", "Physics", "copies_of", "standing", "walk_model"]
+__all__ = ["FASTEST", "Engine", "Physics", "copies_of", "standing", "walk_model"]

@@ -5,6 +5,7 @@ A pattern is 8 m by 8 m and continues at its edges; a copy that leaves the middl
 patterns; each has its own place on them and its own level.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -132,6 +133,7 @@ class Terrain:
         self.uneven = self.kinds > 0
         self._places = (places * _CELLS).astype(np.int64)
         self._patterns = np.stack([pattern(kind) for kind in KINDS])
+        self._written = np.full(copies, np.nan)
 
     def height(
         self, rows: NDArray[np.int64], x: NDArray[np.float64], y: NDArray[np.float64]
@@ -154,6 +156,32 @@ class Terrain:
         heights = self._patterns[kinds[:, None], row % _CELLS, column % _CELLS]
         return np.asarray(heights * self.level[rows][:, None])
 
+    def around(
+        self,
+        rows: NDArray[np.int64],
+        base: NDArray[np.float64],
+        look: NDArray[np.float64],
+        points: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Ground around bases, relative to that below them.
+
+        Args:
+            rows: copies, [k].
+            base: where they are, [k, 3] (m, world).
+            look: cosine and sine of their headings, [k, 2].
+            points: ahead and to the left of each, [p, 2] (m).
+
+        Returns:
+            Heights (m), [k, p].
+        """
+        if len(self.present) == 1:
+            return np.zeros((len(rows), len(points)))
+        cosine, sine = look[:, :1], look[:, 1:]
+        ahead, aside = points.T
+        x = base[:, :1] + cosine * ahead - sine * aside
+        y = base[:, 1:2] + sine * ahead + cosine * aside
+        return self.height(rows, x, y) - self.height(rows, base[:, :1], base[:, 1:2])
+
     @staticmethod
     def _index(along: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.asarray(np.rint(along / _CELL).astype(np.int64) + _CELLS // 2)
@@ -162,6 +190,15 @@ class Terrain:
         """What to add to x and y of each copy, [n, 2], so that it stays on its middle pattern."""
         shift = -PERIOD * np.round(position / PERIOD)
         return np.asarray(np.where(self.uneven[:, None], shift, 0.0))
+
+    def shape(
+        self, models: Sequence[Any], rows: NDArray[np.int64], levels: NDArray[np.float64]
+    ) -> None:
+        """Give some copies their levels, [k], and write those grounds that change."""
+        self.level[rows] = levels
+        for copy in rows[self._written[rows] != levels]:
+            self.write(models[copy], copy)
+        self._written[rows] = levels
 
     def write(self, model: Any, copy: int) -> None:
         """Make the ground of a copy's model the copy's."""

@@ -193,7 +193,7 @@ def test_a_push_is_what_it_says_and_the_teacher_sees_it():
     np.testing.assert_allclose(batch.qvel[0, :2] - before, [0.5, -0.25])
     pushed = WalkBatch(g1(12), 1, 1, ("pushes",), auto_reset=False)
     pushed.reset()
-    pushed._next_push[:] = 0.0
+    pushed._pushes.left[:] = 0.0
     state = pushed.step(np.zeros((1, 12))).info["state"]
     speed = pushed.randomizer.parameters.push_speed[0]
     assert np.linalg.norm(state.push[0]) == pytest.approx(speed)

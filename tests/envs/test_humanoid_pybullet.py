@@ -219,7 +219,7 @@ def test_uneven_ground_is_where_it_is_in_mujoco() -> None:
         walker.reset()
         walker.step(np.zeros((1, 12)))
         terrain: Terrain = walker.terrain
-        world = walker.physics._rollout._worlds[0]
+        world = walker.physics.engine._worlds[0]
         points = 0.05 * np.random.default_rng(0).integers(-60, 60, (60, 2))
         expected = terrain.height(np.array([0]), points[None, :, 0], points[None, :, 1])[0]
         measured = np.array([world.body.height_below(x, y) for x, y in points])

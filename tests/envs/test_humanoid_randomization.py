@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from envs.humanoid.batch import WalkBatch
+from envs.humanoid.pushes import Pushes
 from envs.humanoid.randomization import TERMS, Randomizer
 from envs.humanoid.robots import g1, robot_config
 from envs.humanoid.streams import Streams
@@ -162,14 +163,14 @@ def test_old_observations_are_old_and_offsets_are_seen():
 
 
 def test_pushes_come_every_five_to_ten_seconds_with_their_speed():
-    made = batch("pushes", copies=1, seconds=40.0)
-    speed, times = made.randomizer.parameters.push_speed[0], []
+    speed = batch("pushes", copies=1).randomizer.parameters.push_speed
+    pushes, times = Pushes(Streams(1, 1), 1, 1.0 / 50.0), []
+    pushes.begin(np.array([0]), np.array([0.5]))
     for step in range(1200):
-        made._push_some()
-        made._clock += 1
-        if made._pushed.any():
+        pushed = pushes.draw(speed, np.array([step]))
+        if pushed.any():
             times.append(step / 50.0)
-            assert np.linalg.norm(made._pushed[0]) == pytest.approx(speed)
+            assert np.linalg.norm(pushed[0]) == pytest.approx(speed[0])
     assert 2 <= len(times) <= 4
     assert all(5.0 <= gap <= 10.02 for gap in np.diff([0.0, *times]))
 

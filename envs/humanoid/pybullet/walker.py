@@ -9,21 +9,9 @@ from typing import Any
 
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.domain import Term
-from envs.humanoid.physics import Physics
 from envs.humanoid.pybullet.rollout import PyBulletRollout
 from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import RobotConfig
-
-
-class PyBulletPhysics(Physics):
-    """`Physics` that PyBullet runs, one copy after the other."""
-
-    _rollout: Any
-
-    def __init__(self, models: Any, joints: int, substeps: int) -> None:
-        super().__init__(models, joints, substeps)
-        self._rollout.close()
-        self._rollout = PyBulletRollout()
 
 
 class PyBulletWalker(WalkBatch):
@@ -57,9 +45,15 @@ class PyBulletWalker(WalkBatch):
         **settings: Any,
     ) -> None:
         names, terms = fixed_terms(randomization, friction=friction, payload=payload)
-        super().__init__(robot, copies, seed, randomization=names, terms=terms, **settings)
-        self.physics.close()
-        self.physics = PyBulletPhysics(self.models, len(robot.joints), self.substeps)
+        super().__init__(
+            robot,
+            copies,
+            seed,
+            randomization=names,
+            terms=terms,
+            engine=PyBulletRollout(),
+            **settings,
+        )
 
 
 def fixed_terms(
