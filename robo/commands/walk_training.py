@@ -11,11 +11,13 @@ from robo.walking.config import WalkTrainingConfig
 
 @dataclass(frozen=True)
 class WalkTraining:
-    """Train a humanoid to walk by reinforcement (PPO), in simulation.
+    """Train a humanoid to walk in simulation, by reinforcement (PPO) and imitation.
 
-    Writes checkpoints, log.jsonl, TensorBoard's events and training.json. Ctrl-C saves; the same
-    command with --resume goes on: the weights, the optimiser, the curricula and the count are those
-    of the checkpoint, and the robots begin new episodes.
+    Trains a teacher, which sees all that the simulator knows, and then a student that sees what a
+    robot senses; or one stage alone. Writes checkpoints, videos, log.jsonl, curve.png, events of
+    TensorBoard's and training.json. Ctrl-C saves; the same command with --resume goes on: the
+    weights, the optimiser, the curricula and the count are those of the checkpoint, and the robots
+    begin new episodes.
     """
 
     policy: tyro.conf.Positional[Literal["walk"]]
@@ -47,7 +49,7 @@ class WalkTraining:
                 "training a walker needs rsl-rl-lib: pip install 'robo[walk]'"
             ) from None
         from robo.training.display import duration
-        from robo.walking.job import train_walk
+        from robo.walking.stages import train_walk
 
         console = Console(stderr=True, highlight=False)
         outcome = train_walk(self.out, self.training, resume=self.resume, console=console)

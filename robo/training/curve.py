@@ -1,5 +1,6 @@
 """A picture of a run: loss and validation over the steps."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -18,11 +19,20 @@ _APART = frozenset(
 _SMOOTHED = 0.05
 
 
-def draw_curve(out: Path, title: str) -> None:
-    """Write curve.png from a run's log: a panel for the loss and one for each of its parts."""
+def draw_curve(out: Path, title: str, panels: Sequence[str] = ()) -> None:
+    """Write curve.png from a run's log.
+
+    Args:
+        out: The run's folder.
+        title: Above it.
+        panels: Names in the log, a panel each, if they are there; when left out, the loss and each
+            of its parts.
+    """
     lines = read_log(out)
-    names = [name for name in _names(lines) if name != "loss"]
-    names = ["loss", *names]
+    there = _names(lines)
+    names = [name for name in panels if name in there]
+    if not names:
+        names = ["loss", *(name for name in there if name != "loss")]
     figure, axes = plt.subplots(
         1, len(names), figsize=(1.2 + 4.2 * len(names), 3.4), layout="constrained", squeeze=False
     )

@@ -17,26 +17,31 @@ FREE = frozenset(
 class WalkTrainingConfig:
     """Everything about training a walker; the defaults are those of a teacher on two cores."""
 
-    stage: Literal["teacher", "student", "mlp"] = "teacher"
-    """teacher: the actor also sees what only a simulator knows. student: a transformer that sees
-    what a robot senses and has sensed, and imitates the teacher at first. mlp: it sees what a robot
-    senses now; with --teacher it imitates too."""
+    stage: Literal["both", "teacher", "student", "mlp"] = "both"
+    """both: a teacher and then its student, in --out/teacher and --out/student. teacher: the actor
+    also sees what only a simulator knows. student: a transformer that sees what a robot senses and
+    has sensed, and imitates the teacher at first. mlp: it sees what a robot senses now; with
+    --teacher it imitates too."""
 
     teacher: Optional[Path] = None
     """Folder of the teacher to imitate: its run, or one of its checkpoints."""
 
     imitation: float = 10.0
-    """Weight at first of the distance to the teacher's actions; it falls to 0 over the training. 0:
-    learn without a teacher."""
+    """Weight of the distance to the teacher's actions when reinforcement begins; it falls to 0 over
+    the training. 0: learn without a teacher."""
+
+    apprenticeship: float = 0.1
+    """Share of the training, at its beginning, in which imitating the teacher is all."""
 
     robot: str = "g1-12"
     """g1-12, g1-29 or t1-12."""
 
     steps: Union[None, int] = 20_000_000
-    """Train for so many control steps of all copies together, or for --minutes if that is less."""
+    """Train each stage for so many control steps of all copies together, or for --minutes if that
+    is less."""
 
     minutes: Union[None, float] = None
-    """Train for so many minutes, in which saving does not count."""
+    """Train each stage for so many minutes, in which saving does not count."""
 
     copies: int = 256
     """Robots that walk at once."""
@@ -141,20 +146,23 @@ class WalkTrainingConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UserError(f"{option(name)} is {value}; it must be more than 0")
-        for name in ("discount", "trace"):
+        for name in ("discount", "trace", "apprenticeship"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{option(name)} is {getattr(self, name)}; it must be 0 to 1")
         if not self.hidden or min(self.hidden) < 1:
             raise UserError("--hidden must be the widths of one layer or more, each 1 or more")
         if self.width < 4 or self.width % 4:
             raise UserError(f"--width is {self.width}; it must be a multiple of 4")
-        if self.stage == "student" and self.minibatches > self.copies:
+        if self.stage in ("both", "student") and self.minibatches > self.copies:
             raise UserError(
                 f"--minibatches is {self.minibatches}, but the student learns from whole rollouts "
                 f"of {self.copies} copies; give fewer, or more --copies"
             )
-        if self.teacher is not None and self.stage == "teacher":
-            raise UserError("--teacher is for the stages that imitate one: student and mlp")
+        if self.teacher is not None and self.stage in ("both", "teacher"):
+            raise UserError(
+                f"--teacher is for stages that imitate a given one, and --stage is {self.stage}; "
+                "leave it out, or give --stage student or mlp"
+            )
         if self.minibatches > self.iteration:
             raise UserError(
                 f"--minibatches is {self.minibatches}, an update has {self.iteration} samples; "

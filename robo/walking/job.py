@@ -1,6 +1,6 @@
-"""A walker's training job: a configuration and a folder become checkpoints and a log.
+"""A stage of a walker's training: a configuration and a folder become checkpoints and a log.
 
-train_walk(Path("runs/teacher"), WalkTrainingConfig(steps=1_000_000))
+train_stage(Path("runs/teacher"), WalkTrainingConfig(stage="teacher", steps=1_000_000))
 """
 
 import math
@@ -21,20 +21,24 @@ from envs.humanoid.batch import WalkBatch
 from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
 from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import robot_config
+from envs.rendering import RenderingUnavailableError
 from policies.walker.weights import save_network
 from robo.errors import UserError, user_errors
 from robo.results import provenance
 from robo.training.checkpoints import read_training
+from robo.training.curve import draw_curve
 from robo.training.display import duration
 from robo.training.log import TrainingLog
 from robo.training.randomness import numpy_generator, seed_torch
 from robo.training.run_folder import RunFolder, write_errors
 from robo.training.stopping import StopSignals
+from robo.walking.actor import Walker
 from robo.walking.checkpoints import WalkCheckpoints
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import IMITATED, WalkEnv
 from robo.walking.learner import GROUPS, WalkLearner, network_settings
 from robo.walking.progress import Tally, WalkDisplay, summary
+from robo.walking.snapshot import film_walker
 from robo.walking.student import Teacher, WalkStudent, load_teacher
 
 POLICY = "walk"
@@ -42,6 +46,18 @@ POLICY = "walk"
 
 LOSSES = ("surrogate", "value", "imitation", "mirror")
 """Of an update, in the log."""
+
+VIDEOS = "videos"
+
+PANELS = (
+    "return",
+    "length",
+    *(f"error/{axis}" for axis in ("forward", "sideways", "turning")),
+    "falls",
+    "loss/imitation",
+    "curriculum/randomization",
+)
+"""Of the log, what curve.png shows."""
 
 
 @dataclass(frozen=True)
@@ -61,21 +77,21 @@ class Outcome:
     stopped: signal.Signals | None
 
 
-def train_walk(
+def train_stage(
     out: Path,
     config: WalkTrainingConfig,
     *,
     resume: bool = False,
     console: Console | None = None,
 ) -> Outcome:
-    """Train a walker.
+    """Train one stage of a walker.
 
     What goes on from a checkpoint has its weights, optimiser, statistics, curricula and count, but
     its robots begin new episodes: it is not the uninterrupted run.
 
     Args:
         out: Where the run goes.
-        config: How to train.
+        config: How to train; its stage is one alone.
         resume: Go on with the run in `out`.
         console: Where to show what happens.
 
@@ -107,6 +123,7 @@ class _Job:
         self.folder, self.config = folder, config
         self.checkpoints = WalkCheckpoints(folder.out, config.keep)
         self.display, self.signals = WalkDisplay(console), StopSignals()
+        self._filming = config.video
         self.iteration, self.seconds = 0, 0.0
         self.penalties = EpisodeCurriculum()
         self.commands = EpisodeCurriculum(factor=0.3, lowest=0.3)
@@ -271,8 +288,31 @@ class _Job:
                 state,
             )
             self.folder.describe(self._report("running"))
+            self._draw()
         said = f"{self.steps} steps, {duration(self.seconds)}: saved; {summary(self.line)}"
         self.display.say(said)
+
+    def _draw(self) -> None:
+        """The curve so far, and how it walks."""
+        stage = f"{self.config.stage} {self.batch.robot.name}"
+        draw_curve(self.folder.out, stage, PANELS)
+        if not self._filming:
+            return
+        network = self.learner.networks["actor"].network
+        walker = Walker(
+            network,  # type: ignore[arg-type]
+            self.batch.robot,
+            self.config.physics_hz,
+            tuple(GROUPS[self.config.stage]),
+            self.folder.out,
+        )
+        path = self.folder.out / VIDEOS / f"step-{self.steps:08d}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        try:
+            film_walker(path, walker, self.config.terrain, f"{stage}, {self.steps} steps")
+        except RenderingUnavailableError as error:
+            self._filming = False
+            self.display.say(f"no videos: {error}")
 
     def _keep_teacher(self, teacher: Teacher) -> None:
         """A copy beside the run, so that going on needs nothing else."""

@@ -2,10 +2,13 @@
 
     loss = PPO + weight · mean of (student's mean action - teacher's mean action)²
 
-in units of the action scale, both in the states that the student itself gets into (Ross et al.
-2011, "A reduction of imitation learning to no-regret online learning"), with a weight that falls
-over the training (Radosavovic et al. 2024, "Real-world humanoid locomotion with reinforcement
-learning"). The teacher acts once on every observation of a rollout; its actions are stored with it.
+in units of the action scale, with a weight that falls over the training (Radosavovic et al. 2024,
+"Real-world humanoid locomotion with reinforcement learning"). The student acts, and both are asked
+in the states that it gets into (Ross et al. 2011, "A reduction of imitation learning to no-regret
+online learning"). The teacher is asked once per observation of a rollout; its actions are stored.
+
+At first there is imitation alone, with a learning rate of its own: PPO's trust region is there to
+keep the policy near the one that collected the rollout, but a beginner should get away from it.
 
 Mirror images: an MLP learns from every sample's. A transformer's would need memories of mirrored
 pasts, which nobody has; so some sequences are mirrored, and read without what came before, and the
@@ -21,7 +24,7 @@ from rsl_rl.extensions import Symmetry
 from rsl_rl.storage import RolloutStorage
 from safetensors.torch import load_file
 from tensordict import TensorDict
-from torch import Tensor
+from torch import Tensor, nn
 
 from envs.humanoid.observations import POLICY, PRIVILEGED
 from policies.walker.learner import LearnerActor, joined
@@ -108,7 +111,9 @@ class WalkStudent(WalkLearner):
     ) -> None:
         self._teacher = teacher
         super().__init__(env, config, self._with_teacher(env.get_observations()))
-        self.guidance = _Guidance(env, config.imitation, symmetry=config.symmetry)
+        alone = config.apprenticeship if teacher else 0.0
+        self.guidance = _Guidance(env, config.imitation, alone, symmetry=config.symmetry)
+        self._apprentice_rate = config.learning_rate
         self.symmetry = self.guidance
         if teacher is not None:
             self._take_over(teacher)
@@ -126,10 +131,40 @@ class WalkStudent(WalkLearner):
             Mean losses; "imitation" is the mean square distance to the teacher's actions, "mirror"
             that between mirrored actions and actions in the mirror.
         """
-        self.guidance.begin(share)
-        losses = super().update(share)
-        del losses["symmetry"]
-        return losses | self.guidance.means()
+        guidance = self.guidance
+        guidance.begin(share)
+        losses = self._imitate() if guidance.alone else super().update(share)
+        losses.pop("symmetry", None)
+        return losses | guidance.means()
+
+    def _imitate(self) -> dict[str, float]:
+        """An update of the actor by imitation alone, and of the critic as ever."""
+        storage, actor = self.storage, self.actor
+        batches = (
+            storage.recurrent_mini_batch_generator
+            if actor.is_recurrent
+            else storage.mini_batch_generator
+        )
+        self.learning_rate = self._apprentice_rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        value_losses = []
+        for batch in batches(self.num_mini_batches, self.num_learning_epochs):
+            self.guidance.augment_batch(batch, len(batch.observations))
+            seen, masks = batch.observations, batch.masks
+            past = batch.hidden_states[0]
+            actor(seen, masks=masks, hidden_state=past, stochastic_output=True)
+            value_loss = (self.critic(seen, masks=masks) - batch.returns).square().mean()
+            loss = self.guidance.compute_loss(actor, batch, len(seen)) + value_loss
+            self.optimizer.zero_grad()
+            loss.backward()
+            for network in (actor, self.critic):
+                nn.utils.clip_grad_norm_(network.parameters(), self.max_grad_norm)
+            self.optimizer.step()
+            value_losses.append(value_loss.item())
+        self.warm()
+        entropy = actor.output_entropy.mean().item()
+        return {"value": sum(value_losses) / len(value_losses), "entropy": entropy}
 
     def _with_teacher(self, obs: TensorDict) -> TensorDict:
         if self._teacher is None:
@@ -151,18 +186,21 @@ class _Guidance(Symmetry):  # type: ignore[misc]
     """Where PPO adds a loss for symmetry, this adds the distances to teacher and mirror image.
 
     Attributes:
+        alone: Whether imitation is all now.
         weight: Of the distance to the teacher now.
     """
 
-    def __init__(self, env: WalkEnv, weight: float, *, symmetry: bool) -> None:
+    def __init__(self, env: WalkEnv, weight: float, alone: float, *, symmetry: bool) -> None:
         self._mirror = Mirror(env.batch.robot)
         super().__init__(env, self._mirror, use_mirror_loss=True, mirror_loss_coeff=1.0)
-        self._at_first, self._symmetry = weight, symmetry
+        self._weight, self._until, self._symmetry = weight, alone, symmetry
         self.begin(0.0)
 
     def begin(self, share: float) -> None:
         """An update, when `share` of the training is over."""
-        self.weight = self._at_first * max(0.0, 1.0 - share) ** 2
+        self.alone = share < self._until
+        left = max(0.0, 1.0 - share) / max(1.0 - self._until, 1e-9)
+        self.weight = 1.0 if self.alone else self._weight * left**2
         self._distances: dict[str, list[float]] = {}
 
     def means(self) -> dict[str, float]:

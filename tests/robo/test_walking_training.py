@@ -25,12 +25,19 @@ from robo.errors import UserError
 from robo.training.log import read_log
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import Mirror, WalkEnv
-from robo.walking.job import train_walk
 from robo.walking.learner import WalkLearner
+from robo.walking.stages import train_walk
 
 ITERATION = 8 * 4
 SMALL = WalkTrainingConfig(
-    steps=2 * ITERATION, copies=8, rollout=4, epochs=2, minibatches=2, hidden=(16, 16)
+    stage="teacher",
+    steps=2 * ITERATION,
+    copies=8,
+    rollout=4,
+    epochs=2,
+    minibatches=2,
+    hidden=(16, 16),
+    video=False,
 )
 CLOCK = {"time", "hours", "steps_per_second"}
 

@@ -1,0 +1,232 @@
+"""A student imitates its teacher while it learns; one command trains both."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from envs.humanoid import observations
+from envs.humanoid.batch import WalkBatch
+from envs.humanoid.observations import POLICY, PRIVILEGED
+from envs.humanoid.robots import g1
+from policies.walker.mlp import MLPActor, MLPActorConfig
+from policies.walker.transformer import TransformerStudent
+from policies.walker.weights import load_network, save_network
+from robo.errors import UserError
+from robo.training.log import read_log
+from robo.walking import snapshot
+from robo.walking.config import WalkTrainingConfig
+from robo.walking.environment import WalkEnv
+from robo.walking.stages import train_walk
+from robo.walking.student import WalkStudent, load_teacher
+
+ITERATION = 8 * 8
+SMALL = WalkTrainingConfig(
+    stage="student",
+    steps=2 * ITERATION,
+    copies=8,
+    rollout=8,
+    epochs=2,
+    minibatches=2,
+    hidden=(16, 16),
+    history=4,
+    width=16,
+    layers=1,
+    video=False,
+)
+
+
+@pytest.fixture(autouse=True)
+def torch_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def teacher(tmp_path: Path) -> Path:
+    """One that has not learnt anything, but has something to imitate."""
+    folder = tmp_path / "a teacher"
+    save_teacher(folder, [POLICY, PRIVILEGED])
+    return folder
+
+
+def save_teacher(folder: Path, groups: list[str]) -> None:
+    torch.manual_seed(3)
+    size = sum(observations.size(g1(12), group) for group in groups)
+    config = MLPActorConfig(observation_size=size, action_size=12, hidden=(16, 16), initial_std=0.3)
+    network = MLPActor(config)
+    torch.nn.init.normal_(network.head.linear.weight, std=0.1)
+    network.normalizer.update(torch.randn(100, size))
+    metadata = {"robot": "g1-12", "observation": {"groups": groups}, "steps": 5}
+    save_network(network, folder, metadata)
+
+
+def test_without_imitation_nobody_is_imitated(tmp_path: Path) -> None:
+    train_walk(tmp_path, replace(SMALL, imitation=0.0))
+    lines = read_log(tmp_path)
+    assert "loss/mirror" in lines[0]
+    assert "loss/imitation" not in lines[0]
+
+
+def test_the_student_sees_what_a_robot_senses(tmp_path: Path, teacher: Path) -> None:
+    train_walk(tmp_path / "run", replace(SMALL, teacher=teacher))
+    network, metadata = load_network(tmp_path / "run/checkpoints/last")
+    assert isinstance(network, TransformerStudent)
+    assert network.config.observation_size == observations.size(g1(12))
+    assert network.config.trunk.history == 4
+    assert metadata["observation"]["groups"] == [POLICY]
+    described = json.loads((tmp_path / "run/training.json").read_text())
+    assert described["imitates"]["steps"] == 5
+
+
+def student(teacher: Path | None, **changes: Any) -> tuple[WalkStudent, WalkEnv]:
+    config = replace(SMALL, **changes)
+    env = WalkEnv(WalkBatch(g1(12), config.copies))
+    torch.manual_seed(0)
+    taught = load_teacher(teacher, "g1-12") if teacher else None
+    return WalkStudent(env, config, taught), env
+
+
+def roll(learner: WalkStudent, env: WalkEnv, steps: int) -> None:
+    with torch.inference_mode():
+        for _ in range(steps):
+            learner.process_env_step(*env.step(learner.act(env.get_observations())))
+        learner.compute_returns(env.get_observations())
+
+
+@pytest.mark.parametrize("stage", ["student", "mlp"])
+@pytest.mark.parametrize("apprenticeship", [1.0, 0.0])
+def test_imitation_brings_the_student_nearer(
+    teacher: Path, stage: str, apprenticeship: float
+) -> None:
+    """Alone, and beside reinforcement; here again and again from one rollout."""
+    rates = {"learning_rate": 5e-3, "fastest": 5e-3, "divergence": 100.0}
+    learner, env = student(teacher, stage=stage, apprenticeship=apprenticeship, **rates)
+    roll(learner, env, 8)
+    env.batch.close()
+    far = [learner.update(0.0)["imitation"] for _ in range(25)]
+    assert far[0] > 0.01
+    assert far[-1] < 0.5 * far[0]
+
+
+def test_the_weight_of_imitation_falls_to_nothing(teacher: Path) -> None:
+    learner, env = student(teacher, imitation=8.0, apprenticeship=0.2)
+    weights = {}
+    for share in (0.0, 0.2, 0.6, 1.0):
+        learner.guidance.begin(share)
+        weights[share] = learner.guidance.weight
+        assert learner.guidance.alone == (share == 0.0)
+    env.batch.close()
+    assert weights == pytest.approx({0.0: 1.0, 0.2: 8.0, 0.6: 2.0, 1.0: 0.0})
+
+
+def test_teacher_and_student_are_asked_about_the_same_moments(teacher: Path) -> None:
+    learner, env = student(teacher)
+    roll(learner, env, 8)
+    stored = learner.storage.observations
+    values = torch.cat((stored[POLICY], stored[PRIVILEGED]), dim=-1)
+    network, _ = load_network(teacher)
+    with torch.no_grad():
+        torch.testing.assert_close(stored["imitated"], network(values))
+    env.batch.close()
+
+
+def test_a_mirrored_sequence_is_compared_with_its_own_robot() -> None:
+    """With a mirror that shows things as they are, and no past, there is no distance."""
+    learner, env = student(None, student_epochs=1, minibatches=1)
+    for parameter in learner.actor.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    learner.guidance._mirror.image = lambda name, values: values  # type: ignore[method-assign]
+    with torch.inference_mode():
+        for moment in range(8):
+            actions = learner.act(env.get_observations())
+            obs, rewards, _, extras = env.step(actions)
+            # Two robots' rollouts are two episodes each, so that places and robots differ.
+            dones = torch.zeros(8, dtype=torch.bool)
+            dones[[1, 4]] = moment == 4
+            learner.process_env_step(obs, rewards, dones, extras)
+        learner.compute_returns(obs)
+    assert learner.update(0.0)["mirror"] == pytest.approx(0.0, abs=1e-9)
+    env.batch.close()
+
+
+def test_what_the_teacher_knows_is_taken_over(tmp_path: Path) -> None:
+    train_walk(tmp_path, replace(SMALL, stage="teacher"))
+    taught = load_teacher(tmp_path, "g1-12")
+    learner, env = student(tmp_path)
+    env.batch.close()
+    own, theirs = learner.actor.network.normalizer, taught.network.normalizer
+    torch.testing.assert_close(own.mean, theirs.mean[: len(own.mean)])
+    torch.testing.assert_close(learner.actor.network.head.std, taught.network.head.std)
+    assert all(value.equal(taught.critic[k]) for k, value in learner.critic.state_dict().items())
+
+
+def test_going_on_needs_no_teacher_besides(tmp_path: Path, teacher: Path) -> None:
+    out = tmp_path / "run"
+    train_walk(out, replace(SMALL, teacher=teacher, steps=ITERATION))
+    shutil.rmtree(teacher)
+    outcome = train_walk(out, replace(SMALL, teacher=teacher), resume=True)
+    assert outcome.steps == 2 * ITERATION
+    assert ["loss/imitation" in line for line in read_log(out)] == [True, True]
+
+
+def test_one_command_trains_teacher_and_student(tmp_path: Path) -> None:
+    config = replace(SMALL, stage="both", steps=ITERATION)
+    outcome = train_walk(tmp_path, config)
+    assert outcome.checkpoint == tmp_path / f"student/checkpoints/step-{ITERATION:08d}"
+    # More of both: either stage goes on where it was.
+    train_walk(tmp_path, replace(config, steps=2 * ITERATION), resume=True)
+    for stage in ("teacher", "student"):
+        lines = read_log(tmp_path / stage)
+        assert [line["iteration"] for line in lines] == [1, 2]
+    with pytest.raises(UserError, match="add --resume"):
+        train_walk(tmp_path, config)
+    with pytest.raises(UserError, match="run of one stage"):
+        train_walk(tmp_path / "teacher", config, resume=True)
+
+
+def test_a_run_of_before_there_were_students_goes_on(tmp_path: Path) -> None:
+    config = replace(SMALL, stage="teacher", steps=ITERATION)
+    train_walk(tmp_path, config)
+    path = tmp_path / "training.json"
+    described = json.loads(path.read_text())
+    for name in ("teacher", "imitation", "apprenticeship", "student_epochs", "history", "width"):
+        del described["config"][name]
+    path.write_text(json.dumps(described))
+    outcome = train_walk(tmp_path, replace(config, steps=2 * ITERATION), resume=True)
+    assert outcome.steps == 2 * ITERATION
+
+
+def test_a_checkpoint_is_filmed_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "_SECONDS", 0.1)
+    train_walk(tmp_path, replace(SMALL, stage="teacher", steps=ITERATION, video=True))
+    assert (tmp_path / f"videos/step-{ITERATION:08d}.mp4").stat().st_size > 1000
+    assert (tmp_path / "curve.png").is_file()
+
+
+def test_the_learning_rate_has_a_limit() -> None:
+    learner, env = student(None, fastest=2e-3)
+    env.batch.close()
+    learner.learning_rate = 1e-2
+    assert learner.learning_rate == 2e-3
+
+
+def test_mistakes_are_said(tmp_path: Path, teacher: Path) -> None:
+    def refused(text: str, **changes: Any) -> None:
+        with pytest.raises(UserError, match=text):
+            train_walk(tmp_path / "run", replace(SMALL, **changes))
+
+    refused("give its folder with --teacher")
+    refused("no folder with a", teacher=tmp_path / "nowhere")
+    refused("the student is to walk t1-12", teacher=teacher, robot="t1-12")
+    refused("leave it out", teacher=teacher, stage="both")
+    refused("multiple of 4", teacher=teacher, width=30)
+    refused("whole rollouts", teacher=teacher, minibatches=9)
+    save_teacher(tmp_path / "blind", [POLICY])
+    refused("holds no teacher", teacher=tmp_path / "blind")
