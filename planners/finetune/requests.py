@@ -1,20 +1,18 @@
-"""Builders of requests about one thing, a drawer or a trip."""
+"""Builders of requests about one thing, and what all builders share."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from planners.finetune import phrases_fetch as fetch
-from planners.finetune import phrases_go as go_words
 from planners.finetune import phrases_needs as needs
 from planners.finetune import phrases_place as place_words
 from planners.finetune.categories import CATEGORIES
 from planners.finetune.language import Noun, Speaker, fill
 from planners.finetune.oracle import Errand, Wish
-from planners.finetune.scenes import DRAWERS, OBJECTS, PLACES, SURFACES, random_place
+from planners.finetune.scenes import DRAWERS, OBJECTS, SURFACES, random_place
 from planners.finetune.synthetic import (
     Builder,
     Draft,
-    UnclearError,
     distinct_nouns,
     noun_for,
     only_one,
@@ -244,137 +242,6 @@ def trash(speaker: Speaker) -> Built:
     return speaker.wrap(clause), draft, [errand]
 
 
-def which_drawer(draft: Draft, drawer: str, *, is_open: bool | None) -> str:
-    """A drawer's name; "the drawer" where only that one can be meant."""
-    rng = draft.rng
-    states = draft.world.drawers
-    alone = is_open is not None and [d for d in DRAWERS if states[d] == is_open] == [drawer]
-    if alone and rng.random() < 0.4:
-        state = ("open", "open") if is_open else ("closed", "shut")
-        return rng.choice(
-            ("the drawer", "the drawer", f"the {state[0]} drawer", f"the drawer that's {state[1]}")
-        )
-    return draft.speaker.place(drawer)
-
-
-def into_drawer(speaker: Speaker) -> Built:
-    """Put one thing into a drawer, and close it when asked."""
-    rng = speaker.rng
-    noun, name = noun_for(speaker, 0.25)
-    goal = rng.choice(DRAWERS)
-    held = rng.random() < 0.1
-    where = random_place(rng, exclude=(goal, TRASH))
-    draft = Draft(speaker, [] if held else [(name, where)], held=name if held else None)
-    if where in DRAWERS:
-        draft.drawers = {where: True}
-    elif rng.random() < 0.3:
-        draft.drawers = {goal: True}
-    errands = [draft.move(noun, goal)]
-    close = rng.random() < 0.4
-    lines = place_words.INTO_DRAWER_AND_CLOSE if close else place_words.INTO_DRAWER
-    if close:
-        errands.append(Errand(Wish.CLOSE, place=goal))
-    drawer = which_drawer(draft, goal, is_open=True)
-    return speaker.wrap(say_noun(draft, noun, speaker.pick(lines), drawer=drawer)), draft, errands
-
-
-def out_of_drawer(speaker: Speaker) -> Built:
-    """Take one thing out of a drawer: hold it, bring it or put it somewhere."""
-    rng = speaker.rng
-    noun, name = noun_for(speaker, 0.3)
-    source = rng.choice(DRAWERS)
-    draft = Draft(speaker, [(name, source)], drawers={source: rng.random() < 0.25})
-    if rng.random() < 0.3:
-        draft.required.append((name, rng.choice(SURFACES)))
-    drawer = which_drawer(draft, source, is_open=None)
-    if sum(thing.place == source for thing in draft.world.things) > 1:
-        raise UnclearError
-    kind = rng.choices(("hold", "user", "place"), (2, 4, 3))[0]
-    goal = rng.choice(SURFACES)
-    slots = {"drawer": drawer, "on": speaker.on(goal), "to": speaker.to(goal)}
-    if kind == "hold":
-        line = speaker.pick(place_words.OUT_OF_DRAWER)
-        errand = Errand(Wish.HOLD, draft.candidates(noun, None, source), told=True)
-        return speaker.wrap(say_noun(draft, noun, line, **slots)), draft, [errand]
-    if kind == "user":
-        line, goal = speaker.pick(place_words.OUT_OF_DRAWER_TO_USER), USER
-    else:
-        line = speaker.pick(place_words.OUT_OF_DRAWER_TO_PLACE)
-    errands = [Errand(Wish.MOVE, draft.candidates(noun, None, source), goal, told=True)]
-    text = fill(line, a=noun.a, the=noun.the, x=noun.x, **slots)
-    if rng.random() < 0.3:
-        text = text.rstrip(".?") + speaker.pick(place_words.AND_CLOSE)
-        errands.append(Errand(Wish.CLOSE, place=source))
-    return text, draft, errands
-
-
-def drawer_state(speaker: Speaker) -> Built:
-    """Open or close a drawer, or all of them."""
-    rng = speaker.rng
-    opens = rng.random() < 0.5
-    wish = Wish.OPEN if opens else Wish.CLOSE
-    draft = Draft(speaker, [])
-    if rng.random() < 0.12:
-        draft.held = rng.choice(OBJECTS)
-    if rng.random() < 0.18:
-        if not opens:
-            draft.drawers = rng.choice(
-                (dict.fromkeys(DRAWERS, True), {DRAWERS[0]: True}, {DRAWERS[1]: True})
-            )
-        lines = place_words.OPEN_ALL if opens else place_words.CLOSE_ALL
-        return (
-            speaker.wrap(speaker.pick(lines)),
-            draft,
-            [Errand(wish, place=drawer) for drawer in DRAWERS],
-        )
-    drawer = rng.choice(DRAWERS)
-    draft.drawers = {drawer: not opens if rng.random() < 0.93 else opens}
-    said = which_drawer(draft, drawer, is_open=not opens)
-    if opens and all(not is_open for is_open in draft.world.drawers.values()):
-        said = speaker.place(drawer)
-        if rng.random() < 0.25:
-            drawer, said = DRAWERS[0], rng.choice(("the drawer", "a drawer", "one of the drawers"))
-    line = speaker.pick(place_words.OPEN_SENTENCES if opens else place_words.CLOSE_SENTENCES)
-    return fill(line, drawer=said), draft, [Errand(wish, place=drawer)]
-
-
-def go(speaker: Speaker) -> Built:
-    """Go to a place, come here, go and come back, visit two places."""
-    rng = speaker.rng
-    draft = Draft(speaker, [])
-    if rng.random() < 0.1:
-        draft.held = rng.choice(OBJECTS)
-    place, second, third = rng.sample([p for p in PLACES if p != USER], 3)
-    said, said2 = speaker.place(place), speaker.place(second)
-    kind = rng.choices(("go", "come", "return", "two", "three", "tour"), (4, 2, 3, 2, 1.5, 1.5))[0]
-    if kind in ("three", "tour"):
-        if len({place, second, third} & set(DRAWERS)) > 1:
-            raise UnclearError
-        last = USER if kind == "tour" else third
-        lines = go_words.TOUR_AND_BACK if kind == "tour" else go_words.GO_THREE
-        slots = {"place": said, "place2": said2, "place3": speaker.place(last)}
-        if kind == "tour" and {place, second} == {"close counter", "far counter"}:
-            slots = {"place": "one counter", "place2": "the other counter", "place3": ""}
-            place, second = "close counter", "far counter"
-        text = speaker.wrap(fill(speaker.pick(lines), **slots))
-        return text, draft, [visit(place), visit(second), visit(last)]
-    if kind == "go":
-        if rng.random() < 0.3:
-            text = fill(speaker.pick(go_words.GO_SENTENCES), place=said)
-        else:
-            text = speaker.wrap(fill(speaker.pick(go_words.GO_IMPERATIVES), place=said))
-        return text, draft, [visit(place)]
-    if kind == "come":
-        return speaker.wrap(speaker.pick(go_words.COME_SENTENCES)), draft, [visit(USER)]
-    if kind == "return":
-        text = speaker.wrap(fill(speaker.pick(go_words.GO_AND_COME_BACK), place=said))
-        return text, draft, [visit(place), visit(USER)]
-    text = speaker.wrap(fill(speaker.pick(go_words.GO_TWO), place=said, place2=said2))
-    if place in DRAWERS and second in DRAWERS:
-        raise UnclearError
-    return text, draft, [visit(place), visit(second)]
-
-
 def visit(place: str) -> Errand:
     """The errand to go to a place."""
     return Errand(Wish.VISIT, place=place)
@@ -386,29 +253,16 @@ def spots(speaker: Speaker, count: int, goals: Sequence[str]) -> list[str]:
     return [random_place(speaker.rng, exclude=exclude) for _ in range(count)]
 
 
-def _table() -> dict[Builder, float]:
-    from planners.finetune import requests_long as long
-    from planners.finetune import requests_more as more
-
-    return {
-        bring: 10,
-        need: 22,
-        spill: 7,
-        pick: 3,
-        find: 2,
-        held_thing: 7,
-        negative: 3,
-        correction: 2,
-        move: 9,
-        trash: 5,
-        into_drawer: 6,
-        out_of_drawer: 5,
-        drawer_state: 8,
-        go: 7,
-        **long.BUILDERS,
-        **more.BUILDERS,
-    }
-
-
-BUILDERS: Final[dict[Builder, float]] = _table()
-"""Every builder and how often it is drawn."""
+BUILDERS: Final[dict[Builder, float]] = {
+    bring: 10,
+    need: 22,
+    spill: 7,
+    pick: 3,
+    find: 2,
+    held_thing: 7,
+    negative: 3,
+    correction: 2,
+    move: 9,
+    trash: 5,
+}
+"""How often each is drawn."""

@@ -10,6 +10,7 @@ from planners.finetune.nouns import PLURALS
 from planners.finetune.oracle import Errand, Wish
 from planners.finetune.phrases_fetch import BRING_IMPERATIVES
 from planners.finetune.phrases_place import MOVE_IMPERATIVES, TRASH_IMPERATIVES
+from planners.finetune.requests_drawers import into_drawer
 from planners.finetune.scenes import DRAWERS, OBJECTS, SURFACES, random_place, scene_order
 from planners.finetune.synthetic import (
     Builder,
@@ -221,7 +222,7 @@ def chatty(speaker: Speaker) -> Built:
         short.move,
         short.trash,
         short.pick,
-        short.into_drawer,
+        into_drawer,
         step_by_step,
         two_goals,
     )

@@ -144,7 +144,7 @@ def steps_of(example: Example) -> list[Skill]:
 
 def examples(seed: int, *, held_out: bool = False) -> Iterator[Example]:
     """Endless examples; those held out each use a phrase that no other example uses."""
-    from planners.finetune.requests import BUILDERS
+    from planners.finetune.builders import BUILDERS
 
     rng = random.Random(f"{seed} {held_out}")
     builders = list(BUILDERS)
