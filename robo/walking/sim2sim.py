@@ -333,7 +333,7 @@ def _origin(settings: Mapping[str, Any], effort: Effort, walker: Walker) -> dict
 
 
 def _film(walker: Walker, effort: Effort, path: Path) -> str | None:
-    """Both simulators side by side, without noise; None where nothing can be drawn."""
+    """Both simulators side by side; None where nothing can be drawn."""
     if path.is_file():
         return path.name
     pair = SIMULATORS[:2]

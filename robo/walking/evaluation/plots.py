@@ -61,9 +61,8 @@ def cost(rows: Rows) -> bytes:
 
 def pushes(rows: Rows) -> bytes:
     """How many stay upright, by direction; a line per size."""
-    figure, panel = plt.subplots(
-        figsize=(4.8, 4.2), layout="constrained", subplot_kw={"projection": "polar"}
-    )
+    figure = plt.figure(figsize=(4.8, 4.2), layout="constrained")
+    panel: Any = figure.add_subplot(projection="polar")
     sizes = list(dict.fromkeys(row["size"] for row in rows))
     angles = np.append(np.arange(len(DIRECTIONS)) * np.pi / 4, 0.0)
     for number, size in enumerate(sizes):

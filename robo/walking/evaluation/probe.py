@@ -8,9 +8,7 @@ tested on those of others; the same on what the network sees tells what is the n
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from envs.humanoid.terrain import STEEPNESS
 from robo.statistics import Rate
@@ -33,8 +31,10 @@ MULTIPLE: Final = 8
 _EVERY: Final = 10
 _RIDGE: Final = 1e-3
 _FEWEST: Final = 2
+_NEWTON_STEPS: Final = 15
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 
 def probe(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
@@ -59,7 +59,6 @@ def probe(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
         walk = moments(batch, actor, seconds_of(effort), tick)
         for number, moment in enumerate(walk, start=1):
             if moment.time > SETTLE and number % _EVERY == 0:
-                # The features are those of the action that led here, from what was seen before.
                 hidden.append(actor.features.copy())
                 seen.append(
                     np.concatenate([moment.step.observation[g] for g in walker.groups], axis=1)
@@ -102,11 +101,9 @@ def _tell(
                 return None
     train = there & learnt[:, None]
     middle, spread = values[train].mean(axis=0), values[train].std(axis=0) + 1e-6
-    scaled = torch.from_numpy((values - middle) / spread).double()
-    weights, bias = logistic_regression(
-        scaled[torch.from_numpy(train)], torch.from_numpy(labels[train].copy())
-    )
-    says = (scaled @ weights + bias > 0).numpy()
+    scaled = ((values - middle) / spread).astype(np.float64)
+    weights, bias = logistic_regression(scaled[train], labels[train])
+    says = scaled @ weights + bias > 0.0
     right = says == labels
     tested = there & ~learnt[:, None]
     recalls = [right[tested & (labels == side)].mean() for side in (True, False)]
@@ -119,27 +116,31 @@ def _tell(
     }
 
 
-def logistic_regression(
-    values: torch.Tensor, labels: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def logistic_regression(values: Doubles, labels: NDArray[np.bool_]) -> tuple[Doubles, float]:
     """Weights [d] and bias that tell labels [k] from values [k, d], both classes counting alike.
 
-    With a ridge on the weights; the loss is convex, L-BFGS finds its minimum.
+    With a ridge on the weights; the loss is convex, Newton's method finds its minimum.
     """
-    truth = labels.to(values)
+    truth = labels.astype(float)
     share = truth.mean()
-    balance = torch.where(labels, 0.5 / share, 0.5 / (1.0 - share))
-    weights = torch.zeros(values.shape[1], dtype=values.dtype, requires_grad=True)
-    bias = torch.zeros((), dtype=values.dtype, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights, bias], max_iter=100, line_search_fn="strong_wolfe")
+    balance = np.where(labels, 0.5 / share, 0.5 / (1.0 - share)) / len(truth)
+    columns = np.column_stack((values, np.ones(len(truth))))
+    ridge = np.full(columns.shape[1], _RIDGE)
+    ridge[-1] = 0.0
 
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        logits = values @ weights + bias
-        value = functional.binary_cross_entropy_with_logits(logits, truth, weight=balance)
-        value = value + _RIDGE * weights.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
+    def loss(weights: Doubles) -> float:
+        logits = columns @ weights
+        misses = np.logaddexp(0.0, logits) - truth * logits
+        return float(balance @ misses + ridge @ weights**2)
 
-    optimizer.step(loss)
-    return weights.detach(), bias.detach()
+    weights = np.zeros(columns.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        says = 0.5 + 0.5 * np.tanh(0.5 * (columns @ weights))
+        slope = columns.T @ (balance * (says - truth)) + 2.0 * ridge * weights
+        curvature = columns.T @ (columns * (balance * says * (1.0 - says))[:, None])
+        curvature += np.diag(2.0 * ridge + 1e-9)
+        step, length = np.linalg.solve(curvature, slope), 1.0
+        while loss(weights - length * step) > loss(weights) and length > 1e-4:
+            length *= 0.5
+        weights = weights - length * step
+    return weights[:-1], float(weights[-1])

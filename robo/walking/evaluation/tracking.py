@@ -6,7 +6,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.humanoid.batch import WalkBatch
 from envs.humanoid.robots import RobotConfig
 from robo.statistics import Z_95, Rate
 from robo.walking.actor import WalkActor, Walker
@@ -62,7 +61,7 @@ def track(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
     copies = effort.copies
     with make_batch(walker, copies * len(asked), effort) as batch:
         batch.hold_commands(np.repeat(vectors(asked), copies, axis=0))
-        tally, swing = Tally(batch.copies), _Swing(walker.robot, batch, asked, copies)
+        tally, swing = Tally(batch.copies), _Swing(walker.robot, asked, copies)
         for moment in moments(batch, WalkActor(walker, batch.copies), effort.seconds, tick):
             tally.add(moment)
             if moment.time > SETTLE:
@@ -158,17 +157,10 @@ def arm_swing(shoulders: Floats, hips: Floats) -> dict[str, float | None]:
 class _Swing:
     """Keeps shoulders' and hips' angles of the copies that walk at `SWINGING`."""
 
-    def __init__(
-        self,
-        robot: RobotConfig,
-        batch: WalkBatch,
-        asked: Sequence[tuple[str, float]],
-        copies: int,
-    ) -> None:
+    def __init__(self, robot: RobotConfig, asked: Sequence[tuple[str, float]], copies: int) -> None:
         self._robot, self._copies = robot, copies
         self._rows = {
-            command: np.arange(batch.copies)[asked.index(command) * copies :][:copies]
-            for command in SWINGING
+            command: asked.index(command) * copies + np.arange(copies) for command in SWINGING
         }
         names = [name.lower() for name in robot.joints]
         found = [
