@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from policies import storage
 from policies.errors import CheckpointError
 from policies.walker.mlp import Critic, CriticConfig, MLPActor, MLPActorConfig
+from policies.walker.next_token import NextTokenConfig, NextTokenWalker
 from policies.walker.transformer import TransformerStudent, TransformerStudentConfig, TrunkConfig
 
 Network = TransformerStudent | MLPActor | Critic
@@ -64,6 +65,8 @@ def load_network(folder: Path) -> tuple[Network, dict[str, Any]]:
 
 
 def _name(network: Network) -> str:
+    if isinstance(network, NextTokenWalker):
+        return "next-token"
     if isinstance(network, TransformerStudent):
         return "transformer"
     return "mlp" if isinstance(network, MLPActor) else "critic"
@@ -74,6 +77,9 @@ def _built(name: str, config: Mapping[str, Any]) -> Network:
     if name == "transformer":
         trunk = TrunkConfig(**values.pop("trunk"))
         return TransformerStudent(TransformerStudentConfig(**values, trunk=trunk))
+    if name == "next-token":
+        trunk = TrunkConfig(**values.pop("trunk"))
+        return NextTokenWalker(NextTokenConfig(**values, trunk=trunk))
     if name == "mlp":
         return MLPActor(MLPActorConfig(**values))
     if name == "critic":

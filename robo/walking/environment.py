@@ -84,7 +84,11 @@ class Mirror:
     ) -> tuple[TensorDict | None, Tensor | None]:
         """Samples [n, …] and behind them their mirror images, [2 n, …]; as rsl-rl-lib calls it."""
         if obs is not None:
-            groups = {name: _doubled(values, *self._groups[name]) for name, values in obs.items()}
+            groups = {
+                name: _doubled(obs[name], *image)
+                for name, image in self._groups.items()
+                if name in obs.keys()  # noqa: SIM118 (a TensorDict)
+            }
             obs = TensorDict(groups, [2 * len(obs)])
         return obs, None if actions is None else _doubled(actions, *self._actions)
 

@@ -15,8 +15,6 @@ from robo.training.run_folder import DESCRIPTION, RunFolder
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.job import Outcome, train_stage
 
-TEACHER, STUDENT = "teacher", "student"
-
 
 def train_walk(
     out: Path,
@@ -47,17 +45,17 @@ def train_walk(
             f"{out} holds a run of one stage: say which, with --stage, to go on with it, or choose "
             "another --out"
         )
-    teacher, student = out / TEACHER, out / STUDENT
+    teacher, student = out / "teacher", out / "student"
     for folder in (teacher, student):
         RunFolder(folder, resume=resume and (folder == teacher or _begun(folder)))
     outcome = train_stage(
-        teacher, replace(config, stage=TEACHER), resume=_begun(teacher), console=console
+        teacher, replace(config, stage="teacher"), resume=_begun(teacher), console=console
     )
     if outcome.stopped is not None:
         return outcome
     return train_stage(
         student,
-        replace(config, stage=STUDENT, teacher=teacher),
+        replace(config, stage="student", teacher=teacher),
         resume=_begun(student),
         console=console,
     )
