@@ -230,12 +230,13 @@ def test_an_evaluation_is_kept_and_shown(tmp_path: Path, monkeypatch: pytest.Mon
     """Even where nothing can be said, because every robot is still settling."""
     given = save(mlp(), tmp_path / "walker")
     out = tmp_path / "out"
-    monkeypatch.setattr(hardships, "PUSH_SECONDS", 0.4)
-    monkeypatch.setattr(showing, "BRIEF", ((0.2, (0.5, 0.0, 0.0)),))
-    summary = run.evaluate(given, out, BLINK, brief=True)
+    monkeypatch.setattr(hardships, "PUSH_SECONDS", 0.1)
+    monkeypatch.setattr(showing, "BRIEF", ((0.08, (0.5, 0.0, 0.0)),))
+    blink = Effort(seconds=0.1, copies=1)
+    summary = run.evaluate(given, out, blink, brief=True)
     results = read_results(out)
-    assert set(results) == {suite.name for suite in run.suites(BLINK)} | {run.FILM}
-    assert results["tracking"]["rows"][0]["lasted"] == [0.4]
+    assert set(results) == {suite.name for suite in run.suites(blink)} | {run.FILM}
+    assert results["tracking"]["rows"][0]["lasted"] == [0.1]
     assert "lasted" not in summary["suites"]["tracking"]["rows"][0]
     assert summary == json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert summary["policy"]["robot"] == "g1-12"
@@ -249,10 +250,10 @@ def test_an_evaluation_is_kept_and_shown(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(run, "_measure", _fail)
     monkeypatch.setattr(run, "page", lambda *_: html)
-    assert run.evaluate(given, out, BLINK, brief=True)["suites"] == summary["suites"]
+    assert run.evaluate(given, out, blink, brief=True)["suites"] == summary["suites"]
     save(transformer(), tmp_path / "walker")
     with pytest.raises(UserError, match="holds results of other settings"):
-        run.evaluate(given, out, BLINK, brief=True)
+        run.evaluate(given, out, blink, brief=True)
 
 
 def _fail(*_: Any) -> None:
