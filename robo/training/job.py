@@ -33,6 +33,7 @@ from robo.training.log import VALIDATION, TrainingLog
 from robo.training.preparation import Prepared, prepare
 from robo.training.processes import Processes, chosen_device, joined
 from robo.training.randomness import numpy_generator
+from robo.training.reliance import in_words
 from robo.training.run_folder import RunFolder, write_errors
 from robo.training.stopping import StopSignals
 from robo.training.trainer import StepResult, Trainer
@@ -251,6 +252,7 @@ class _Job:
             )
             self.folder.describe(self._report("running"))
         words = f", validation {loss:.4g}{' (best)' if best else ''}" if validation else ""
+        words += in_words(validation)
         self.display.say(f"step {trainer.step}, {duration(trainer.seconds)}: saved{words}")
 
     def _validate(self) -> dict[str, float]:

@@ -20,6 +20,7 @@ from robo.training.moving_average import MovingAverage
 from robo.training.optimizer_state import optimizer_tensors, set_optimizer_tensors
 from robo.training.processes import Processes
 from robo.training.randomness import seed_torch
+from robo.training.reliance import BATCHES, RELIANCE, exchanged, groups
 from robo.training.schedule import Schedule
 
 
@@ -102,11 +103,14 @@ class Trainer:
         """Mean loss and parts of the averaged policy; each process gives its own batches.
 
         Returns:
-            By name, the means over all batches of all processes.
+            By name, the means over all batches of all processes; and of the first batches, by how
+            large a share the loss rises with inputs of other samples, see `reliance`.
         """
         policy = self.average.policy
         policy.eval()
         sums: dict[str, Tensor] = {}
+        others = {RELIANCE + name: keys for name, keys in groups(policy.config).items()}
+        rises = dict.fromkeys(others, torch.zeros((), dtype=torch.float64))
         count = 0
         for number, batch in enumerate(batches):
             seed_torch(self.config.seed, "validation", number, self.processes.rank)
@@ -115,9 +119,16 @@ class Trainer:
             for name, value in {"loss": loss, **parts}.items():
                 sums[name] = sums.get(name, torch.zeros(())) + value.detach().double().cpu()
             count += 1
+            for name, keys in others.items() if number < BATCHES else ():
+                seed_torch(self.config.seed, "validation", number, self.processes.rank)
+                with self._autocast():
+                    worse, _ = policy.loss(exchanged(batch, keys))
+                rises[name] = rises[name] + (worse / loss - 1).double().cpu()
         self.policy.train()
-        means = torch.stack(list(sums.values())).to(policy.device, torch.float32) / count
-        return dict(zip(sums, self.processes.mean(means).tolist(), strict=True))
+        means = [value / count for value in sums.values()]
+        means += [value / min(count, BATCHES) for value in rises.values()]
+        joint = torch.stack(means).to(policy.device, torch.float32)
+        return dict(zip([*sums, *rises], self.processes.mean(joint).tolist(), strict=True))
 
     def weights(self) -> dict[str, Tensor]:
         """The weights that are trained, not averaged."""

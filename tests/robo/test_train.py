@@ -87,6 +87,10 @@ def test_a_run_learns_and_leaves_all_that_is_needed(dataset: Path, tmp_path: Pat
     assert report["policy_config"]["width"] == 32
     assert (out / "curve.png").stat().st_size > 5000
     assert list((out / "tensorboard").iterdir())
+    last = read_log(out)[-1]
+    assert last["validation/reliance_state"] > 1
+    assert last["validation/reliance_images"] != 0
+    assert "validation/reliance_words" not in last
     line = read_log(out)[0]
     assert {"step", "loss", "first", "learning_rate", "gradient_norm", "waiting"} <= line.keys()
 

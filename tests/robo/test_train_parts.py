@@ -21,6 +21,7 @@ from robo.training.data import fingerprint, split_episodes, words_of
 from robo.training.moving_average import MovingAverage
 from robo.training.policy_options import parsed_options
 from robo.training.processes import Processes
+from robo.training.reliance import exchanged, in_words
 from robo.training.schedule import FLOOR, Schedule
 from robo.training.tensorboard import EventFile, crc32c
 from tests.robo import demonstrations as demo
@@ -189,3 +190,15 @@ def _records(content: bytes) -> itertools.chain[bytes]:
         found.append(content[12 : 12 + length])
         content = content[16 + length :]
     return itertools.chain(found)
+
+
+def test_reliance_is_told_in_words_and_measured_by_exchange() -> None:
+    assert in_words({"loss": 1.0, "reliance_images": 0.031, "reliance_words": -0.001}) == (
+        "; with another sample's images +3%, words -0%"
+    )
+    assert in_words({"loss": 1.0}) == ""
+    batch = {"a": torch.arange(3), "a_is_pad": torch.tensor([True, False, False])}
+    swapped = exchanged({**batch, "b": torch.arange(3)}, ("a",))
+    assert swapped["a"].tolist() == [2, 0, 1]
+    assert swapped["a_is_pad"].tolist() == [False, True, False]
+    assert swapped["b"].tolist() == [0, 1, 2]
