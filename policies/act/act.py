@@ -29,8 +29,8 @@ from policies.act.temporal_ensemble import TemporalEnsemble
 from policies.act.transformer import (
     DecoderLayer,
     EncoderLayer,
+    GridPositions,
     sine_positions,
-    sine_positions_2d,
 )
 from policies.base import ACTION, INSTRUCTION, PAD, Batch, Observation, Policy, PolicyConfig
 from policies.errors import PolicyError
@@ -167,7 +167,9 @@ class ACT(Policy):
         self.summaries: nn.ModuleList | None = None
         if self.backbone is not None and config.summary:
             self.summaries = nn.ModuleList(
-                GridSummary(self.backbone.channels, *self._grid(camera), width)
+                GridSummary(
+                    self.backbone.channels, *self.backbone.grid(*config.inputs[camera][:2]), width
+                )
                 for camera in config.cameras
             )
             self.summary_positions = nn.Embedding(len(config.cameras), width)
@@ -188,7 +190,7 @@ class ACT(Policy):
         if config.ensemble_decay is not None:
             self._ensemble = TemporalEnsemble(config.chunk, config.ensemble_decay)
         self._kernels: Kernels | None = None
-        self._image_positions: dict[tuple[int, int, torch.device], Tensor] = {}
+        self._image_positions = GridPositions(width)
 
     def windows(self) -> dict[str, range]:
         """This moment's inputs and the chunk that begins now."""
@@ -249,7 +251,7 @@ class ACT(Policy):
                 here = self.summaries[len(wholes) :]
                 each = seen.split(len(images[0]))
                 wholes.extend(here[i](maps) for i, maps in enumerate(each))
-        positions = [self._positions_of(maps) for maps in features]
+        positions = [self._image_positions.of(maps) for maps in features]
         if self.camera_positions is not None:
             cameras = self.camera_positions.weight
             positions = [grid + cameras[i] for i, grid in enumerate(positions)]
@@ -261,20 +263,6 @@ class ACT(Policy):
             tokens = torch.cat([tokens, torch.stack(wholes, 1)], 1)
             where = torch.cat([where, self.summary_positions.weight])
         return tokens, where
-
-    def _grid(self, camera: str) -> tuple[int, int]:
-        """Rows and columns of an image's features."""
-        assert self.backbone is not None
-        height, width = self.config.inputs[camera][:2]
-        return -(-height // self.backbone.stride), -(-width // self.backbone.stride)
-
-    def _positions_of(self, maps: Tensor) -> Tensor:
-        height, width = maps.shape[-2:]
-        key = (height, width, maps.device)
-        if key not in self._image_positions:
-            grid = sine_positions_2d(height, width, self.config.width)
-            self._image_positions[key] = grid.to(maps.device)
-        return self._image_positions[key]
 
     def observe(self, batch: Batch, state: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
         """Everything that the encoder is given but the latent.

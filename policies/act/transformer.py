@@ -192,6 +192,26 @@ def sine_positions_2d(height: int, width: int, channels: int) -> Tensor:
     return torch.cat(grid, -1).flatten(0, 1)
 
 
+class GridPositions:
+    """`sine_positions_2d` of features, made once for each size and device.
+
+    Args:
+        channels: Numbers in a position.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._channels = channels
+        self._made: dict[tuple[int, int, torch.device], Tensor] = {}
+
+    def of(self, features: Tensor) -> Tensor:
+        """(h · w, channels), for features (b, any, h, w)."""
+        height, width = features.shape[-2:]
+        key = (height, width, features.device)
+        if key not in self._made:
+            self._made[key] = sine_positions_2d(height, width, self._channels).to(features.device)
+        return self._made[key]
+
+
 def _waves(values: Tensor, width: int) -> Tensor:
     """(n,) to (n, width): sine and cosine at wavelengths from 2π to 10000 · 2π."""
     frequencies = 10000 ** (-torch.arange(0, width, 2) / width)

@@ -172,6 +172,10 @@ class ResNet(nn.Module):
         return hidden
 
     @torch.no_grad()
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the features of images of this size."""
+        return -(-height // self.stride), -(-width // self.stride)
+
     def folded(self) -> Kernels | None:
         """Kernels with the frozen norms in them, for as long as the weights stay as they are."""
         pairs = [(self.conv1, self.bn1), *(pair for b in self.blocks() for pair in b.pairs())]
