@@ -1,12 +1,13 @@
 """Does the recording loop hold its rate? Two cameras, at 50 Hz, for five minutes.
 
     python benchmarks/record_loop.py [--fps 50] [--side 96] [--seconds 300] [--env robo/Kitchen-v1]
-        [--slow-sync 2]
+        [--slow-sync 2] [--realtime]
 
 Without --env a stand-in environment gives moving pictures at no cost, so that what is measured is
 the recorder: the clock, the journal, the compression. Episodes last 15 seconds. Printed: deadlines
 missed, the recorder's own time in a tick, where the longest ticks spent it, how long finishing an
-episode takes, CPU. --slow-sync makes every sync of the journal take so many seconds more.
+episode takes, CPU. --slow-sync makes every sync of the journal take so many seconds more;
+--realtime is that of `robo record`.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from robo.data.features import CAPTURE_TIME
 from robo.data.lerobot_reader import Dataset
 from robo.recording.device import Command, EpisodeStart, Event, Tick
 from robo.recording.environments import make_environment
+from robo.recording.realtime import take_realtime_priority
 from robo.recording.recorder import Recorder
 from robo.recording.session import Session
 
@@ -164,8 +166,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=300)
     parser.add_argument("--env")
     parser.add_argument("--slow-sync", type=float, default=0.0)
+    parser.add_argument("--realtime", action="store_true")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
+    if options.realtime:
+        take_realtime_priority()
     env: gymnasium.Env[Any, Any] = StandIn(options.side, options.fps)
     if options.env:
         env = make_environment(options.env, image_size=options.side, control_hz=options.fps).env
@@ -195,6 +200,7 @@ def main() -> None:
     minutes = summary.frames / options.fps / 60
     report = {
         "env": options.env or "stand-in",
+        "realtime": options.realtime,
         "slow_sync_s": options.slow_sync,
         "fps": options.fps,
         "cameras": f"{len(CAMERAS)} of {options.side} x {options.side}",

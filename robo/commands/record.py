@@ -72,6 +72,9 @@ class Record:
     port: Optional[int] = None
     """The browser page's port on loopback; 8765, or the next free one, when left out."""
 
+    realtime: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Take real-time priority (Linux), so that no other program makes a frame late."""
+
     hold_out: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Leave out the pairs of skill and object that `robo rollout --split unseen` asks for; set it
     for training data."""
@@ -94,6 +97,12 @@ class Record:
             raise UserError("--episodes and --workers must be 1 or more, --noise 0 or more")
         if (self.hold_out or self.after) and self.device != "expert":
             raise UserError("--hold-out and --after are for the expert; leave them out")
+        if self.realtime:
+            from robo.recording.realtime import take_realtime_priority
+
+            if self.device == "expert":
+                raise UserError("--realtime is for a person; an expert is never late, leave it out")
+            take_realtime_priority()
         if self.port is not None:
             from robo.recording.ports import check_port
 

@@ -1,12 +1,15 @@
 """The clock of the recording loop, with time that is made here."""
 
 import gc
+import os
 from types import SimpleNamespace
 
 import pytest
 
+from robo.errors import UserError
 from robo.recording import pacing
 from robo.recording.pacing import Pacer
+from robo.recording.realtime import take_realtime_priority
 
 
 class Time:
@@ -75,3 +78,24 @@ def test_the_search_for_garbage_leaves_alone_what_was_there_before(clock: Time) 
         assert len(gc.get_objects()) < gc.get_freeze_count()
     finally:
         gc.unfreeze()
+
+
+def test_realtime_priority_is_asked_for_or_refused_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[int, int, int]] = []
+
+    def schedule(process: int, policy: int, parameter: os.sched_param) -> None:
+        asked.append((process, policy, parameter.sched_priority))
+        if len(asked) > 1:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", schedule)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    take_realtime_priority()
+    assert asked == [(0, os.SCHED_FIFO, 20)]
+    with pytest.raises(UserError, match="refuses real-time priority"):
+        take_realtime_priority()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
+    with pytest.raises(UserError, match="needs two cores"):
+        take_realtime_priority()
