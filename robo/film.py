@@ -1,10 +1,10 @@
-"""Films an episode: the room, what the wrist sees, and what is being done."""
+"""Films an episode: the room, what the robot sees, and what is being done."""
 
 from pathlib import Path
 
+import mujoco
 import numpy as np
 
-from envs.kitchen.env import KitchenEnv
 from envs.rendering import VIDEO, CameraRenderer
 from robo.closing import Closing
 from robo.video import VideoWriter, with_caption, with_inset
@@ -15,33 +15,40 @@ INSET = (120, 120)
 
 
 class Film(Closing):
-    """Shoots every step of an environment into an mp4 that plays in real time.
+    """Shoots a kitchen into an mp4 that plays in real time.
+
+    Args:
+        path: The file.
+        title: What was asked.
+        fps: Pictures a second.
+        camera: The robot's, in the corner.
 
     Raises:
         RenderingUnavailableError: No GL library can draw here.
     """
 
-    def __init__(self, path: Path, title: str, fps: int = 10) -> None:
+    def __init__(self, path: Path, title: str, fps: int = 10, camera: str = "wrist") -> None:
         self.path = path
+        self.camera = camera
         self.title = title
         self.line = ""
         self._room = CameraRenderer(*SIZE, VIDEO)
-        self._wrist = CameraRenderer(*INSET)
+        self._robot = CameraRenderer(*INSET)
         self._writer = VideoWriter(path, fps)
 
     def caption(self, line: str) -> None:
         """What is being done from now on."""
         self.line = line
 
-    def shoot(self, env: KitchenEnv) -> None:
-        """Append a frame of the environment as it is now."""
-        room = self._room.render(env.scene.model, env.data, "follow")
-        wrist = self._wrist.render(env.scene.model, env.data, "wrist")
-        frame = with_caption(with_inset(room, wrist), self.title, self.line)
+    def shoot(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        """Append a frame of the kitchen as it is now."""
+        room = self._room.render(model, data, "follow")
+        seen = self._robot.render(model, data, self.camera)
+        frame = with_caption(with_inset(room, seen), self.title, self.line)
         self._writer.add(np.ascontiguousarray(frame))
 
     def close(self) -> None:
         """Finish the file."""
         self._writer.close()
         self._room.close()
-        self._wrist.close()
+        self._robot.close()

@@ -3,17 +3,20 @@
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Literal, Optional
 
 import tyro
 
 from robo.planning import PlannerArguments, PlannerConfig
 
 if TYPE_CHECKING:
-    from envs.kitchen.env import KitchenEnv
+    from collections.abc import Callable
+
     from envs.kitchen.start import StartState
     from planners.saycan import Decision
     from robo.agent import Episode
+    from robo.film import Film
+    from robo.humanoid_body import HumanoidBody
     from robo.kitchen_body import KitchenBody
 
 
@@ -36,9 +39,12 @@ class Run:
     seed: int = 0
     """Seed of everything that is drawn: where on a place each object lies."""
 
+    robot: Literal["kitchen", "g1"] = "kitchen"
+    """Who does it: the kitchen's mobile manipulator, or a humanoid, which can only go to places."""
+
     policy: Optional[str] = None
-    """What carries out the skills: the short name of shipped weights, or a checkpoint's folder;
-    scripted experts, which see the true state, when left out."""
+    """What carries out the skills: the short name of shipped weights, or a checkpoint's folder.
+    Scripted experts, which see the true state, when left out; the shipped walker for the g1."""
 
     video: bool = True
     """Film the episode."""
@@ -68,18 +74,16 @@ class Run:
 
         from envs.rendering import RenderingUnavailableError
         from planners.language_models import LanguageModelError
-        from robo.acting import acting
         from robo.agent import run_episode
         from robo.display import PlanDisplay
         from robo.errors import user_errors
         from robo.film import Film
-        from robo.kitchen_body import KitchenBody
         from robo.planning import kitchen_skills, make_planner
         from robo.plots import plot_scores
 
         with user_errors(RenderingUnavailableError):
             film = Film(self.out / "episode.mp4", instruction) if self.video else None
-        actor = acting(self.policy)
+        make_body = self._body_maker(start, film)
         planner = make_planner(self.planner)
         display = PlanDisplay(Console(), instruction)
         files = [self.out / name for name in ("report.json", "scores.png")]
@@ -90,10 +94,10 @@ class Run:
             if film:
                 film.caption(decision.label)
 
-        def watch(env: "KitchenEnv") -> None:
+        def watch(model: Any, data: Any) -> None:
             display.show_progress(body.simulated_seconds)
             if film:
-                film.shoot(env)
+                film.shoot(model, data)
 
         def report(episode: "Episode") -> None:
             nonlocal latest
@@ -112,7 +116,7 @@ class Run:
             if film:
                 stack.enter_context(film)
                 files.append(film.path)
-            body = stack.enter_context(KitchenBody(start, self.seed, on_frame=watch, **actor))
+            body = stack.enter_context(make_body(watch))
             episode = run_episode(
                 planner,
                 kitchen_skills(),
@@ -127,20 +131,55 @@ class Run:
         display.show_files(files, body.simulated_seconds, time.perf_counter() - began)
         return 0 if episode.done and all(step.outcome.success for step in episode.steps[-2:]) else 1
 
+    def _body_maker(
+        self, start: "StartState", film: "Film | None"
+    ) -> "Callable[[Callable[[Any, Any], None]], KitchenBody | HumanoidBody]":
+        """What makes the robot, given whom to show a model and its data."""
+        if self.robot == "kitchen":
+            from robo.acting import acting
+            from robo.kitchen_body import KitchenBody
+
+            actor = acting(self.policy)
+            return lambda watch: KitchenBody(
+                start, self.seed, on_frame=lambda env: watch(env.scene.model, env.data), **actor
+            )
+        from envs.humanoid.kitchen import HEAD
+        from robo.errors import UserError
+        from robo.humanoid_body import HumanoidBody, check_start
+        from robo.walking.actor import SHIPPED, load_walker
+
+        walker = load_walker(self.policy or SHIPPED)
+        if not walker.robot.name.startswith(self.robot):
+            raise UserError(
+                f"{walker.folder} is a walker for {walker.robot.name}, not {self.robot}"
+            )
+        check_start(start, walker.robot)
+        if film:
+            film.camera = HEAD
+        return lambda watch: HumanoidBody(
+            start, self.seed, walker, on_frame=lambda view: watch(view.model, view.data)
+        )
+
     def _write_report(
-        self, episode: "Episode", start: "StartState", body: "KitchenBody", began: float
+        self,
+        episode: "Episode",
+        start: "StartState",
+        body: "KitchenBody | HumanoidBody",
+        began: float,
     ) -> None:
         """Write report.json; after every step, so that an interrupted run has one too."""
         from envs.kitchen.rules import SUCCESS_RULE_VERSION
         from robo.report import episode_data
         from robo.results import provenance, write_json
 
+        config = {"planner": asdict(self.planner), "robot": self.robot, "policy": self.policy}
         data = {
-            **provenance({"planner": asdict(self.planner), "policy": self.policy}, self.seed),
+            **provenance(config, self.seed),
             "success_rule_version": SUCCESS_RULE_VERSION,
             "scene": start.to_dict(),
             **episode_data(episode),
             "unstable": body.unstable,
+            "falls": getattr(body, "falls", 0),
             "simulated_seconds": round(body.simulated_seconds, 2),
             "wall_seconds": round(time.perf_counter() - began, 2),
         }

@@ -1,0 +1,101 @@
+"""From a place in the kitchen's floor plan to velocity commands that take a walker there."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.kitchen.experts.navigation import Point, route
+from envs.kitchen.layout import STATIONS
+
+SPEED: Final = 0.5
+"""Forwards (m/s)."""
+
+SLOWEST: Final = 0.25
+"""Walkers tend to ignore slower commands (m/s, rad/s)."""
+
+TURNING: Final = 0.8
+"""Fastest turn (rad/s)."""
+
+_GAIN: Final = 1.5
+_PASSED: Final = 0.25
+"""A waypoint that is so near (m) is passed."""
+_NEAR: Final = 0.6
+"""From here (m) on it also steps sideways, and turns to what stands at the place."""
+_THERE: Final = 0.15
+_GONE: Final = 0.3
+"""So near (m) to its station it turns on the spot; so far from it, it steps back to it."""
+_FACING: Final = 0.25
+"""Largest heading error at the end (rad)."""
+_STRAIGHT: Final = 0.9
+"""With a larger heading error (rad) it turns on the spot."""
+_STANDING: Final = 1.0
+"""So long (s) it stands before it has arrived."""
+
+
+class Follower:
+    """Leads a walker to where one works at a place, around the furniture.
+
+    Args:
+        place: In the kitchen.
+        openings: How far each drawer is pulled out (m).
+        hz: Calls of `command` per second.
+
+    Attributes:
+        arrived: Whether it stands there and looks at what is there.
+    """
+
+    def __init__(self, place: str, openings: Mapping[str, float], hz: float) -> None:
+        self._station, self._openings, self._hz = STATIONS[place], openings, hz
+        self._way: list[Point] | None = None
+        self._turning = False
+        self._stood = 0
+        self.arrived = False
+
+    def command(self, x: float, y: float, yaw: float) -> NDArray[np.float64]:
+        """What to tell a walker whose base is there (m, rad, world frame).
+
+        Returns:
+            vx, vy (m/s) in its level frame, yaw rate (rad/s) (3,).
+        """
+        station = self._station
+        if self._way is None:
+            self._way = route((x, y), (station.x, station.y), self._openings)
+        while len(self._way) > 1 and _distance(self._way[0], x, y) < _PASSED:
+            self._way.pop(0)
+        goal = self._way[0]
+        away = _distance(goal, x, y)
+        error = _wrapped(np.arctan2(goal[1] - y, goal[0] - x) - yaw)
+        if len(self._way) > 1 or away > _NEAR:
+            return _ahead(error)
+        facing = _wrapped(station.yaw - yaw)
+        self._turning = away < (_GONE if self._turning else _THERE)
+        if not self._turning:
+            self._stood = 0
+            speed = float(np.clip(away, SLOWEST, SPEED))
+            way = speed * np.array((np.cos(error), np.sin(error)))
+            return np.array((*way, np.clip(_GAIN * facing, -TURNING, TURNING)))
+        if abs(facing) > _FACING and not self._stood:
+            rate = np.clip(_GAIN * abs(facing), SLOWEST, TURNING)
+            return np.array((0.0, 0.0, np.copysign(rate, facing)))
+        self._stood += 1
+        self.arrived = self._stood >= _STANDING * self._hz
+        return np.zeros(3)
+
+
+def _ahead(error: float) -> NDArray[np.float64]:
+    """Walk to where the heading is off by so much (rad); on the spot if it is much."""
+    forward = SPEED * np.cos(error) if abs(error) < _STRAIGHT else 0.0
+    return np.array((forward, 0.0, np.clip(_GAIN * error, -TURNING, TURNING)))
+
+
+def _distance(goal: Point, x: float, y: float) -> float:
+    return float(np.hypot(goal[0] - x, goal[1] - y))
+
+
+def _wrapped(angle: float) -> float:
+    return float((angle + np.pi) % (2.0 * np.pi) - np.pi)
+
+
+__all__ = ["Follower"]
