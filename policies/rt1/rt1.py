@@ -64,7 +64,8 @@ class RT1Config(PolicyConfig):
         encoder_strides: Of "residual": of each block.
         image_tokens: Tokens of an image.
         summary: Whether the token of the state also has each image as a whole, see
-            `policies.vision.grid_summary`; not in the paper, whose features are pretrained.
+            `policies.vision.grid_summary`, and action tokens begin with it; not in the paper, whose
+            features are pretrained.
         condition: Numbers in the condition that the instruction becomes.
         width, layers, heads, head_width, ffn_width, dropout, frames_see: See `Transformer`.
         bins: Values of an action token.
@@ -258,6 +259,7 @@ class RT1(Policy):
             queries=c.action_size,
             dropout=c.dropout,
             sees=c.frames_see,
+            begun=c.summary,
         )
         self.head = nn.Linear(c.width, c.chunk * (c.bins if c.actions == "tokens" else 1))
         categorical = [number in c.categorical for number in range(c.action_size)]

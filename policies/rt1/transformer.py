@@ -47,6 +47,9 @@ class Transformer(nn.Module):
         queries: Action tokens, m.
         dropout: Behind attention and feed-forward parts.
         sees: What the tokens of a frame see, see above.
+        begun: Whether action tokens begin with their frame's last token added to the query. Found
+            by attention among all tokens of all frames, it would have a hundredth of the weight at
+            first, and nothing be learnt for long.
     """
 
     def __init__(
@@ -61,9 +64,11 @@ class Transformer(nn.Module):
         queries: int,
         dropout: float,
         sees: Sees,
+        begun: bool = False,
     ) -> None:
         super().__init__()
         self._history, self._slots, self._queries, self._sees = history, slots, queries, sees
+        self._begun = begun
         self.embed = nn.Linear(width, width)
         self.slot = nn.Parameter(torch.randn(slots, width) * 0.02)
         self.query = nn.Parameter(torch.randn(queries, width) * 0.02)
@@ -140,7 +145,8 @@ class Transformer(nn.Module):
 
         own = self._sees == "own"
         x = self.embed(tokens) + self.slot
-        asked = self.query.expand(n, answers, -1, -1).flatten(1, 2)
+        begin = x[:, -answers:, -1:] if self._begun else x.new_zeros(n, answers, 1, x.shape[-1])
+        asked = (self.query + begin).flatten(1, 2)
         asked_time = frames[-answers:].repeat_interleave(self._queries)
         time = frames.repeat_interleave(slots)
         for number, module in enumerate(self.layers):
