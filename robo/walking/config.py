@@ -17,14 +17,15 @@ FREE = frozenset(
 class WalkTrainingConfig:
     """Everything about training a walker; the defaults are those of a teacher on two cores."""
 
-    stage: Literal["both", "teacher", "student", "mlp"] = "both"
+    stage: Literal["both", "teacher", "student", "mlp", "next-token"] = "both"
     """both: a teacher and then its student, in --out/teacher and --out/student. teacher: the actor
     also sees what only a simulator knows. student: a transformer that sees what a robot senses and
     has sensed, and imitates the teacher at first. mlp: it sees what a robot senses now; with
-    --teacher it imitates too."""
+    --teacher it imitates too. next-token: a transformer that learns to predict recorded walks, with
+    and without actions, and so to walk; steps are then moments of them."""
 
     teacher: Optional[Path] = None
-    """Folder of the teacher to imitate: its run, or one of its checkpoints."""
+    """Folder of the teacher to imitate or to record: its run, or one of its checkpoints."""
 
     imitation: float = 10.0
     """Weight of the distance to the teacher's actions when reinforcement begins; it falls to 0 over
@@ -57,6 +58,9 @@ class WalkTrainingConfig:
 
     seed: int = 0
     """Seed of everything that is drawn."""
+
+    recorded: int = 1_000_000
+    """Control steps that next-token records to learn from."""
 
     physics_hz: float = 100.0
     """Physics steps per second; a multiple of the 50 actions."""
@@ -158,10 +162,15 @@ class WalkTrainingConfig:
                 f"--minibatches is {self.minibatches}, but the student learns from whole rollouts "
                 f"of {self.copies} copies; give fewer, or more --copies"
             )
+        if self.stage == "next-token" and not 1 < self.copies <= self.recorded // 2:
+            raise UserError(
+                f"--copies is {self.copies}; next-token needs 2 or more, and 2 --recorded steps of "
+                "each"
+            )
         if self.teacher is not None and self.stage in ("both", "teacher"):
             raise UserError(
                 f"--teacher is for stages that imitate a given one, and --stage is {self.stage}; "
-                "leave it out, or give --stage student or mlp"
+                "leave it out, or give --stage student, mlp or next-token"
             )
         if self.minibatches > self.iteration:
             raise UserError(

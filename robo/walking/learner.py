@@ -16,7 +16,12 @@ from robo.training.optimizer_state import optimizer_tensors, set_optimizer_tenso
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import Mirror, WalkEnv
 
-GROUPS = {"teacher": [POLICY, PRIVILEGED], "student": [POLICY], "mlp": [POLICY]}
+GROUPS = {
+    "teacher": [POLICY, PRIVILEGED],
+    "student": [POLICY],
+    "mlp": [POLICY],
+    "next-token": [POLICY],
+}
 """What the actor of each stage sees; the critic always sees all."""
 
 HEADS = 4
@@ -24,11 +29,14 @@ HEADS = 4
 
 
 def network_settings(config: WalkTrainingConfig) -> dict[str, Any]:
-    """What `LearnerActor` builds the actor of a stage from."""
-    if config.stage != "student":
+    """What a stage's actor is built from, by `LearnerActor` where it learns by reinforcement."""
+    if config.stage not in ("student", "next-token"):
         return {"network": "mlp", "hidden": list(config.hidden)}
-    trunk = {"history": config.history, "width": config.width, "layers": config.layers}
-    return {"network": "transformer", **trunk, "heads": HEADS, "hidden": 4 * config.width}
+    sizes = {"width": config.width, "layers": config.layers, "hidden": 4 * config.width}
+    if config.stage == "student":
+        return {"network": "transformer", "history": config.history, "heads": HEADS, **sizes}
+    # A moment is two tokens.
+    return {"network": "next-token", "history": 2 * config.history, "heads": HEADS, **sizes}
 
 
 class WalkLearner(PPO):  # type: ignore[misc]

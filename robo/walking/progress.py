@@ -85,6 +85,8 @@ class WalkDisplay(TrainingDisplay):
 
 def summary(line: Mapping[str, float]) -> str:
     """A line of the log in a few words."""
+    if "loss/action" in line:
+        return f"action {line['loss/action']:.4f}  observation {line['loss/observation']:.4f}"
     before = f"return {line['return']:.1f}  {line['length']:.1f} s  " if "return" in line else ""
     errors = " ".join(f"{line[f'error/{axis}']:.2f}" for axis in ("forward", "sideways", "turning"))
     return f"{before}errors {errors}  {line['falls']:.1f} falls/min"

@@ -15,83 +15,26 @@ pasts, which nobody has; so some sequences are mirrored, and read without what c
 actions should be the mirror image of those of the original (a mirror loss, Mittal et al. 2024).
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from rsl_rl.extensions import Symmetry
 from rsl_rl.storage import RolloutStorage
-from safetensors.torch import load_file
 from tensordict import TensorDict
 from torch import Tensor, nn
 
-from envs.humanoid.observations import POLICY, PRIVILEGED
+from envs.humanoid.observations import POLICY
 from policies.walker.learner import LearnerActor, joined
-from policies.walker.mlp import MLPActor
 from policies.walker.parts import RunningNormalizer
-from robo.data.storage import read_json
-from robo.errors import UserError
-from robo.training.checkpoints import STATE, TRAINING, WEIGHTS
-from robo.walking.actor import load_walker
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import IMITATED, Mirror, WalkEnv
 from robo.walking.learner import WalkLearner
+from robo.walking.teacher import Teacher
 
 _MIRRORED: Final = 4
 """One sequence in so many is mirrored; the others cost nothing."""
 
 _MIRROR_WEIGHT: Final = 0.5
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """Whom a student imitates.
-
-    Attributes:
-        network: Its actor, which sees policy and privileged.
-        critic: Weights and statistics of its critic; none where the folder has only the actor.
-        state: How far its training was, as in a checkpoint's state.json; may be empty.
-        metadata: What its trainer noted.
-    """
-
-    network: MLPActor
-    critic: dict[str, Tensor]
-    state: dict[str, Any]
-    metadata: dict[str, Any]
-
-    def act(self, obs: TensorDict) -> Tensor:
-        """Its mean actions [n, m]."""
-        with torch.no_grad():
-            mean: Tensor = self.network(torch.cat((obs[POLICY], obs[PRIVILEGED]), dim=-1))
-        return mean
-
-
-def load_teacher(folder: Path, robot: str) -> Teacher:
-    """The teacher in the folder of a run or of a checkpoint.
-
-    Raises:
-        UserError: There is none, or it is none, or of another robot.
-    """
-    walker = load_walker(str(folder))
-    if walker.robot.name != robot:
-        raise UserError(
-            f"the teacher in {folder} walks {walker.robot.name}, the student is to walk {robot}; "
-            "give a teacher of the same --robot"
-        )
-    if not isinstance(walker.network, MLPActor) or not walker.is_teacher:
-        raise UserError(
-            f"{folder} holds no teacher but what sees what a robot senses; give the folder of "
-            "`robo train walk --stage teacher`"
-        )
-    training = walker.folder / TRAINING
-    critic, state = {}, {}
-    if (training / WEIGHTS).is_file():
-        head = "critic."
-        weights = load_file(training / WEIGHTS)
-        critic = {k.removeprefix(head): v for k, v in weights.items() if k.startswith(head)}
-        state = read_json(training / STATE)
-    return Teacher(walker.network, critic, state, dict(walker.metadata))
 
 
 class WalkStudent(WalkLearner):
@@ -251,4 +194,4 @@ def _take_statistics(own: RunningNormalizer, theirs: RunningNormalizer) -> None:
     own.count.copy_(theirs.count)
 
 
-__all__ = ["Teacher", "WalkStudent", "load_teacher"]
+__all__ = ["WalkStudent"]

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from envs.humanoid import observations
 from envs.humanoid.batch import WalkBatch
@@ -20,10 +22,13 @@ from policies.walker.weights import load_network, save_network
 from robo.errors import UserError
 from robo.training.log import read_log
 from robo.walking import snapshot
+from robo.walking.actor import WalkActor, load_walker
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import WalkEnv
 from robo.walking.stages import train_walk
-from robo.walking.student import WalkStudent, load_teacher
+from robo.walking.student import WalkStudent
+from robo.walking.teacher import load_teacher
+from robo.walking.trajectories import FILE, Recording, source_of
 
 ITERATION = 8 * 8
 SMALL = WalkTrainingConfig(
@@ -210,6 +215,37 @@ def test_a_checkpoint_is_filmed_and_drawn(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "curve.png").is_file()
 
 
+def test_next_tokens_are_learnt_from_what_the_teacher_does(tmp_path: Path, teacher: Path) -> None:
+    config = replace(
+        SMALL, stage="next-token", teacher=teacher, recorded=8 * 40, learning_rate=5e-3
+    )
+    out = tmp_path / "run"
+    iteration = 16 * 64 * 2 * SMALL.history
+    train_walk(out, replace(config, steps=iteration))
+    recording = load_file(out / FILE)
+    train_walk(out, replace(config, steps=3 * iteration), resume=True)
+    lines = [line for line in read_log(out) if "loss/action" in line]
+    assert [line["step"] for line in lines] == [iteration, 2 * iteration, 3 * iteration]
+    assert lines[-1]["loss/action"] < 0.8 * lines[0]["loss/action"]
+    assert recording["known"].tolist() == [s != "observed" for s in source_of(8)]
+    assert not recording["actions"][:, ~recording["known"]].any()
+    # Who acts asks for nothing special.
+    actor = WalkActor(load_walker(str(out)), 2)
+    with WalkBatch(g1(12), 2) as batch:
+        assert np.isfinite(actor.act(batch.reset())).all()
+
+
+def test_a_window_ends_with_its_episode() -> None:
+    begins = torch.zeros(6, 2, dtype=torch.bool)
+    begins[0] = begins[3, 1] = True
+    numbers = torch.arange(12.0).view(6, 2, 1)
+    recording = Recording(numbers, numbers, torch.tensor([True, False]), begins)
+    windows = recording.windows(torch.tensor([1, 1, 3]), torch.tensor([0, 1, 1]), 3)
+    assert windows.observations[..., 0].T.tolist() == [[2, 4, 6], [3, 5, 7], [7, 9, 11]]
+    assert windows.valid.T.tolist() == [[True] * 3, [True, True, False], [True] * 3]
+    assert windows.known.T.tolist() == [[True] * 3, [False] * 3, [False] * 3]
+
+
 def test_the_learning_rate_has_a_limit() -> None:
     learner, env = student(None, fastest=2e-3)
     env.batch.close()
@@ -223,6 +259,8 @@ def test_mistakes_are_said(tmp_path: Path, teacher: Path) -> None:
             train_walk(tmp_path / "run", replace(SMALL, **changes))
 
     refused("give its folder with --teacher")
+    refused("learns from a teacher that walks", stage="next-token")
+    refused("needs 2 or more", stage="next-token", teacher=teacher, copies=1)
     refused("no folder with a", teacher=tmp_path / "nowhere")
     refused("the student is to walk t1-12", teacher=teacher, robot="t1-12")
     refused("leave it out", teacher=teacher, stage="both")

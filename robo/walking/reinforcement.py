@@ -1,0 +1,180 @@
+"""Training by reinforcement: rollouts of many copies, updates, and curricula that follow."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from envs.humanoid.batch import WalkBatch
+from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
+from envs.humanoid.randomization import TERMS
+from envs.humanoid.robots import robot_config
+from policies.walker.mlp import MLPActor
+from policies.walker.transformer import TransformerStudent
+from robo.errors import UserError, user_errors
+from robo.training.randomness import numpy_generator, seed_torch
+from robo.training.run_folder import RunFolder
+from robo.walking.config import WalkTrainingConfig
+from robo.walking.environment import WalkEnv
+from robo.walking.learner import WalkLearner
+from robo.walking.progress import Tally
+from robo.walking.run import WalkRun
+from robo.walking.student import WalkStudent
+from robo.walking.teacher import Teacher
+
+LOSSES = ("surrogate", "value", "imitation", "mirror")
+"""Of an update, in the log."""
+
+
+class Reinforcement(WalkRun):
+    """Stages teacher, student and mlp.
+
+    What goes on from a checkpoint has its weights, optimiser, statistics, curricula and count, but
+    its robots begin new episodes: it is not the uninterrupted run.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: WalkTrainingConfig,
+        teacher: Teacher | None,
+        console: Console | None,
+    ) -> None:
+        super().__init__(folder, config, teacher, console)
+        self.penalties = EpisodeCurriculum()
+        self.commands = EpisodeCurriculum(factor=0.3, lowest=0.3)
+        self.batch = walk_batch(config, self.iteration, RandomizationCurriculum())
+        self._set_curricula(self.state or (teacher.state if teacher else {}))
+        self.env = WalkEnv(self.batch)
+        seed_torch(config.seed, "weights")
+        if config.stage == "student" or teacher is not None:
+            self.learner: WalkLearner = WalkStudent(self.env, config, teacher)
+        else:
+            self.learner = WalkLearner(self.env, config)
+        self.tally = Tally(config.copies, self.batch.control_hz, self.batch.steps_per_episode)
+        if self.latest:
+            self.tally.shares.extend(self.state["shares"])
+            self.tally.returns.extend(self.state["returns"])
+            try:
+                self.learner.go_on(self.weights, self.optimizer, self.state["learning_rate"])
+            except (RuntimeError, KeyError) as error:
+                raise UserError(cannot_go_on(self.latest, error)) from None
+
+    @property
+    def actor(self) -> TransformerStudent | MLPActor:
+        """What is to walk."""
+        network: TransformerStudent | MLPActor = self.learner.actor.network
+        return network
+
+    @property
+    def networks(self) -> nn.Module:
+        """Actor and critic."""
+        return self.learner.networks
+
+    @property
+    def iteration_steps(self) -> int:
+        """Control steps of a rollout."""
+        return self.config.iteration
+
+    def begin(self) -> None:
+        """Statistics of observations, from a rollout, where there are none yet."""
+        if self.iteration == 0 and self.teacher is None:
+            seed_torch(self.config.seed, "step", 0, 0)
+            self._roll()
+            self.learner.warm()
+
+    def iterate(self) -> dict[str, float]:
+        """A rollout, an update, and the curricula."""
+        seed_torch(self.config.seed, "step", self.iteration)
+        self._roll()
+        losses = self.learner.update(self.share)
+        if self.tally.shares:
+            for curriculum in (self.penalties, self.commands):
+                curriculum.update(self.tally.mean_share)
+            self._apply_curricula()
+        return {
+            **self.tally.line(),
+            **{f"loss/{name}": losses[name] for name in LOSSES if name in losses},
+            "entropy": losses["entropy"],
+            "learning_rate": self.learner.learning_rate,
+            "curriculum/penalties": self.penalties.factor,
+            "curriculum/commands": self.commands.factor,
+            "curriculum/randomization": float(self.batch.factor.mean()),
+        }
+
+    def optimizer_state(self) -> Mapping[str, Tensor]:
+        """What Adam remembers."""
+        return self.learner.optimizer_state()
+
+    def kept(self) -> dict[str, Any]:
+        """Curricula and the last episodes."""
+        return {
+            "learning_rate": self.learner.learning_rate,
+            "penalties": self.penalties.factor,
+            "commands": self.commands.factor,
+            "randomization": self.batch.factor.tolist(),
+            "shares": list(self.tally.shares),
+            "returns": list(self.tally.returns),
+        }
+
+    def close(self) -> None:
+        """End the threads of physics."""
+        self.batch.close()
+
+    def _roll(self) -> None:
+        """Every copy walks; the learner remembers."""
+        learner, env = self.learner, self.env
+        with torch.inference_mode():
+            for _ in range(self.config.rollout):
+                actions = learner.act(env.get_observations())
+                obs, rewards, dones, extras = env.step(actions)
+                learner.process_env_step(obs, rewards, dones, extras)
+                self.tally.add(extras["info"])
+            learner.compute_returns(env.get_observations())
+
+    def _set_curricula(self, state: dict[str, Any]) -> None:
+        """To where they were in a checkpoint, or in the teacher's."""
+        if state and self.config.randomization:
+            factors = state["randomization"]
+            same = len(factors) == self.config.copies
+            self.batch.factor[:] = factors if same else np.mean(factors)
+        self.penalties.factor = state.get("penalties", self.penalties.factor)
+        self.commands.factor = state.get("commands", self.commands.factor)
+        self._apply_curricula()
+
+    def _apply_curricula(self) -> None:
+        self.batch.penalties = self.penalties.factor
+        self.batch.command_scale = self.commands.factor
+
+
+def walk_batch(
+    config: WalkTrainingConfig, iteration: int, curriculum: RandomizationCurriculum | None
+) -> WalkBatch:
+    """The robots; a run that goes on draws other episodes than those that it began with."""
+    seed = int(numpy_generator(config.seed, "order", iteration).integers(np.iinfo(np.int64).max))
+    with user_errors(ValueError, ModuleNotFoundError):
+        return WalkBatch(
+            robot_config(config.robot),
+            config.copies,
+            seed,
+            tuple(TERMS) if config.randomization else (),
+            config.terrain,
+            physics_hz=config.physics_hz,
+            threads=config.threads,
+            curriculum=curriculum if config.randomization else None,
+        )
+
+
+def cannot_go_on(checkpoint: Path, error: Exception) -> str:
+    """What to do about a checkpoint of other networks."""
+    reason = " ".join(str(error).split())[:200]
+    return (
+        f"{checkpoint} cannot be gone on with ({reason}); take it away to go on from the one before"
+    )
+
+
+__all__ = ["Reinforcement", "cannot_go_on", "walk_batch"]

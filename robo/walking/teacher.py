@@ -1,0 +1,76 @@
+"""Whom a student imitates."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from tensordict import TensorDict
+from torch import Tensor
+
+from envs.humanoid.observations import POLICY, PRIVILEGED
+from policies.walker.mlp import MLPActor
+from robo.data.storage import read_json
+from robo.errors import UserError
+from robo.training.checkpoints import STATE, TRAINING, WEIGHTS
+from robo.walking.actor import Walker, load_walker
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained teacher, with what a student can take over.
+
+    Attributes:
+        walker: Who acts.
+        network: Its actor, which sees policy and privileged.
+        critic: Weights and statistics of its critic; none where the folder has only the actor.
+        state: How far its training was, as in a checkpoint's state.json; may be empty.
+    """
+
+    walker: Walker
+    network: MLPActor
+    critic: dict[str, Tensor]
+    state: dict[str, Any]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Which one it is, in a few values."""
+        metadata = self.walker.metadata
+        return {key: metadata.get(key) for key in ("steps", "seed", "command", "git_commit")}
+
+    def act(self, obs: TensorDict) -> Tensor:
+        """Its mean actions [n, m]."""
+        with torch.no_grad():
+            mean: Tensor = self.network(torch.cat((obs[POLICY], obs[PRIVILEGED]), dim=-1))
+        return mean
+
+
+def load_teacher(folder: Path, robot: str) -> Teacher:
+    """The teacher in the folder of a run or of a checkpoint.
+
+    Raises:
+        UserError: There is none, or it is none, or of another robot.
+    """
+    walker = load_walker(str(folder))
+    if walker.robot.name != robot:
+        raise UserError(
+            f"the teacher in {folder} walks {walker.robot.name}, the student is to walk {robot}; "
+            "give a teacher of the same --robot"
+        )
+    if not isinstance(walker.network, MLPActor) or not walker.is_teacher:
+        raise UserError(
+            f"{folder} holds no teacher but what sees what a robot senses; give the folder of "
+            "`robo train walk --stage teacher`"
+        )
+    training = walker.folder / TRAINING
+    critic, state = {}, {}
+    if (training / WEIGHTS).is_file():
+        head = "critic."
+        weights = load_file(training / WEIGHTS)
+        critic = {k.removeprefix(head): v for k, v in weights.items() if k.startswith(head)}
+        state = read_json(training / STATE)
+    return Teacher(walker, walker.network, critic, state)
+
+
+__all__ = ["Teacher", "load_teacher"]
