@@ -71,7 +71,8 @@ class Transformer(nn.Module):
         self._begun = begun
         self.embed = nn.Linear(width, width)
         self.slot = nn.Parameter(torch.randn(slots, width) * 0.02)
-        self.query = nn.Parameter(torch.randn(queries, width) * 0.02)
+        # As large as what is added to them, or they could not be told apart.
+        self.query = nn.Parameter(torch.randn(queries, width) * (1.0 if begun else 0.02))
         self.layers = nn.ModuleList(
             Layer(width, heads, head_width, ffn_width, dropout) for _ in range(layers)
         )
