@@ -64,7 +64,8 @@ def page(summary: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -
         "</div></div>",
         "<h2>Hardships</h2>",
         f"<p>Told to walk at {hardships.COMMAND[0]:g} m/s for {varied[0]['seconds']:g} s; one "
-        "thing varied, the rest nominal. Bars are Wilson 95% intervals.</p>",
+        "thing varied, the rest nominal. Bars are Wilson 95% intervals. A slope of 0% is a flat "
+        "height field: MuJoCo computes its contacts otherwise than a plane's.</p>",
         _image(plots.hardships(varied), "survival under what is varied"),
         _table(("", "stay upright", "m/s forwards"), _hardship_rows(varied)),
         f"<p>Everything randomised on {escape(survival['terrain'])} ground, random commands, "

@@ -74,6 +74,8 @@ def film(walker: Walker, effort: Effort, tick: Tick, path: Path, *, brief: bool)
                 if fell:
                     fell_after = moment.time
                     camera.hold(_LYING)
+                    for _ in range(int(ends[-1]) - int(moment.time)):
+                        tick()
                     break
     return {"video": path.name, "note": None, "fell_after": fell_after}
 
