@@ -34,20 +34,26 @@ class Processes:
         return self.rank == 0
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give every process the mean of the gradients; none counts as zero."""
+        """Give every process the mean of the gradients; none counts as zero.
+
+        Where no process has one, none has one afterwards: a zero would make weight decay shrink
+        what a single process leaves alone.
+        """
         if self.count == 1:
             return
         listed = list(parameters)
-        for parameter in listed:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        gradients = [parameter.grad for parameter in listed if parameter.grad is not None]
-        joined = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in listed]
+        used = gradients[0].new_tensor([p.grad is not None for p in listed])
+        joined = torch.cat([*(gradient.reshape(-1) for gradient in gradients), used])
         group.all_reduce(joined)
         joined /= self.count
-        parts = joined.split_with_sizes([gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        sizes = [gradient.numel() for gradient in gradients]
+        *means, used = joined.split_with_sizes([*sizes, len(listed)])
+        for parameter, gradient, mean, any_has in zip(
+            listed, gradients, means, used.tolist(), strict=True
+        ):
+            if any_has:
+                parameter.grad = gradient.copy_(mean.view_as(gradient))
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean of each of `values` over the processes."""

@@ -47,6 +47,8 @@ class LinePolicy(Policy):
         self.first = nn.Linear(inputs, config.width)
         self.dropout = nn.Dropout(config.dropout)
         self.last = nn.Linear(config.width, config.chunk * config.action_size)
+        # Nothing reads it, as ACT's first decoder layer has weights that nothing reads.
+        self.spare = nn.Parameter(torch.ones(2))
 
     def windows(self) -> dict[str, range]:
         past = range(1 - self.config.history, 1)

@@ -267,7 +267,8 @@ def test_two_processes_learn_what_one_learns_from_the_joined_batch(
 ) -> None:
     plain = ("dropout=0.0", "instruction_width=0")
     config = ("--steps", "6", "--save-steps", "3", "--validation", "0.25", "--device", "cpu")
-    arguments = [*command(dataset, tmp_path / "two", plain[0], *config)]
+    decay = ("--weight-decay", "100")
+    arguments = [*command(dataset, tmp_path / "two", plain[0], *config, *decay)]
     subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"),
@@ -279,7 +280,8 @@ def test_two_processes_learn_what_one_learns_from_the_joined_batch(
         cwd=ROOT,
         timeout=500,
     )
-    run(dataset, tmp_path / "one", *plain, steps=6, save_steps=3, validation=0.25, log_steps=1)
+    same = {"steps": 6, "save_steps": 3, "validation": 0.25, "weight_decay": 100.0}
+    run(dataset, tmp_path / "one", *plain, log_steps=1, **same)
     one, two = timeless(tmp_path / "one"), timeless(tmp_path / "two")
     assert [line["step"] for line in one] == [line["step"] for line in two]
     for left, right in zip(one, two, strict=True):
@@ -288,3 +290,4 @@ def test_two_processes_learn_what_one_learns_from_the_joined_batch(
             assert all(math.isclose(left[k], right[k], rel_tol=1e-5) for k in left)
     first, second = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
+    assert torch.equal(first["spare"], second["spare"])
