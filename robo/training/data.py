@@ -121,11 +121,13 @@ class Words:
         texts: Distinct instructions in order of appearance; other phrasings come after them.
         choices: Of each instruction, the texts that may stand for it, itself first.
         instruction: Of each frame of the set, its instruction (frames,).
+        left_out: How many instructions have phrasings but are none of the set's.
     """
 
     texts: tuple[str, ...]
     choices: tuple[tuple[int, ...], ...]
     instruction: np.ndarray
+    left_out: int
 
 
 def words_of(
@@ -133,8 +135,10 @@ def words_of(
 ) -> Words:
     """Instructions by frame: the skill's label, or the task where there is none.
 
+    Phrasings for instructions that the set does not have are left out.
+
     Raises:
-        UserError: A phrasing is for an instruction that the set does not have.
+        UserError: There are phrasings, but none for an instruction of the set.
     """
     tasks = np.asarray(dataset.column("task_index"))
     labels = np.full(len(dataset), -1)
@@ -149,15 +153,18 @@ def words_of(
         instruction[(labels == label) & (tasks == task)] = number
     texts = list(numbers)
     choices = [[number] for number in range(len(texts))]
-    for text, others in (phrasings or {}).items():
-        if text not in numbers:
-            raise UserError(
-                f'there are phrasings for "{text}", which {dataset.root} does not have; it has '
-                f"{', '.join(list(numbers)[:8])}"
-            )
+    asked = phrasings or {}
+    fitting = {text: others for text, others in asked.items() if text in numbers}
+    if asked and not fitting:
+        raise UserError(
+            f"--phrasings names no instruction that {dataset.root} has; "
+            f"name some of these: {', '.join(list(numbers)[:8])}"
+        )
+    for text, others in fitting.items():
         choices[numbers[text]] += range(len(texts), len(texts) + len(others))
         texts += others
-    return Words(tuple(texts), tuple(map(tuple, choices)), instruction)
+    left_out = len(asked) - len(fitting)
+    return Words(tuple(texts), tuple(map(tuple, choices)), instruction, left_out)
 
 
 def read_phrasings(path: Path | None) -> dict[str, list[str]]:

@@ -136,6 +136,8 @@ class _Job:
             self.processes.wait()
             stack.enter_context(self.signals)
             stack.enter_context(self.display)
+            for note in self.prepared.notes:
+                self.display.say(note)
             stopped = self._learn()
         return self._end(self.signals.received or signal.SIGTERM if stopped else None)
 

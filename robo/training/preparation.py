@@ -40,6 +40,7 @@ class Prepared:
         instructions: Their features, if the policy takes some.
         augmentation: Of images.
         description: What training.json says at first.
+        notes: What to tell before the first step.
     """
 
     policy: Policy
@@ -48,6 +49,7 @@ class Prepared:
     instructions: Instructions | None
     augmentation: Augmentation
     description: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 def prepare(
@@ -96,9 +98,12 @@ def prepare(
         pinned=device.type == "cuda",
     )
     instructions = None
+    notes: tuple[str, ...] = ()
     if policy.config.instruction_width:
         _check_width(policy.config.instruction_width)
         instructions = Instructions(words, device)
+        if words.left_out:
+            notes = (f"--phrasings: labels that the set lacks are left out ({words.left_out})",)
     description = {
         "policy": name,
         "dataset": described,
@@ -120,6 +125,7 @@ def prepare(
         instructions,
         Augmentation(config.shift, config.brightness),
         description,
+        notes,
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from policies.base import Batch
 from robo.data.lerobot_reader import Dataset
@@ -98,6 +99,22 @@ def test_a_turn_gives_every_sample_once_and_the_next_in_another_order(dataset: D
     assert np.array_equal(batches.numbers(1), first[9:18])
 
 
+def test_a_mean_of_gradients_leaves_alone_what_no_process_uses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The other process has used the second parameter too, and the first by as much.
+    def all_reduce(joined: Tensor) -> None:
+        joined += torch.tensor([1.0, 2.0, 6.0, 0.0, 1.0, 1.0, 0.0])
+
+    monkeypatch.setattr("robo.training.processes.group.all_reduce", all_reduce)
+    both, other, none = (torch.nn.Parameter(torch.zeros(size)) for size in (2, 1, 1))
+    both.grad = torch.tensor([1.0, 2.0])
+    Processes(0, 2).average_gradients([both, other, none])
+    assert both.grad.tolist() == [1.0, 2.0]
+    assert other.grad == 3.0
+    assert none.grad is None
+
+
 def test_processes_share_a_batch(dataset: Dataset) -> None:
     whole = Batches(windows(dataset), 8, seed=0, processes=Processes())
     parts = [
@@ -142,6 +159,13 @@ def test_a_sample_draws_one_of_the_phrasings(dataset: Dataset) -> None:
     assert drawn["instruction"].shape == (300, 4, 576)
     assert 150 < lengths[4] < 250
     assert 50 < lengths[3] < 150
+
+
+def test_phrasings_of_labels_that_the_set_lacks_are_left_out(dataset: Dataset) -> None:
+    words = words_of(dataset, "skill", {"fly": ["take off"], demo.LABELS[0]: ["look for it"]})
+    assert words.texts == (*demo.LABELS, "look for it")
+    assert words.choices[0] == (0, len(demo.LABELS))
+    assert words.left_out == 1
 
 
 def test_brightness_is_cut_at_white_and_touches_only_images() -> None:

@@ -171,7 +171,7 @@ def test_going_on_with_a_damaged_checkpoint(dataset: Path, tmp_path: Path) -> No
 def test_phrasings_of_unknown_instructions(dataset: Path, tmp_path: Path) -> None:
     path = tmp_path / "phrasings.json"
     path.write_text(json.dumps({"fly": ["take off"]}))
-    refused('phrasings for "fly"', dataset, tmp_path / "run", phrasings=path)
+    refused("--phrasings names no instruction", dataset, tmp_path / "run", phrasings=path)
     path.write_text("[1]")
     refused("must be", dataset, tmp_path / "run", phrasings=path)
 
