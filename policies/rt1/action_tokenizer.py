@@ -47,6 +47,20 @@ class ActionTokenizer:
         mean = logits.float().softmax(-1) @ places
         return self.decode(torch.where(self.categorical, logits.argmax(-1).float(), mean))
 
+    def mean_error(self, logits: Tensor, actions: Tensor) -> Tensor:
+        """How far means over bins are from actions [..., m], in halves of the range.
+
+        Zero for what is categorical or never changes; with gradients.
+
+        Args:
+            logits: [..., m, bins].
+            actions: [..., m]; what is out of bounds counts as on them.
+        """
+        places = torch.linspace(-1, 1, self.bins, device=logits.device)
+        counts = (self.high > self.low) & ~self.categorical
+        difference: Tensor = logits.float().softmax(-1) @ places - self.to_unit(actions)
+        return torch.where(counts, difference, torch.zeros_like(difference))
+
     def to_unit(self, actions: Tensor) -> Tensor:
         """Actions [..., m] from their bounds to [-1, 1], for what is regressed instead."""
         span = (self.high - self.low).clamp_min(1e-6)

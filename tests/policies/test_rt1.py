@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -314,6 +316,19 @@ def test_the_mean_over_bins_is_another_decoding():
     assert not np.allclose(likeliest[0, :2], mean[0, :2])
     assert likeliest[0, 2] == mean[0, 2]
     assert (np.abs(mean[0, :2]) < 1).all()
+
+
+def test_the_mean_over_bins_can_be_learnt_too():
+    policy, batch = _policy().eval(), _batch()
+    plain, parts = policy.loss(batch)
+    assert "error" not in parts
+    policy.config = replace(policy.config, mean_weight=2.0)
+    loss, parts = policy.loss(batch)
+    with torch.no_grad():
+        means = policy.tokenizer().expectation(policy.outputs(batch))[:, :, 0]
+    square = (means - batch["action"])[..., :2].square().sum() / batch["action"].numel()
+    assert torch.allclose(loss, plain + 2 * square, atol=1e-4)
+    assert torch.allclose(parts["error"], square.sqrt(), atol=1e-4)
 
 
 def test_shifts_move_a_segment_as_one_and_only_in_training():
