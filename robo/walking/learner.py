@@ -67,7 +67,7 @@ class WalkLearner(PPO):  # type: ignore[misc]
         super().__init__(
             actor,
             critic,
-            RolloutStorage("rl", env.num_envs, config.rollout, stored, [env.num_actions]),
+            _Storage("rl", env.num_envs, config.rollout, stored, [env.num_actions]),
             num_learning_epochs=config.student_epochs if actor.is_recurrent else config.epochs,
             num_mini_batches=config.minibatches,
             gamma=config.discount,
@@ -140,6 +140,17 @@ class WalkLearner(PPO):  # type: ignore[misc]
         self.learning_rate = learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
+
+
+class _Storage(RolloutStorage):  # type: ignore[misc]
+    """Keeps memories where they are read: where rollouts and episodes begin, these with empty ones.
+
+    Those of a rollout's beginning are kept; zeros elsewhere are empty memories.
+    """
+
+    def _save_hidden_states(self, hidden_states: tuple[Any, Any]) -> None:
+        if self.step == 0:
+            super()._save_hidden_states(hidden_states)
 
 
 class Augmentation(Symmetry):  # type: ignore[misc]

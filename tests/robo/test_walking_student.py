@@ -20,8 +20,9 @@ from policies.walker.mlp import MLPActor, MLPActorConfig
 from policies.walker.transformer import TransformerStudent
 from policies.walker.weights import load_network, save_network
 from robo.errors import UserError
+from robo.training.curve import draw_curve
 from robo.training.log import read_log
-from robo.walking import snapshot
+from robo.walking import run, snapshot
 from robo.walking.actor import WalkActor, load_walker
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import WalkEnv
@@ -47,7 +48,9 @@ SMALL = WalkTrainingConfig(
 
 
 @pytest.fixture(autouse=True)
-def torch_threads() -> Iterator[None]:
+def light(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without pictures of curves, each a second's work; with torch's threads as they were."""
+    monkeypatch.setattr(run, "draw_curve", lambda *_: None)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -98,10 +101,14 @@ def student(teacher: Path | None, **changes: Any) -> tuple[WalkStudent, WalkEnv]
     return WalkStudent(env, config, taught), env
 
 
-def roll(learner: WalkStudent, env: WalkEnv, steps: int) -> None:
+def roll(learner: WalkStudent, env: WalkEnv, steps: int, ending: tuple[int, ...] = ()) -> None:
+    """A rollout, in whose middle the episodes of some robots end."""
     with torch.inference_mode():
-        for _ in range(steps):
-            learner.process_env_step(*env.step(learner.act(env.get_observations())))
+        for moment in range(steps):
+            obs, rewards, _, extras = env.step(learner.act(env.get_observations()))
+            dones = torch.zeros(env.num_envs, dtype=torch.bool)
+            dones[list(ending)] = moment == steps // 2
+            learner.process_env_step(obs, rewards, dones, extras)
         learner.compute_returns(env.get_observations())
 
 
@@ -142,21 +149,34 @@ def test_teacher_and_student_are_asked_about_the_same_moments(teacher: Path) -> 
     env.batch.close()
 
 
+def test_an_update_sees_what_the_robots_remembered() -> None:
+    """Actions are as likely as they were, in a second rollout in which two robots' episodes end."""
+    learner, env = student(None, minibatches=2)
+    for parameter in learner.actor.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    for ending in (False, True):
+        learner.storage.clear()
+        roll(learner, env, 8, ending=(1, 4) if ending else ())
+    for batch in learner.storage.recurrent_mini_batch_generator(2, 1):
+        past = batch.hidden_states[0]
+        learner.actor(batch.observations, batch.masks, past, stochastic_output=True)
+        torch.testing.assert_close(
+            learner.actor.get_output_log_prob(batch.actions),
+            batch.old_actions_log_prob.squeeze(-1),
+            atol=1e-4,
+            rtol=1e-4,
+        )
+    env.batch.close()
+
+
 def test_a_mirrored_sequence_is_compared_with_its_own_robot() -> None:
     """With a mirror that shows things as they are, and no past, there is no distance."""
     learner, env = student(None, student_epochs=1, minibatches=1)
     for parameter in learner.actor.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     learner.guidance._mirror.image = lambda name, values: values  # type: ignore[method-assign]
-    with torch.inference_mode():
-        for moment in range(8):
-            actions = learner.act(env.get_observations())
-            obs, rewards, _, extras = env.step(actions)
-            # Two robots' rollouts are two episodes each, so that places and robots differ.
-            dones = torch.zeros(8, dtype=torch.bool)
-            dones[[1, 4]] = moment == 4
-            learner.process_env_step(obs, rewards, dones, extras)
-        learner.compute_returns(obs)
+    # Two robots' rollouts are two episodes each, so that places and robots differ.
+    roll(learner, env, 8, ending=(1, 4))
     assert learner.update(0.0)["mirror"] == pytest.approx(0.0, abs=1e-9)
     env.batch.close()
 
@@ -210,6 +230,7 @@ def test_a_run_of_before_there_were_students_goes_on(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_filmed_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "_SECONDS", 0.1)
+    monkeypatch.setattr(run, "draw_curve", draw_curve)
     train_walk(tmp_path, replace(SMALL, stage="teacher", steps=ITERATION, video=True))
     assert (tmp_path / f"videos/step-{ITERATION:08d}.mp4").stat().st_size > 1000
     assert (tmp_path / "curve.png").is_file()

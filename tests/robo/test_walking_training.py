@@ -23,6 +23,7 @@ from policies.walker.mlp import MLPActor
 from policies.walker.weights import load_network
 from robo.errors import UserError
 from robo.training.log import read_log
+from robo.walking import run
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import Mirror, WalkEnv
 from robo.walking.learner import WalkLearner
@@ -43,7 +44,9 @@ CLOCK = {"time", "hours", "steps_per_second"}
 
 
 @pytest.fixture(autouse=True)
-def torch_threads() -> Iterator[None]:
+def light(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without pictures of curves, each a second's work; with torch's threads as they were."""
+    monkeypatch.setattr(run, "draw_curve", lambda *_: None)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
