@@ -172,7 +172,8 @@ class SequenceLearning(WalkRun):
     def _learn_from(self, windows: Trajectories) -> NextTokenLoss:
         loss = self.network.loss(windows)
         self._adam.zero_grad()
-        (loss.action + _OBSERVATION_WEIGHT * loss.observation).backward()
+        total = loss.action + _OBSERVATION_WEIGHT * loss.observation
+        total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
         self._adam.step()
         return loss

@@ -13,7 +13,8 @@ from rich.console import Console
 from robo.errors import UserError
 from robo.training.run_folder import DESCRIPTION, RunFolder
 from robo.walking.config import WalkTrainingConfig
-from robo.walking.job import Outcome, train_stage
+from robo.walking.job import train_stage
+from robo.walking.run import Outcome
 
 
 def train_walk(

@@ -42,7 +42,7 @@ def trajectories(steps: int = 6, count: int = 4) -> Trajectories:
 
 def gradients(network: NextTokenWalker, loss: Tensor) -> dict[str, Tensor]:
     network.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     return {
         name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
         for name, p in network.named_parameters()
@@ -131,7 +131,8 @@ def test_it_learns_from_trajectories_with_and_without_actions() -> None:
     for _ in range(60):
         loss = network.loss(batch)
         optimizer.zero_grad()
-        (loss.action + 0.1 * loss.observation).backward()
+        total = loss.action + 0.1 * loss.observation
+        total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(loss.action.item())
     assert losses[-1] < 0.2 * losses[0]
