@@ -3,8 +3,8 @@
 A term takes a state of k copies and returns [k]. A reward is the sum of weights times terms times
 the duration of an action, so weights do not depend on the control rate. Terms that are penalties
 are scaled by the penalty curriculum. The set follows those of the published recipes (Unitree's RL
-gym, MuJoCo Playground, mjlab, holosoma); weights for tracking are high, because standing still is a
-local optimum otherwise.
+gym, MuJoCo Playground, mjlab, holosoma); weights for tracking and for the gait are high, because
+standing still is a local optimum otherwise.
 """
 
 from collections.abc import Callable
@@ -193,8 +193,8 @@ TERMS: Final = (
     Term("error", -0.5, error),
     Term("alive", 0.5, alive),
     Term("fallen", -100.0, fallen),
-    Term("gait", 1.0, gait),
-    Term("swing height", -0.4, swing_height),
+    Term("gait", 2.0, gait),
+    Term("swing height", -1.0, swing_height),
     Term("slip", -0.2, slip),
     Term("orientation", -2.0, orientation),
     Term("height", -0.3, height),

@@ -46,7 +46,7 @@ class Reinforcement(WalkRun):
     ) -> None:
         super().__init__(folder, config, teacher, console)
         self.penalties = EpisodeCurriculum()
-        self.commands = EpisodeCurriculum(factor=0.3, lowest=0.3)
+        self.commands = EpisodeCurriculum(factor=0.7, lowest=0.7)
         self.batch = walk_batch(config, self.iteration, RandomizationCurriculum())
         self._set_curricula(self.state or (teacher.state if teacher else {}))
         self.env = WalkEnv(self.batch)
