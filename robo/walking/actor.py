@@ -56,7 +56,7 @@ def load_walker(name_or_folder: str = SHIPPED, robot: str | None = None) -> Walk
     """A walker by short name or folder: of weights, of a checkpoint, or of a run (its newest one).
 
     Args:
-        name_or_folder: See above.
+        name_or_folder: See above; of a run of both stages it is the student.
         robot: To drive instead of the one that it was trained on.
 
     Raises:
@@ -134,7 +134,9 @@ class WalkActor:
 
 def _find(name_or_folder: str) -> Path:
     given = Path(name_or_folder)
-    for folder in (given, given / "checkpoints" / "last", weights_folder(name_or_folder)):
+    newest = Path("checkpoints") / "last"
+    folders = (given, given / newest, given / "student" / newest, weights_folder(name_or_folder))
+    for folder in folders:
         if (folder / MODEL).is_file():
             return folder
     if name_or_folder == SHIPPED:

@@ -47,12 +47,13 @@ class Teacher:
 
 
 def load_teacher(folder: Path, robot: str) -> Teacher:
-    """The teacher in the folder of a run or of a checkpoint.
+    """The teacher in the folder of a run, of one or both stages, or of a checkpoint.
 
     Raises:
         UserError: There is none, or it is none, or of another robot.
     """
-    walker = load_walker(str(folder))
+    within = folder / "teacher"
+    walker = load_walker(str(within if within.is_dir() else folder))
     if walker.robot.name != robot:
         raise UserError(
             f"the teacher in {folder} walks {walker.robot.name}, the student is to walk {robot}; "
