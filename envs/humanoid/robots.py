@@ -105,11 +105,15 @@ _G1_UPPER: Final = MappingProxyType(
 """The same for waist and left arm. The waist's two weak axes are held stiffer than in Unitree's
 trainings (40): at 40 they hardly hold the body above them up."""
 
+_SOLE_RADIUS: Final = 0.03
+"""Of the spheres under the feet (m), whose lowest points are as published. They sink in by 5 mm and
+more, and a sphere that sinks in by its radius meets the walls inside a height field."""
+
 _G1_SOLES: Final = (
-    (-0.05, 0.025, -0.03),
-    (-0.05, -0.025, -0.03),
-    (0.12, 0.03, -0.03),
-    (0.12, -0.03, -0.03),
+    (-0.05, 0.025, -0.005),
+    (-0.05, -0.025, -0.005),
+    (0.12, 0.03, -0.005),
+    (0.12, -0.03, -0.005),
 )
 
 
@@ -152,7 +156,7 @@ def g1(joints: int = 12) -> RobotConfig:
         payload_position=(0.0, 0.0, 0.2) if legs_only else (0.004, 0.0, 0.156),
         feet=("left_ankle_roll_link", "right_ankle_roll_link"),
         soles=_G1_SOLES,
-        sole_radius=0.005,
+        sole_radius=_SOLE_RADIUS,
         mirror_joints=mirror_joints(names),
         mirror_signs=tuple(1.0 if joint.axis == "y" else -1.0 for joint in moving),
         friction_loss=0.1,
@@ -174,10 +178,10 @@ _T1_LEG: Final[tuple[_Leg, ...]] = (
 """Default pose (rad), kp, kd, effort (Nm) and range (rad) of the left leg, as published."""
 
 _T1_SOLES: Final = (
-    (-0.1015, 0.04, -0.02),
-    (-0.1015, -0.04, -0.02),
-    (0.1015, 0.04, -0.02),
-    (0.1015, -0.04, -0.02),
+    (-0.1015, 0.04, 0.0),
+    (-0.1015, -0.04, 0.0),
+    (0.1015, 0.04, 0.0),
+    (0.1015, -0.04, 0.0),
 )
 
 
@@ -208,7 +212,7 @@ def t1() -> RobotConfig:
         payload_position=(0.06, 0.0, 0.12),
         feet=("left_foot_link", "right_foot_link"),
         soles=_T1_SOLES,
-        sole_radius=0.01,
+        sole_radius=_SOLE_RADIUS,
         mirror_joints=mirror_joints(names),
         mirror_signs=signs * 2,
         friction_loss=0.1,
