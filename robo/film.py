@@ -1,6 +1,7 @@
 """Films an episode: the room, what the robot sees, and what is being done."""
 
 from pathlib import Path
+from typing import Protocol
 
 import mujoco
 import numpy as np
@@ -12,6 +13,14 @@ from robo.video import VideoWriter, with_caption, with_inset
 SIZE = (480, 640)
 INSET = (120, 120)
 """Height and width, pixels."""
+
+
+class Filmed(Protocol):
+    """A kitchen to be filmed: an environment, or a view."""
+
+    @property
+    def data(self) -> mujoco.MjData:
+        """Its state."""
 
 
 class Film(Closing):
@@ -40,10 +49,11 @@ class Film(Closing):
         """What is being done from now on."""
         self.line = line
 
-    def shoot(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    def shoot(self, kitchen: Filmed) -> None:
         """Append a frame of the kitchen as it is now."""
-        room = self._room.render(model, data, "follow")
-        seen = self._robot.render(model, data, self.camera)
+        data = kitchen.data
+        room = self._room.render(data.model, data, "follow")
+        seen = self._robot.render(data.model, data, self.camera)
         frame = with_caption(with_inset(room, seen), self.title, self.line)
         self._writer.add(np.ascontiguousarray(frame))
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.humanoid.batch import WalkBatch
+from envs.humanoid.batch import Observation, WalkBatch
 from envs.humanoid.kitchen import KitchenView, in_kitchen
 from envs.humanoid.robots import RobotConfig
 from envs.humanoid.state import heading
@@ -104,6 +104,7 @@ class HumanoidBody(Closing):
         self.unstable = False
         self._place: str | None = start.robot
         self._visited: tuple[str, ...] = ()
+        self._observation: Observation = {}
         station = STATIONS[start.robot]
         self._stand(station.x, station.y, station.yaw)
 

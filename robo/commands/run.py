@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Optional
+from typing import TYPE_CHECKING, Literal, Optional
 
 import tyro
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from envs.kitchen.start import StartState
     from planners.saycan import Decision
     from robo.agent import Episode
-    from robo.film import Film
+    from robo.film import Film, Filmed
     from robo.humanoid_body import HumanoidBody
     from robo.kitchen_body import KitchenBody
 
@@ -94,10 +94,10 @@ class Run:
             if film:
                 film.caption(decision.label)
 
-        def watch(model: Any, data: Any) -> None:
+        def watch(kitchen: "Filmed") -> None:
             display.show_progress(body.simulated_seconds)
             if film:
-                film.shoot(model, data)
+                film.shoot(kitchen)
 
         def report(episode: "Episode") -> None:
             nonlocal latest
@@ -116,7 +116,8 @@ class Run:
             if film:
                 stack.enter_context(film)
                 files.append(film.path)
-            body = stack.enter_context(make_body(watch))
+            body = make_body(watch)
+            stack.callback(body.close)
             episode = run_episode(
                 planner,
                 kitchen_skills(),
@@ -133,16 +134,14 @@ class Run:
 
     def _body_maker(
         self, start: "StartState", film: "Film | None"
-    ) -> "Callable[[Callable[[Any, Any], None]], KitchenBody | HumanoidBody]":
-        """What makes the robot, given whom to show a model and its data."""
+    ) -> "Callable[[Callable[[Filmed], None]], KitchenBody | HumanoidBody]":
+        """What makes the robot in its kitchen, given whom to show that."""
         if self.robot == "kitchen":
             from robo.acting import acting
             from robo.kitchen_body import KitchenBody
 
             actor = acting(self.policy)
-            return lambda watch: KitchenBody(
-                start, self.seed, on_frame=lambda env: watch(env.scene.model, env.data), **actor
-            )
+            return lambda watch: KitchenBody(start, self.seed, on_frame=watch, **actor)
         from envs.humanoid.kitchen import HEAD
         from robo.errors import UserError
         from robo.humanoid_body import HumanoidBody, check_start
@@ -156,9 +155,7 @@ class Run:
         check_start(start, walker.robot)
         if film:
             film.camera = HEAD
-        return lambda watch: HumanoidBody(
-            start, self.seed, walker, on_frame=lambda view: watch(view.model, view.data)
-        )
+        return lambda watch: HumanoidBody(start, self.seed, walker, on_frame=watch)
 
     def _write_report(
         self,
