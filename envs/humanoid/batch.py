@@ -241,6 +241,48 @@ class WalkBatch:
                 observation[name][ended] = values
         return Step(observation, parts.sum(axis=1), terminated, truncated, info)
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that `restore` needs, by name."""
+        return {name: values.copy() for name, values in self._arrays().items()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on, bit for bit, where a batch of the same arguments was when it gave `state`."""
+        self._episode[:], self.factor[:] = state["episode"], state["factor"]
+        self.randomizer.draw(self._everyone, self._episode, self.factor)
+        levels = self.randomizer.parameters.terrain_level
+        self.terrain.shape(self.models, self._everyone, levels)
+        for name, values in self._arrays().items():
+            values[:] = state[name]
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        """What a step changes, but for what follows from the episode's number and factor."""
+        physics = self.physics
+        return {
+            "clock": self._clock,
+            "episode": self._episode,
+            "factor": self.factor,
+            "target": self._target,
+            "actions": self._actions,
+            "contact": self._contact,
+            "landed": self._landed,
+            "air": self._air,
+            "phase": self._phase,
+            "commands": self.commands,
+            "command left": self._command_left,
+            "push": self._pushes.last,
+            "push left": self._pushes.left,
+            "sums": self._sums,
+            "length": self._length,
+            "age": self._age,
+            "physics": physics.state,
+            "sound": physics.sound,
+            "sensed": physics.sensed,
+            "torque": physics.torque,
+            "power": physics.power,
+            "acceleration": physics.acceleration,
+            "feet": physics.feet,
+        }
+
     def close(self) -> None:
         """End the threads."""
         self.physics.close()

@@ -134,6 +134,7 @@ class Physics:
 
     Attributes:
         state: full physics state, time, qpos and qvel [n, 14 + 2 m].
+        sound: the last state before physics became unstable, if it did [n, 14 + 2 m].
         sensed: the state that sensors read, somewhat older [n, 14 + 2 m].
         control: targets of the motors in each physics step of an action (rad) [n, d, m].
         torque: of the motors (Nm), mean square root over the last action [n, m].
@@ -167,7 +168,7 @@ class Physics:
         self.acceleration = np.zeros((n, model.nv))
         self.feet = np.zeros((n, 2, 7))
         self._everyone = np.arange(n)
-        self._sound = np.zeros((n, size))
+        self.sound = np.zeros((n, size))
         self._path = np.zeros((n, substeps, size))
         self._sensors = np.zeros((n, substeps, model.nsensordata))
         self._data = [mujoco.MjData(model) for _ in range(threads)]
@@ -175,7 +176,7 @@ class Physics:
 
     def place(self, rows: NDArray[np.int64], state: Floats, feet: Floats) -> None:
         """Put some copies into states [k, 14 + 2 m], their feet at rest at [k, 2, 3]."""
-        self.state[rows] = self.sensed[rows] = self._sound[rows] = state
+        self.state[rows] = self.sensed[rows] = self.sound[rows] = state
         self.feet[rows] = 0.0
         self.feet[rows, :, :3] = feet
         for values in (self.torque, self.power, self.acceleration):
@@ -210,7 +211,7 @@ class Physics:
             sound &= (np.abs(last[:, self.velocities]) < FASTEST).all(axis=1)
         unstable = ~sound
         if unstable.any():
-            self._path[unstable] = self._sound[unstable, None]
+            self._path[unstable] = self.sound[unstable, None]
             self._sensors[unstable] = 0.0
         self._take_over(parameters)
         self.feet[unstable, :, :3] = self.state[unstable, None, _BASE]
@@ -233,7 +234,7 @@ class Physics:
         old = np.rint(parameters.observation_delay / parameters.time_step).astype(np.int64)
         chosen = self.substeps - 1 - np.minimum(old, self.substeps - 1)
         self.sensed[:] = self._path[self._everyone, chosen]
-        self.state[:] = self._sound[:] = self._path[:, -1]
+        self.state[:] = self.sound[:] = self._path[:, -1]
         efforts = self._sensors[:, :, : self.joints]
         self.torque[:] = np.sqrt(np.mean(efforts**2, axis=1))
         speeds = self._path[:, :, self.speeds]

@@ -15,9 +15,8 @@ class WalkTraining:
 
     Trains a teacher, which sees all that the simulator knows, and then a student that sees what a
     robot senses; or one stage alone. Writes checkpoints, videos, log.jsonl, curve.png, events of
-    TensorBoard's and training.json. Ctrl-C saves; the same command with --resume goes on: the
-    weights, the optimiser, the curricula and the count are those of the checkpoint, and the robots
-    begin new episodes.
+    TensorBoard's and training.json. Ctrl-C saves; the same command with --resume goes on as if
+    nothing had happened.
     """
 
     policy: tyro.conf.Positional[Literal["walk"]]

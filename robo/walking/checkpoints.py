@@ -1,17 +1,24 @@
 """The checkpoints of a walker's run.
 
 checkpoints/step-00006144/     after so many control steps: the actor (policies.walker.weights)
-                               training/ as in robo.training.checkpoints
+                               training/ as in robo.training.checkpoints, and robots.safetensors:
+                               where the robots were
 checkpoints/last               link to the newest
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from policies.walker.weights import Network, save_network
-from robo.training.checkpoints import Checkpoints
+from robo.errors import UserError
+from robo.training.checkpoints import TRAINING, Checkpoints
+
+ROBOTS = "robots.safetensors"
 
 
 class WalkCheckpoints(Checkpoints):
@@ -25,6 +32,7 @@ class WalkCheckpoints(Checkpoints):
         weights: Mapping[str, Tensor],
         optimizer: Mapping[str, Tensor],
         state: Mapping[str, Any],
+        robots: Mapping[str, Tensor],
     ) -> None:
         """Write a checkpoint under another name, bring it to the disk and rename it.
 
@@ -35,15 +43,38 @@ class WalkCheckpoints(Checkpoints):
             weights: Of actor and critic.
             optimizer: See `robo.training.optimizer_state`.
             state: Plain values that going on needs.
+            robots: Where they are, if there are any.
 
         Raises:
             OSError: The disk refused; earlier checkpoints are whole.
         """
+
+        def save(folder: Path) -> None:
+            save_network(actor, folder, metadata)
+            if robots:
+                there = {name: value.contiguous() for name, value in robots.items()}
+                save_file(there, folder / TRAINING / ROBOTS)
+
         self._write(
             step,
-            lambda folder: save_network(actor, folder, metadata),
+            save,
             weights,
             {name: value.detach().contiguous() for name, value in optimizer.items()},
             state,
             best=False,
         )
+
+
+def read_robots(folder: Path) -> dict[str, Tensor]:
+    """Where the robots were at a checkpoint; nothing where that was not written down.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    path = folder / TRAINING / ROBOTS
+    try:
+        return load_file(path) if path.is_file() else {}
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); take it away, and the robots begin new episodes"
+        ) from None

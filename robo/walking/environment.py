@@ -1,5 +1,6 @@
 """A `WalkBatch` as rsl-rl-lib's learners want their environments, and its mirror image."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from envs.humanoid.robots import RobotConfig
 
 IMITATED = "imitated"
 """Group of stored observations: the teacher's actions."""
+
+_BATCH, _OBSERVED, _LENGTHS = "batch/", "observed/", "episode lengths"
 
 
 class WalkEnv(VecEnv):  # type: ignore[misc]
@@ -41,6 +44,28 @@ class WalkEnv(VecEnv):  # type: ignore[misc]
     def get_observations(self) -> TensorDict:
         """What every copy observes now."""
         return self._observations
+
+    def state(self) -> dict[str, Tensor]:
+        """All that `restore` needs, by name."""
+        return {
+            **{_BATCH + name: torch.from_numpy(v) for name, v in self.batch.state().items()},
+            **{_OBSERVED + name: self._observations[name] for name in observations.TERMS},
+            _LENGTHS: self.episode_length_buf,
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on where an environment with such a batch was when it gave `state`.
+
+        Raises:
+            KeyError: Something is missing.
+            ValueError: Something has another shape.
+        """
+        length = len(_BATCH)
+        kept = {name[length:]: v.numpy() for name, v in state.items() if name.startswith(_BATCH)}
+        self.batch.restore(kept)
+        groups = {name: state[_OBSERVED + name] for name in observations.TERMS}
+        self._observations = TensorDict(groups, [self.num_envs])
+        self.episode_length_buf = state[_LENGTHS]
 
     def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict[str, Any]]:
         """One action [n, m] of every copy: observations, rewards [n], ends [n], extras."""

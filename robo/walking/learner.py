@@ -24,6 +24,8 @@ GROUPS = {
 }
 """What the actor of each stage sees; the critic always sees all."""
 
+_MEMORY = ("memory/tokens", "memory/age")
+
 HEADS = 4
 """Of the transformer's attention."""
 
@@ -125,6 +127,21 @@ class WalkLearner(PPO):  # type: ignore[misc]
     def optimizer_state(self) -> dict[str, Tensor]:
         """What Adam remembers."""
         return optimizer_tensors(self.optimizer, self.networks)
+
+    def memories(self) -> dict[str, Tensor]:
+        """What the actor remembers of the robots; nothing without a history."""
+        state = self.actor.get_hidden_state()
+        return {} if state is None else dict(zip(_MEMORY, state, strict=True))
+
+    def remember(self, memories: Mapping[str, Tensor]) -> None:
+        """Take back what `memories` gave.
+
+        Raises:
+            KeyError: It is missing.
+        """
+        if self.actor.is_recurrent:
+            tokens, age = (memories[name] for name in _MEMORY)
+            self.actor.reset(hidden_state=(tokens, age))
 
     def go_on(
         self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], learning_rate: float

@@ -18,6 +18,7 @@ from policies.walker.transformer import TransformerStudent
 from robo.errors import UserError, user_errors
 from robo.training.randomness import numpy_generator, seed_torch
 from robo.training.run_folder import RunFolder
+from robo.walking.checkpoints import read_robots
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import WalkEnv
 from robo.walking.learner import WalkLearner
@@ -33,8 +34,8 @@ LOSSES = ("surrogate", "value", "imitation", "mirror")
 class Reinforcement(WalkRun):
     """Stages teacher, student and mlp.
 
-    What goes on from a checkpoint has its weights, optimiser, statistics, curricula and count, but
-    its robots begin new episodes: it is not the uninterrupted run.
+    What goes on from a checkpoint is the uninterrupted run, robots and all; from a checkpoint of
+    before robots were written down, they begin new episodes.
     """
 
     def __init__(
@@ -47,7 +48,10 @@ class Reinforcement(WalkRun):
         super().__init__(folder, config, teacher, console)
         self.penalties = EpisodeCurriculum()
         self.commands = EpisodeCurriculum(factor=0.7, lowest=0.7)
-        self.batch = walk_batch(config, self.iteration, RandomizationCurriculum())
+        robots = read_robots(self.latest) if self.latest else {}
+        # Of the iteration with which the robots' random numbers begin.
+        self.began: int = self.state["began"] if robots else self.iteration
+        self.batch = walk_batch(config, self.began, RandomizationCurriculum())
         self._set_curricula(self.state or (teacher.state if teacher else {}))
         self.env = WalkEnv(self.batch)
         seed_torch(config.seed, "weights")
@@ -61,7 +65,10 @@ class Reinforcement(WalkRun):
             self.tally.returns.extend(self.state["returns"])
             try:
                 self.learner.go_on(self.weights, self.optimizer, self.state["learning_rate"])
-            except (RuntimeError, KeyError) as error:
+                if robots:
+                    self.env.restore(robots)
+                    self.learner.remember(robots)
+            except (RuntimeError, KeyError, ValueError) as error:
                 raise UserError(cannot_go_on(self.latest, error)) from None
 
     @property
@@ -114,12 +121,17 @@ class Reinforcement(WalkRun):
         """Curricula and the last episodes."""
         return {
             "learning_rate": self.learner.learning_rate,
+            "began": self.began,
             "penalties": self.penalties.factor,
             "commands": self.commands.factor,
             "randomization": self.batch.factor.tolist(),
             "shares": list(self.tally.shares),
             "returns": list(self.tally.returns),
         }
+
+    def robots(self) -> dict[str, Tensor]:
+        """Where they are, and what the actor remembers of them."""
+        return self.env.state() | self.learner.memories()
 
     def close(self) -> None:
         """End the threads of physics."""

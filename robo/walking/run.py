@@ -145,6 +145,10 @@ class WalkRun(ABC):
     def kept(self) -> dict[str, Any]:
         """Other plain values that going on needs."""
 
+    def robots(self) -> dict[str, Tensor]:
+        """Where robots are that walk while it learns."""
+        return {}
+
     def validation(self) -> dict[str, float]:
         """Values for the log with every checkpoint."""
         return {}
@@ -233,6 +237,7 @@ class WalkRun(ABC):
                 self.networks.state_dict(),
                 self.optimizer_state(),
                 state | self.kept(),
+                self.robots(),
             )
             self.folder.describe(self._report("running"))
             self._draw()

@@ -312,3 +312,32 @@ def test_a_copy_meets_more_randomisation_the_longer_it_lasts():
     assert batch.models[0].geom("left_sole_0").friction[0] != pytest.approx(0.6)
     new = rule.update(np.array([0.5, 0.5]), np.array([False, False]), np.array([0.2, 0.9]))
     np.testing.assert_allclose(new, [0.25, 0.5])
+
+
+def test_a_batch_goes_on_where_another_was():
+    """Through ends of episodes, pushes and new commands, on ground of several kinds."""
+
+    def begun():
+        return WalkBatch(
+            g1(12),
+            4,
+            7,
+            EVERYTHING,
+            "mixed",
+            physics_hz=100.0,
+            curriculum=RandomizationCurriculum(start=0.5),
+            seconds=0.4,
+        )
+
+    sequence = actions(40, 4, size=1.0)
+    with begun() as one, begun() as other:
+        one.reset(stagger=True)
+        for action in sequence[:25]:
+            one.step(action)
+        other.reset()
+        other.restore(one.state())
+        for action in sequence[25:]:
+            ours, theirs = one.step(action), other.step(action)
+            np.testing.assert_array_equal(ours.reward, theirs.reward)
+            for name in ("policy", "privileged"):
+                np.testing.assert_array_equal(ours.observation[name], theirs.observation[name])
