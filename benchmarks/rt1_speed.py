@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from policies.rt1.rt1 import RT1, RT1Config
+from policies.rt1.config import RT1Config
+from policies.rt1.rt1 import RT1
 
 HEAD, WRIST, STATE = "observation.images.head", "observation.images.wrist", "observation.state"
 INSTRUCTION_WIDTH, WORDS, ACTION_SIZE = 576, 8, 11

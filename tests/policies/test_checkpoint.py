@@ -6,7 +6,8 @@ from safetensors.torch import save_file
 
 from policies import checkpoint, export
 from policies.errors import CheckpointError
-from policies.rt1.rt1 import RT1, RT1Config
+from policies.rt1.config import RT1Config
+from policies.rt1.rt1 import RT1
 
 INPUTS = {"observation.state": (3,), "observation.images.head": (32, 32, 3)}
 TINY = {

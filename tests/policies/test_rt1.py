@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from policies.errors import PolicyError
-from policies.rt1.rt1 import RT1, RT1Config
+from policies.rt1.config import RT1Config
+from policies.rt1.rt1 import RT1
 
 HEAD, WRIST, STATE = "observation.images.head", "observation.images.wrist", "observation.state"
 INPUTS = {HEAD: (32, 32, 3), WRIST: (32, 32, 3), STATE: (3,)}

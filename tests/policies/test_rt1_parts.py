@@ -8,11 +8,12 @@ from safetensors.torch import save_file
 
 from policies.errors import CheckpointError
 from policies.rt1.action_tokenizer import ActionTokenizer
+from policies.rt1.config import RT1Config
 from policies.rt1.efficientnet import ConvNorm, EfficientNetB3
 from policies.rt1.film import FiLM
 from policies.rt1.instruction import InstructionPooling
 from policies.rt1.residual_encoder import ResidualEncoder
-from policies.rt1.rt1 import RT1, RT1Config
+from policies.rt1.rt1 import RT1
 from policies.rt1.token_learner import TokenLearner
 from policies.rt1.transformer import Transformer
 

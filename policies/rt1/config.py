@@ -1,0 +1,188 @@
+"""Numbers of RT-1, and two presets of them: the paper's, and one for two CPU cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+from policies.base import PolicyConfig
+from policies.errors import PolicyError
+from policies.rt1.residual_encoder import GROUP
+from policies.rt1.transformer import Sees
+
+
+@dataclass(frozen=True, kw_only=True)
+class RT1Config(PolicyConfig):
+    """Numbers of RT-1; the defaults are those of the paper.
+
+    Attributes:
+        use_state: Whether vectors among the inputs become one more token a frame; if not, they are
+            no inputs.
+        unused: Numbers of these vectors that are left out, such as velocities, which tempt to
+            repeat what is being done.
+        history: Images that an action depends on; 1 is the ablation without history.
+        chunk: Actions that are predicted at once. The next one alone is mostly what the last one
+            was, which the state tells: a policy that predicts no more learns neither to look nor
+            to listen.
+        executed: Actions that are carried out of a chunk; None is all of it. The next image is the
+            one after them, so that at 10 Hz and 5 of them 6 images span 3 s, as in the paper.
+        segment: Frames of a training sample, `executed` apart, all supervised.
+        encoder: "efficientnet_b3" or "residual".
+        encoder_widths: Of "residual": channels behind the stem and behind each block.
+        encoder_strides: Of "residual": of each block.
+        image_tokens: Tokens of an image.
+        summary: Whether the token of the state also has each image as a whole, see
+            `policies.vision.grid_summary`, and action tokens begin with it; not in the paper, whose
+            features are pretrained.
+        condition: Numbers in the condition that the instruction becomes.
+        width, layers, heads, head_width, ffn_width, dropout, frames_see: See `Transformer`.
+        bins: Values of an action token.
+        categorical: Which numbers of an action count categories, such as a mode.
+        action_low, action_high: Bounds of the actions; the data's, if empty.
+        actions: "tokens", or "continuous": the ablation that regresses numbers instead.
+        decoding: The likeliest bin, or the mean over bins. Where demonstrations often rest, "no
+            motion" is the likeliest bin long before it is likely, and a policy that takes it stands
+            still for ever.
+        mean_weight: Of the squared error of the mean over bins, added to the cross-entropy. That
+            knows nothing of near and far, each bin is learnt by itself, and the mean of 256 of them
+            is poor for long.
+        shift: Pixels that a training segment's images are shifted by at most.
+    """
+
+    use_state: bool = False
+    unused: tuple[int, ...] = ()
+    history: int = 6
+    chunk: int = 1
+    executed: int | None = None
+    segment: int = 12
+    encoder: Literal["efficientnet_b3", "residual"] = "efficientnet_b3"
+    encoder_widths: tuple[int, ...] = (64, 64, 128, 192)
+    encoder_strides: tuple[int, ...] = (2, 2, 1)
+    image_tokens: int = 8
+    summary: bool = False
+    condition: int = 512
+    width: int = 512
+    layers: int = 8
+    heads: int = 8
+    head_width: int = 128
+    ffn_width: int = 0
+    dropout: float = 0.1
+    frames_see: Sees = "earlier"
+    bins: int = 256
+    categorical: tuple[int, ...] = ()
+    action_low: tuple[float, ...] = ()
+    action_high: tuple[float, ...] = ()
+    actions: Literal["tokens", "continuous"] = "tokens"
+    decoding: Literal["argmax", "expectation"] = "argmax"
+    mean_weight: float = 0.0
+    shift: int = 0
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "full": {"image_size": (300, 300)},
+        "small": {
+            "image_size": (96, 96),
+            "use_state": True,
+            "summary": True,
+            "chunk": 20,
+            "executed": 5,
+            "segment": 8,
+            "encoder": "residual",
+            "encoder_widths": (32, 64, 128, 192),
+            "condition": 128,
+            "width": 256,
+            "layers": 4,
+            "heads": 4,
+            "head_width": 64,
+            "ffn_width": 512,
+            "frames_see": "own",
+            "decoding": "expectation",
+            "mean_weight": 30.0,
+            "shift": 1,
+        },
+    }
+
+    @classmethod
+    def for_dataset(
+        cls,
+        inputs: Mapping[str, tuple[int, ...]],
+        action_size: int,
+        preset: str | None = None,
+        **overrides: Any,
+    ) -> Self:
+        """As `PolicyConfig.for_dataset`; vectors are left out unless `use_state`."""
+        preset_values = cls.presets.get(preset or "", {})
+        if not overrides.get("use_state", preset_values.get("use_state", cls.use_state)):
+            inputs = {key: shape for key, shape in inputs.items() if len(shape) == 3}
+        return super().for_dataset(inputs, action_size, preset, **overrides)
+
+    @property
+    def pace(self) -> int:
+        """Actions between a decision and the next."""
+        return self.executed or self.chunk
+
+    @property
+    def state_size(self) -> int:
+        """Numbers in all vectors among the inputs."""
+        return sum(shape[0] for shape in self.inputs.values() if len(shape) == 1)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built.
+
+        Raises:
+            PolicyError: A value is out of range.
+        """
+        cameras = self.cameras
+        sizes = {self.inputs[camera] for camera in cameras}
+        bounds = {len(self.action_low), len(self.action_high)}
+        rules = {
+            "RT-1 needs at least one camera among its inputs": bool(cameras),
+            "RT-1's cameras must have one size and three colours, set image_size": (
+                len(sizes) == 1 and next(iter(sizes))[2] == 3
+            ),
+            "RT-1 needs images of 32 x 32 at least, raise image_size": all(
+                min(size[:2]) >= 32 for size in sizes
+            ),
+            "other inputs than cameras must be vectors, leave out the rest": all(
+                len(shape) in (1, 3) for shape in self.inputs.values()
+            ),
+            "vectors among RT-1's inputs need use_state, set it or leave them out": (
+                self.use_state or len(cameras) == len(self.inputs)
+            ),
+            "history, chunk, segment, layers and image_tokens must be 1 at least": (
+                min(self.history, self.chunk, self.segment, self.layers, self.image_tokens) >= 1
+            ),
+            f"executed must be from 1 to the chunk, {self.chunk}": (
+                self.executed is None or 1 <= self.executed <= self.chunk
+            ),
+            "unused must name numbers of the inputs' vectors and leave some": (
+                not self.unused
+                or (
+                    min(self.unused) >= 0
+                    and max(self.unused) < self.state_size
+                    and len(set(self.unused)) < self.state_size
+                )
+            ),
+            'encoder must be "efficientnet_b3" or "residual"': self.encoder
+            in ("efficientnet_b3", "residual"),
+            f"encoder_widths must be multiples of {GROUP}, one more than encoder_strides": (
+                all(width > 0 and width % GROUP == 0 for width in self.encoder_widths)
+                and len(self.encoder_widths) == len(self.encoder_strides) + 1
+            ),
+            'frames_see must be "own" or "earlier"': self.frames_see in ("own", "earlier"),
+            'actions must be "tokens" or "continuous"': self.actions in ("tokens", "continuous"),
+            'decoding must be "argmax" or "expectation"': self.decoding
+            in ("argmax", "expectation"),
+            "condition must be a multiple of 8 and head_width of 2": (
+                self.condition % 8 == 0 and self.head_width % 2 == 0
+            ),
+            f"categorical must name numbers of the action, 0 to {self.action_size - 1}": all(
+                0 <= number < self.action_size for number in self.categorical
+            ),
+            f"action_low and action_high must be empty or {self.action_size} numbers each": (
+                bounds in ({0}, {self.action_size})
+            ),
+        }
+        broken = [rule for rule, holds in rules.items() if not holds]
+        if broken:
+            raise PolicyError(broken[0])
