@@ -49,9 +49,9 @@ class Film(Closing):
         """What is being done from now on."""
         self.line = line
 
-    def shoot(self, kitchen: Filmed) -> None:
+    def shoot(self, env: Filmed) -> None:
         """Append a frame of the kitchen as it is now."""
-        data = kitchen.data
+        data = env.data
         room = self._room.render(data.model, data, "follow")
         seen = self._robot.render(data.model, data, self.camera)
         frame = with_caption(with_inset(room, seen), self.title, self.line)
