@@ -1,5 +1,6 @@
 """A picture of a run: loss and validation over the steps."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ _APART = frozenset(
     {"step", "time", "learning_rate", "gradient_norm", "samples_per_second", "waiting", "hours"}
 )
 _SMOOTHED = 0.05
+_COLUMNS = 4
 
 
 def draw_curve(out: Path, title: str, panels: Sequence[str] = ()) -> None:
@@ -33,10 +35,18 @@ def draw_curve(out: Path, title: str, panels: Sequence[str] = ()) -> None:
     names = [name for name in panels if name in there]
     if not names:
         names = ["loss", *(name for name in there if name != "loss")]
+    columns = min(len(names), _COLUMNS)
+    rows = math.ceil(len(names) / columns)
     figure, axes = plt.subplots(
-        1, len(names), figsize=(1.2 + 4.2 * len(names), 3.4), layout="constrained", squeeze=False
+        rows,
+        columns,
+        figsize=(1.2 + 4.2 * columns, 3.4 * rows),
+        layout="constrained",
+        squeeze=False,
     )
-    for axis, name in zip(axes[0], names, strict=True):
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names, strict=False):
         steps, values = _series(lines, name)
         if len(steps):
             axis.plot(steps, values, color=TRAINING_COLOUR, alpha=0.25, linewidth=0.8)

@@ -101,6 +101,10 @@ class WalkLearner(PPO):  # type: ignore[misc]
         self.critic.update_normalization(observations)
         self.storage.clear()
 
+    def is_apprentice(self, share: float) -> bool:
+        """Whether imitation is all when `share` of the training is over."""
+        return False
+
     def update(self, share: float = 0.0) -> dict[str, float]:
         """Learn from the rollout when `share` of the training is over; mean losses."""
         losses: dict[str, float] = super().update()

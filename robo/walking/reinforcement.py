@@ -52,6 +52,7 @@ class Reinforcement(WalkRun):
         # Of the iteration with which the robots' random numbers begin.
         self.began: int = self.state["began"] if robots else self.iteration
         self.batch = walk_batch(config, self.began, RandomizationCurriculum())
+        self._randomization = self.batch.curriculum
         self._set_curricula(self.state or (teacher.state if teacher else {}))
         self.env = WalkEnv(self.batch)
         seed_torch(config.seed, "weights")
@@ -95,11 +96,13 @@ class Reinforcement(WalkRun):
             self.learner.warm()
 
     def iterate(self) -> dict[str, float]:
-        """A rollout, an update, and the curricula."""
+        """A rollout, an update, and the curricula, which wait while an apprentice falls."""
         seed_torch(self.config.seed, "step", self.iteration)
+        apprentice = self.learner.is_apprentice(self.share)
+        self.batch.curriculum = None if apprentice else self._randomization
         self._roll()
         losses = self.learner.update(self.share)
-        if self.tally.shares:
+        if self.tally.shares and not apprentice:
             for curriculum in (self.penalties, self.commands):
                 curriculum.update(self.tally.mean_share)
             self._apply_curricula()

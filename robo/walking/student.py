@@ -67,6 +67,10 @@ class WalkStudent(WalkLearner):
         self.transition.observations = self._with_teacher(obs)
         return actions
 
+    def is_apprentice(self, share: float) -> bool:
+        """Whether imitation is all when `share` of the training is over."""
+        return share < self.guidance.until
+
     def update(self, share: float = 0.0) -> dict[str, float]:
         """As PPO, with less imitation the greater the `share` of the training that is over.
 
@@ -129,20 +133,21 @@ class _Guidance(Symmetry):  # type: ignore[misc]
     """Where PPO adds a loss for symmetry, this adds the distances to teacher and mirror image.
 
     Attributes:
-        alone: Whether imitation is all now.
+        until: Share of the training in which imitation is all.
+        alone: Whether it is now.
         weight: Of the distance to the teacher now.
     """
 
     def __init__(self, env: WalkEnv, weight: float, alone: float, *, symmetry: bool) -> None:
         self._mirror = Mirror(env.batch.robot)
         super().__init__(env, self._mirror, use_mirror_loss=True, mirror_loss_coeff=1.0)
-        self._weight, self._until, self._symmetry = weight, alone, symmetry
+        self._weight, self.until, self._symmetry = weight, alone, symmetry
         self.begin(0.0)
 
     def begin(self, share: float) -> None:
         """An update, when `share` of the training is over."""
-        self.alone = share < self._until
-        left = max(0.0, 1.0 - share) / max(1.0 - self._until, 1e-9)
+        self.alone = share < self.until
+        left = max(0.0, 1.0 - share) / max(1.0 - self.until, 1e-9)
         self.weight = 1.0 if self.alone else self._weight * left**2
         self._distances: dict[str, list[float]] = {}
 

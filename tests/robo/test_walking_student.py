@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from envs.humanoid import observations
 from envs.humanoid.batch import WalkBatch
@@ -205,6 +205,20 @@ def test_going_on_needs_no_teacher_besides(tmp_path: Path, teacher: Path) -> Non
         one, other = load_file(whole / path), load_file(out / path)
         assert one.keys() == other.keys()
         assert all(value.equal(other[name]) for name, value in one.items()), file
+
+
+def test_curricula_wait_for_an_apprentice(tmp_path: Path, teacher: Path) -> None:
+    state = {"randomization": [0.7], "penalties": 0.6, "commands": 0.8}
+    training = teacher / "training"
+    training.mkdir()
+    save_file({"nothing": torch.zeros(1)}, training / "weights.safetensors")
+    (training / "state.json").write_text(json.dumps(state))
+    often = replace(SMALL, teacher=teacher, rollout=64, steps=8 * 64, apprenticeship=1.0)
+    train_walk(tmp_path / "run", often)
+    (line,) = read_log(tmp_path / "run")
+    assert line["length"] < 2.0
+    for name, factor in state.items():
+        assert line[f"curriculum/{name}"] == pytest.approx(np.mean(factor))
 
 
 def test_one_command_trains_teacher_and_student(tmp_path: Path) -> None:
