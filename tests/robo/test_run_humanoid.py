@@ -178,7 +178,8 @@ class Recited:
     """Chooses labels in a fixed order, where they are possible."""
 
     def __init__(self, *labels: str) -> None:
-        self.labels, self.heard = list(labels), []
+        self.labels = list(labels)
+        self.heard: list[str] = []
 
     def choose(
         self,

@@ -64,7 +64,7 @@ def test_weights_that_were_changed_afterwards_are_found_out(tmp_path: Path) -> N
     walker = load_walker(str(kept(mlp(), tmp_path / "walker")))
     export_walker(walker.network, walker.robot, tmp_path)
     with torch.no_grad():
-        walker.network.head.linear.bias += 1e-3
+        walker.network.head.linear.bias.add_(1e-3)
     with pytest.raises(UserError, match="differs from torch"):
         check_rollout(walker, tmp_path, seconds=0.1)
 
