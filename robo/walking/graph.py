@@ -13,8 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from policies.walker.mlp import MLPActor
+from policies.walker.next_token import NextTokenWalker
 from policies.walker.parts import RunningNormalizer
-from policies.walker.transformer import TransformerStudent
+from policies.walker.transformer import CausalTrunk, TransformerStudent
 
 OBSERVATION: Final = "observation"
 ACTION: Final = "action"
@@ -39,44 +40,62 @@ def mlp_graph(network: MLPActor) -> onnx.ModelProto:
 
 
 def transformer_graph(network: TransformerStudent) -> onnx.ModelProto:
-    """One step with a memory.
+    """One step with a memory; of a `NextTokenWalker`, which is one, two tokens.
 
     `observation` [1, p], `tokens` [2 · layers, h - 1, d] and `age` [1] to `action` [1, m],
     `tokens_after` and `age_after`; the memory's parts are those of `Memory` without its robots.
     """
     graph, config = _Graph(), network.config
     trunk = config.trunk
-    tokens = graph.linear(graph.normalized(OBSERVATION, network.normalizer), network.embed)
-    slots = np.arange(trunk.history - 1, -1, -1, dtype=np.float32)
-    too_old = graph("Greater", graph.constant(slots), "age")
-    kept = []
-    for number, block in enumerate(network.trunk.blocks):
-        tokens, keys, values = _block(graph, block, tokens, number, too_old, trunk.width)
-        kept += [graph.cut(keys, 1, trunk.history), graph.cut(values, 1, trunk.history)]
-    features = graph.normed(tokens, network.trunk.norm)
+    sensed = graph.normalized(OBSERVATION, network.normalizer)
+    past, age = [graph.row("tokens", row) for row in range(2 * trunk.layers)], "age"
+    if isinstance(network, NextTokenWalker):
+        places = np.arange(config.action_size) + network.config.last_action
+        done = graph("Gather", OBSERVATION, graph.constant(places), axis=1)
+        token = graph.linear(done, network.embed_action)
+        _, past, age = _advanced(graph, network.trunk, token, past, age)
+        others = np.ones(config.observation_size, np.float32)
+        others[places] = 0.0
+        sensed = graph("Mul", sensed, graph.constant(others))
+    token = graph.linear(sensed, network.embed)
+    token, past, age = _advanced(graph, network.trunk, token, past, age)
+    features = graph.normed(token, network.trunk.norm)
     graph.name(graph.linear(features, network.head.linear), ACTION)
     shape = (2 * trunk.layers, trunk.history - 1, trunk.width)
-    stacked = graph("Concat", *kept, axis=0)
+    stacked = graph("Concat", *past, axis=0)
     graph.name(graph("Reshape", stacked, graph.constant(np.array(shape))), "tokens_after")
-    older = graph("Add", "age", graph.constant(np.ones(1, np.float32)))
-    oldest = graph.constant(np.array([trunk.history - 1], np.float32))
-    graph.name(graph("Min", older, oldest), "age_after")
+    graph.name(age, "age_after")
     return graph.model(
         {OBSERVATION: (1, config.observation_size), "tokens": shape, "age": (1,)},
         {ACTION: (1, config.action_size), "tokens_after": shape, "age_after": (1,)},
     )
 
 
+def _advanced(
+    graph: "_Graph", trunk: CausalTrunk, token: str, past: list[str], age: str
+) -> tuple[str, list[str], str]:
+    """`CausalTrunk.forward` for one token [1, d], without its norm; `past` is [h - 1, d] each."""
+    history = trunk.config.history
+    slots = np.arange(history - 1, -1, -1, dtype=np.float32)
+    too_old = graph("Greater", graph.constant(slots), age)
+    kept = []
+    for number, block in enumerate(trunk.blocks):
+        before = past[2 * number : 2 * number + 2]
+        token, keys, values = _block(graph, block, token, before, too_old, trunk.config.width)
+        kept += [graph.cut(keys, 1, history), graph.cut(values, 1, history)]
+    older = graph("Add", age, graph.constant(np.ones(1, np.float32)))
+    return token, kept, graph("Min", older, graph.constant(np.array([history - 1], np.float32)))
+
+
 def _block(
-    graph: "_Graph", block: Any, tokens: str, number: int, too_old: str, width: int
+    graph: "_Graph", block: Any, tokens: str, past: list[str], too_old: str, width: int
 ) -> tuple[str, str, str]:
     """`_Block.forward` for one token [1, d]; keys and values are [h, d]."""
     heads, history = block.heads, block.history
     projected = graph.linear(graph.normed(tokens, block.attention_norm), block.project)
     queries, keys, values = graph.split(projected, 3, axis=1)
     keys, values = (
-        graph("Concat", graph.row("tokens", 2 * number + part), new, axis=0)
-        for part, new in enumerate((keys, values))
+        graph("Concat", old, new, axis=0) for old, new in zip(past, (keys, values), strict=True)
     )
 
     def per_head(rows: str, count: int, order: tuple[int, ...]) -> str:

@@ -44,10 +44,10 @@ def train_stage(
         if folder.before["policy"] != POLICY:
             raise UserError(f"{out} trains {folder.before['policy']}, not {POLICY}")
         config.check_resumes(folder.before["config"])
+    teacher = _teacher(folder, config)
     with ExitStack() as stack:
         folder.lock()
         stack.callback(folder.release)
-        teacher = _teacher(folder, config)
         kind = SequenceLearning if config.stage == "next-token" else Reinforcement
         run = kind(folder, config, teacher, console)
         stack.callback(run.close)

@@ -14,10 +14,12 @@ from envs.humanoid import observations
 from envs.humanoid.batch import GAIT_HZ, WalkBatch
 from envs.humanoid.robots import g1
 from policies.walker.mlp import MLPActor, MLPActorConfig
+from policies.walker.next_token import NextTokenConfig, NextTokenWalker
 from policies.walker.transformer import TransformerStudent, TransformerStudentConfig, TrunkConfig
 from robo.errors import UserError
 from robo.walking.export import export_walker, largest_difference
 from robo.walking.runner import CONTRACT, Runner, RunnerError, Signals
+from robo.walking.trajectories import last_action
 
 ROBOT = g1(12)
 SIZE = observations.size(ROBOT)
@@ -54,6 +56,22 @@ def signals(time: float = 0.0, **changes: Any) -> Signals:
         "joint_velocity": np.zeros(12),
     }
     return Signals(**(values | changes), time=time)
+
+
+def test_the_exported_next_token_walker_says_what_torch_says(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    trunk = TrunkConfig(history=8, width=24, layers=2, heads=3)
+    config = NextTokenConfig(
+        observation_size=SIZE, action_size=12, last_action=last_action(ROBOT), trunk=trunk
+    )
+    network = NextTokenWalker(config)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    network.normalizer.update(torch.randn(50, SIZE) * 2.0 + 0.5)
+    export_walker(network.eval(), ROBOT, tmp_path)
+    assert largest_difference(network, tmp_path) < 1e-5
+    with torch.no_grad():
+        assert network(torch.randn(20, 1, SIZE)).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("trunk", [{}, {"history": 7, "width": 24, "layers": 3, "heads": 3}])
