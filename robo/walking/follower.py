@@ -13,6 +13,7 @@ SPEED: Final = 0.5
 """Forwards (m/s)."""
 
 SLOWEST: Final = 0.25
+SLOWEST_TURN: Final = 0.4
 """Walkers tend to ignore slower commands (m/s, rad/s)."""
 
 TURNING: Final = 0.8
@@ -32,6 +33,9 @@ _STRAIGHT: Final = 0.9
 """With a larger heading error (rad) it turns on the spot."""
 _STANDING: Final = 1.0
 """So long (s) it stands before it has arrived."""
+_PATIENCE: Final = 4.0
+"""Not nearer for so long (s), it walks ahead instead of sideways; for twice as long, it stays."""
+_NEARER: Final = 0.03
 
 
 class Follower:
@@ -50,7 +54,8 @@ class Follower:
         self._station, self._openings, self._hz = STATIONS[place], openings, hz
         self._way: list[Point] | None = None
         self._turning = False
-        self._stood = 0
+        self._stood = self._waited = 0
+        self._nearest = np.inf
         self.arrived = False
 
     def command(self, x: float, y: float, yaw: float) -> NDArray[np.float64]:
@@ -68,25 +73,35 @@ class Follower:
         away = _distance(goal, x, y)
         error = _wrapped(np.arctan2(goal[1] - y, goal[0] - x) - yaw)
         if len(self._way) > 1 or away > _NEAR:
-            return _ahead(error)
+            return _ahead(error, SPEED)
+        patience = self._patience(away)
         facing = _wrapped(station.yaw - yaw)
-        self._turning = away < (_GONE if self._turning else _THERE)
+        self._turning = away < (_GONE if self._turning else _THERE) or patience > 2.0
         if not self._turning:
             self._stood = 0
             speed = float(np.clip(away, SLOWEST, SPEED))
+            if patience > 1.0:
+                return _ahead(error, speed)
             way = speed * np.array((np.cos(error), np.sin(error)))
             return np.array((*way, np.clip(_GAIN * facing, -TURNING, TURNING)))
         if abs(facing) > _FACING and not self._stood:
-            rate = np.clip(_GAIN * abs(facing), SLOWEST, TURNING)
+            rate = np.clip(_GAIN * abs(facing), SLOWEST_TURN, TURNING)
             return np.array((0.0, 0.0, np.copysign(rate, facing)))
         self._stood += 1
         self.arrived = self._stood >= _STANDING * self._hz
         return np.zeros(3)
 
+    def _patience(self, away: float) -> float:
+        """How long it has not come nearer to its station, in units of `_PATIENCE`."""
+        self._waited += 1
+        if away < self._nearest - _NEARER:
+            self._nearest, self._waited = away, 0
+        return self._waited / (_PATIENCE * self._hz)
 
-def _ahead(error: float) -> NDArray[np.float64]:
-    """Walk to where the heading is off by so much (rad); on the spot if it is much."""
-    forward = SPEED * np.cos(error) if abs(error) < _STRAIGHT else 0.0
+
+def _ahead(error: float, speed: float) -> NDArray[np.float64]:
+    """Walk to where the heading is off by so much (rad); turn on the spot if it is much."""
+    forward = speed * np.cos(error) if abs(error) < _STRAIGHT else 0.0
     return np.array((forward, 0.0, np.clip(_GAIN * error, -TURNING, TURNING)))
 
 
