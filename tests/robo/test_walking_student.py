@@ -208,7 +208,7 @@ def test_going_on_needs_no_teacher_besides(tmp_path: Path, teacher: Path) -> Non
 
 
 def test_curricula_wait_for_an_apprentice(tmp_path: Path, teacher: Path) -> None:
-    state = {"randomization": [0.7], "penalties": 0.6, "commands": 0.8}
+    state: dict[str, Any] = {"randomization": [0.7], "penalties": 0.6, "commands": 0.8}
     training = teacher / "training"
     training.mkdir()
     save_file({"nothing": torch.zeros(1)}, training / "weights.safetensors")
