@@ -96,7 +96,7 @@ def stepping(state: State) -> Floats:
     """
     progress = np.clip((state.foot_phase - STANCE) / (1.0 - STANCE), 0.0, 1.0)
     lift = np.sin(np.pi * progress) * state.moving[:, None]
-    default, bend = np.array(state.robot.default_pose), _bend(state.robot.joints)
+    default, bend = np.array(state.robot.default_pose), swing_bend(state.robot.joints)
     wanted = default + lift[:, :1] * bend[0] + lift[:, 1:] * bend[1]
     miss = (state.joint_position - wanted) ** 2 * (bend != 0.0).any(axis=0)
     return np.asarray(np.exp(-miss.sum(axis=1) / 0.25))
@@ -189,7 +189,7 @@ def hard_landing(state: State) -> Floats:
 
 
 @cache
-def _bend(joints: tuple[str, ...]) -> Floats:
+def swing_bend(joints: tuple[str, ...]) -> Floats:
     """How a leg bends in the middle of its swing (rad), [2, m]: the left one's, the right one's."""
     shares = {"hip_pitch": -1.0, "knee": 2.0, "ankle_pitch": -1.0}
     bend = np.zeros((2, len(joints)))
@@ -260,4 +260,13 @@ def terms_of(state: State, penalties: float, duration: float) -> Floats:
     return np.asarray(values * (np.array(factors) * duration))
 
 
-__all__ = ["FEET_APART", "SWING_BEND", "SWING_HEIGHT", "TERMS", "Term", "names", "terms_of"]
+__all__ = [
+    "FEET_APART",
+    "SWING_BEND",
+    "SWING_HEIGHT",
+    "TERMS",
+    "Term",
+    "names",
+    "swing_bend",
+    "terms_of",
+]

@@ -92,7 +92,11 @@ class WalkTrainingConfig:
     layers: int = 2
     """Of the transformer."""
 
-    initial_std: float = 0.8
+    stepping: bool = True
+    """Begin with an actor that steps on the spot; from a random one standing is found first. For
+    networks without a history and without a teacher."""
+
+    initial_std: float = 0.6
     """Deviation of the actions before training."""
 
     learning_rate: float = 1e-3
@@ -110,7 +114,7 @@ class WalkTrainingConfig:
     trace: float = 0.95
     """Lambda of the generalised advantage estimation."""
 
-    entropy: float = 0.005
+    entropy: float = 0.003
     """Weight of the entropy."""
 
     save_minutes: float = 5.0

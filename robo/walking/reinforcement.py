@@ -24,6 +24,7 @@ from robo.walking.environment import WalkEnv
 from robo.walking.learner import WalkLearner
 from robo.walking.progress import Tally
 from robo.walking.run import WalkRun
+from robo.walking.stepping import begin_stepping
 from robo.walking.student import WalkStudent
 from robo.walking.teacher import Teacher
 
@@ -89,11 +90,13 @@ class Reinforcement(WalkRun):
         return self.config.iteration
 
     def begin(self) -> None:
-        """Statistics of observations, from a rollout, where there are none yet."""
+        """Statistics of observations, from a rollout, and steps, where there are none yet."""
         if self.iteration == 0 and self.teacher is None:
             seed_torch(self.config.seed, "step", 0, 0)
             self._roll()
             self.learner.warm()
+            if self.config.stepping and not self.learner.actor.is_recurrent:
+                begin_stepping(self.learner, self.env)
 
     def iterate(self) -> dict[str, float]:
         """A rollout, an update, and the curricula, which wait while an apprentice falls."""

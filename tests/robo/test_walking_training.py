@@ -23,11 +23,14 @@ from policies.walker.mlp import MLPActor
 from policies.walker.weights import load_network
 from robo.errors import UserError
 from robo.training.log import read_log
+from robo.training.randomness import seed_torch
 from robo.walking import run
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import Mirror, WalkEnv
 from robo.walking.learner import WalkLearner
+from robo.walking.reinforcement import walk_batch
 from robo.walking.stages import train_walk
+from robo.walking.stepping import begin_stepping, stepping_actions
 
 ITERATION = 8 * 4
 SMALL = WalkTrainingConfig(
@@ -38,6 +41,7 @@ SMALL = WalkTrainingConfig(
     epochs=2,
     minibatches=2,
     hidden=(16, 16),
+    stepping=False,
     video=False,
 )
 CLOCK = {"time", "hours", "steps_per_second"}
@@ -238,3 +242,22 @@ def test_help_imports_nothing_heavy() -> None:
     assert "--copies" in done.stdout
     assert "--dataset" not in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+def test_an_actor_begins_by_stepping_in_time_with_the_clock() -> None:
+    config = WalkTrainingConfig(stage="teacher", steps=1, copies=32, randomization=False)
+    with walk_batch(config, 0, None) as batch:
+        env = WalkEnv(batch)
+        seed_torch(0, "weights")
+        learner = WalkLearner(env, config)
+        begin_stepping(learner, env)
+        observed = env.get_observations()
+        wanted = stepping_actions(batch.robot, observed)
+        with torch.inference_mode():
+            done = learner.actor.network(learner.actor.values(observed))
+    standing = wanted.square().mean()
+    assert standing > 0.1
+    assert (done - wanted).square().mean() < 0.2 * standing
+    told_to_stand = observed["policy"].clone()
+    told_to_stand[:, -2:] = 0.0
+    assert not stepping_actions(batch.robot, {"policy": told_to_stand}).any()
