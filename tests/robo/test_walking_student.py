@@ -22,7 +22,7 @@ from policies.walker.weights import load_network, save_network
 from robo.errors import UserError
 from robo.training.curve import draw_curve
 from robo.training.log import read_log
-from robo.walking import run, snapshot
+from robo.walking import run, sequence, snapshot
 from robo.walking.actor import WalkActor, load_walker
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import WalkEnv
@@ -249,19 +249,23 @@ def test_a_run_of_before_there_were_students_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_filmed_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "_SECONDS", 0.1)
+    monkeypatch.setattr(snapshot, "_SECONDS", 0.04)
+    monkeypatch.setattr(run, "PANELS", ["error/forward"])
     monkeypatch.setattr(run, "draw_curve", draw_curve)
     train_walk(tmp_path, replace(SMALL, stage="teacher", steps=ITERATION, video=True))
     assert (tmp_path / f"videos/step-{ITERATION:08d}.mp4").stat().st_size > 1000
     assert (tmp_path / "curve.png").is_file()
 
 
-def test_next_tokens_are_learnt_from_what_the_teacher_does(tmp_path: Path, teacher: Path) -> None:
+def test_next_tokens_are_learnt_from_what_the_teacher_does(
+    tmp_path: Path, teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequence, "_BATCHES", 6)
     config = replace(
         SMALL, stage="next-token", teacher=teacher, recorded=8 * 40, learning_rate=5e-3
     )
     out = tmp_path / "run"
-    iteration = 16 * 64 * 2 * SMALL.history
+    iteration = 6 * 64 * 2 * SMALL.history
     train_walk(out, replace(config, steps=iteration))
     recording = load_file(out / FILE)
     train_walk(out, replace(config, steps=3 * iteration), resume=True)
