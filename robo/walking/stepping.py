@@ -69,5 +69,5 @@ def begin_stepping(learner: WalkLearner, env: WalkEnv) -> None:
         rows = torch.randint(len(inputs), (BATCH,))
         loss = functional.mse_loss(actor.network(inputs[rows]), targets[rows])
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
