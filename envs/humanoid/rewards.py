@@ -74,9 +74,12 @@ def fallen(state: State) -> Floats:
 
 
 def gait(state: State) -> Floats:
-    """Share of the feet that are on the ground or in the air as the clock says."""
+    """One where both feet are on the ground or in the air as the clock says.
+
+    Counted foot by foot, standing would have more than half of it.
+    """
     expected = (state.foot_phase < STANCE) | ~state.moving[:, None]
-    return np.asarray((state.contact == expected).mean(axis=1))
+    return np.asarray((state.contact == expected).all(axis=1).astype(float))
 
 
 def swing_height(state: State) -> Floats:
@@ -220,7 +223,7 @@ TERMS: Final = (
     Term("error", -0.5, error),
     Term("alive", 0.5, alive),
     Term("fallen", -100.0, fallen),
-    Term("gait", 2.0, gait),
+    Term("gait", 3.0, gait),
     Term("stepping", 2.0, stepping),
     Term("swing height", -1.0, swing_height),
     Term("slip", -0.2, slip),
