@@ -42,8 +42,8 @@ class Term:
 
 
 def track_forward(state: State) -> Floats:
-    """exp(-e²/0.1) of the error of the forward velocity (m/s)."""
-    return np.asarray(np.exp(-((state.velocity[:, 0] - state.command[:, 0]) ** 2) / 0.1))
+    """exp(-e²/0.2) of the error of the forward velocity (m/s)."""
+    return np.asarray(np.exp(-((state.velocity[:, 0] - state.command[:, 0]) ** 2) / 0.2))
 
 
 def track_sideways(state: State) -> Floats:
@@ -220,7 +220,7 @@ TERMS: Final = (
     Term("track forward", 1.5, track_forward),
     Term("track sideways", 1.5, track_sideways),
     Term("track turning", 1.5, track_turning),
-    Term("error", -0.5, error),
+    Term("error", -1.5, error),
     Term("alive", 0.5, alive),
     Term("fallen", -100.0, fallen),
     Term("gait", 3.0, gait),
