@@ -224,7 +224,7 @@ TERMS: Final = (
     Term("alive", 0.5, alive),
     Term("fallen", -100.0, fallen),
     Term("gait", 3.0, gait),
-    Term("stepping", 2.0, stepping),
+    Term("stepping", 0.5, stepping),
     Term("swing height", -1.0, swing_height),
     Term("slip", -0.2, slip),
     Term("orientation", -2.0, orientation),
