@@ -44,6 +44,10 @@ class RT1Config(PolicyConfig):
         decoding: The likeliest bin, or the mean over bins. Where demonstrations often rest, "no
             motion" is the likeliest bin long before it is likely, and a policy that takes it stands
             still for ever.
+        ends: Number of an action and its category that ends a skill, such as (10, 2). No one moment
+            of a slow end is likely, so the likeliest category never comes: the skill is over when
+            the chance that it is over within what is carried out of a chunk reaches `ends_at`.
+        ends_at: See `ends`.
         mean_weight: Of the squared error of the mean over bins, added to the cross-entropy. That
             knows nothing of near and far, each bin is learnt by itself, and the mean of 256 of them
             is poor for long.
@@ -75,6 +79,8 @@ class RT1Config(PolicyConfig):
     action_high: tuple[float, ...] = ()
     actions: Literal["tokens", "continuous"] = "tokens"
     decoding: Literal["argmax", "expectation"] = "argmax"
+    ends: tuple[int, ...] = ()
+    ends_at: float = 0.3
     mean_weight: float = 0.0
     shift: int = 0
 
@@ -175,6 +181,15 @@ class RT1Config(PolicyConfig):
             in ("argmax", "expectation"),
             "condition must be a multiple of 8 and head_width of 2": (
                 self.condition % 8 == 0 and self.head_width % 2 == 0
+            ),
+            "ends must be a categorical number of the action and its category": (
+                not self.ends
+                or (
+                    len(self.ends) == 2
+                    and self.ends[0] in self.categorical
+                    and 0 <= self.ends[1] < self.bins
+                    and self.actions == "tokens"
+                )
             ),
             f"categorical must name numbers of the action, 0 to {self.action_size - 1}": all(
                 0 <= number < self.action_size for number in self.categorical

@@ -244,8 +244,8 @@ class RT1(Policy):
         frame = {key: value[None] for key, value in inputs.items()}
         tokens = self.frame_tokens(frame, self._condition)[0]
         output = self.head(self.transformer.step(tokens, self._kept))
-        actions = self.decode(self._of_chunks(output))[: self.config.pace]
-        return actions.cpu().numpy().astype(np.float32)
+        outputs = self._of_chunks(output)[: self.config.pace]
+        return self._ended(self.decode(outputs), outputs).cpu().numpy().astype(np.float32)
 
     def decode(self, outputs: Tensor) -> Tensor:
         """Actions [..., m] of what the head says [..., m, bins], or [..., m, 1]."""
@@ -255,6 +255,19 @@ class RT1(Policy):
         if self.config.decoding == "expectation":
             return tokenizer.expectation(outputs)
         return tokenizer.decode(outputs.argmax(-1))
+
+    def _ended(self, actions: Tensor, outputs: Tensor) -> Tensor:
+        """Actions [k, m] of logits [k, m, bins] with `config.ends` where that has become likely.
+
+        Beyond a skill's end nothing is learnt: what is predicted is the chance that it ends with an
+        action if it has not ended before.
+        """
+        if self.config.ends:
+            number, category = self.config.ends
+            chance = outputs[:, number].float().softmax(-1)[:, category]
+            over = 1 - (1 - chance).cumprod(0) >= self.config.ends_at
+            actions[over, number] = self.tokenizer().low[number] + category
+        return actions
 
     def tokenizer(self) -> ActionTokenizer:
         """For actions within the configured bounds or, without any, those of the data."""

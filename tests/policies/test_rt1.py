@@ -332,6 +332,18 @@ def test_the_mean_over_bins_can_be_learnt_too():
     assert torch.allclose(parts["error"], square.sqrt(), atol=1e-4)
 
 
+def test_a_slow_end_comes_when_it_is_likely_enough():
+    policy = _policy(chunk=4, ends=(2, 1), ends_at=0.3).eval()
+    logits = torch.zeros(4, 3, 16)
+    chances = torch.tensor([0.1, 0.1, 0.2, 0.1])  # by the third it is 0.35
+    logits[:, 2] = -30.0
+    logits[:, 2, 0], logits[:, 2, 1] = (1 - chances).log(), chances.log()
+    actions = policy._ended(policy.decode(logits), logits)
+    assert actions[:, 2].tolist() == [0, 0, 1, 1]
+    never = _policy(chunk=4).eval()
+    assert never._ended(never.decode(logits), logits)[:, 2].tolist() == [0, 0, 0, 0]
+
+
 def test_shifts_move_a_segment_as_one_and_only_in_training():
     policy, batch = _policy(shift=3), _batch()
     before = batch[HEAD].clone()
@@ -368,6 +380,7 @@ def test_a_training_sample_is_centred():
         (INPUTS, {"history": 0}, "history"),
         (INPUTS, {"chunk": 3, "executed": 4}, "1 to the chunk, 3"),
         (INPUTS, {"unused": (3,)}, "unused"),
+        (INPUTS, {"ends": (1, 2)}, "ends must be a categorical"),
         (INPUTS, {"unused": (0, 1, 2)}, "unused"),
         (INPUTS, {"encoder_widths": (16, 20)}, "multiples of 16"),
         (INPUTS, {"categorical": (3,)}, "0 to 2"),
