@@ -41,7 +41,7 @@ class Export:
         if walker.is_teacher:
             raise UserError(
                 f"{walker.folder} is a teacher: it sees what only a simulator knows, such as its "
-                "true velocity and the friction; export a student (robo train walk --stage mlp)"
+                "true velocity and the friction; export a student (robo train walk --stage student)"
             )
         make_folder(self.out)
         with writing(self.out / CONTRACT), user_errors(RunnerError):
