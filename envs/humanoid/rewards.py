@@ -14,7 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from envs.humanoid.state import STANCE, Floats, State
+from envs.humanoid.robots import RobotConfig
+from envs.humanoid.state import STANCE, Flags, Floats, State
 
 SWING_HEIGHT: Final = 0.09
 """How high a foot's sole is lifted in the middle of its swing (m)."""
@@ -97,12 +98,25 @@ def stepping(state: State) -> Floats:
     A swinging leg bends along a half wave. After the reference motion of humanoid-gym (Gu et al.
     2024): without it, standing is found long before stepping.
     """
-    progress = np.clip((state.foot_phase - STANCE) / (1.0 - STANCE), 0.0, 1.0)
-    lift = np.sin(np.pi * progress) * state.moving[:, None]
-    default, bend = np.array(state.robot.default_pose), swing_bend(state.robot.joints)
-    wanted = default + lift[:, :1] * bend[0] + lift[:, 1:] * bend[1]
-    miss = (state.joint_position - wanted) ** 2 * (bend != 0.0).any(axis=0)
+    bend = stepping_bend(state.robot, state.foot_phase, state.moving)
+    wanted = np.array(state.robot.default_pose) + bend
+    legs = (_swing_bend(state.robot.joints) != 0.0).any(axis=0)
+    miss = (state.joint_position - wanted) ** 2 * legs
     return np.asarray(np.exp(-miss.sum(axis=1) / 0.25))
+
+
+def stepping_bend(robot: RobotConfig, foot_phase: Floats, moving: Flags) -> Floats:
+    """How far joints are from the default pose in stepping on the spot (rad), [k, m].
+
+    Args:
+        robot: whose legs.
+        foot_phase: of each foot, as `State.foot_phase` [k, 2].
+        moving: false where told to stand [k].
+    """
+    progress = np.clip((foot_phase - STANCE) / (1.0 - STANCE), 0.0, 1.0)
+    lift = np.sin(np.pi * progress) * moving[:, None]
+    left, right = _swing_bend(robot.joints)
+    return np.asarray(lift[:, :1] * left + lift[:, 1:] * right)
 
 
 def slip(state: State) -> Floats:
@@ -192,7 +206,7 @@ def hard_landing(state: State) -> Floats:
 
 
 @cache
-def swing_bend(joints: tuple[str, ...]) -> Floats:
+def _swing_bend(joints: tuple[str, ...]) -> Floats:
     """How a leg bends in the middle of its swing (rad), [2, m]: the left one's, the right one's."""
     shares = {"hip_pitch": -1.0, "knee": 2.0, "ankle_pitch": -1.0}
     bend = np.zeros((2, len(joints)))
@@ -270,6 +284,6 @@ __all__ = [
     "TERMS",
     "Term",
     "names",
-    "swing_bend",
+    "stepping_bend",
     "terms_of",
 ]

@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from envs.humanoid import observations
-from envs.humanoid.rewards import swing_bend
+from envs.humanoid.rewards import stepping_bend
 from envs.humanoid.robots import RobotConfig
-from envs.humanoid.state import STANCE
 from robo.walking.environment import WalkEnv
 from robo.walking.learner import WalkLearner
 
@@ -39,10 +38,8 @@ def stepping_actions(robot: RobotConfig, observed: Mapping[str, Tensor]) -> Tens
     moving = torch.hypot(sine, cosine) > 0.5
     phase = torch.atan2(sine, cosine) / (2.0 * np.pi) % 1.0
     feet = torch.stack((phase, (phase + 0.5) % 1.0), 1)
-    progress = ((feet - STANCE) / (1.0 - STANCE)).clamp(0.0, 1.0)
-    lift = torch.sin(np.pi * progress) * moving[:, None]
-    bend = torch.from_numpy(swing_bend(robot.joints) / np.array(robot.action_scale))
-    return (lift @ bend).float()
+    bend = stepping_bend(robot, feet.numpy(), moving.numpy())
+    return torch.from_numpy(bend / np.array(robot.action_scale)).float()
 
 
 def begin_stepping(learner: WalkLearner, env: WalkEnv) -> None:
