@@ -1,10 +1,40 @@
 """A progress bar with the time that is left."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class LateBar:
+    """A bar for work that tells what there is to do only when it has begun; none if all is done.
+
+    Args:
+        name: Beside the bar.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._shown = ExitStack()
+        self._advance: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._shown.close()
+
+    def begin(self, total: int, done: int) -> None:
+        """Show the bar, unless all units are done."""
+        if done < total:
+            self._advance = self._shown.enter_context(progress_bar(self._name, total, done))
+
+    def tick(self) -> None:
+        """A unit is done."""
+        if self._advance is not None:
+            self._advance()
 
 
 @contextmanager

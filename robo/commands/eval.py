@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal, Optional
 
 import tyro
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -75,9 +72,7 @@ class Eval:
         return 0
 
     def _run(self) -> dict[str, Any]:
-        from contextlib import ExitStack
-
-        from robo.progress import progress_bar
+        from robo.progress import LateBar
         from robo.walking.evaluation.episodes import Effort
         from robo.walking.evaluation.run import FULL, QUICK, evaluate
 
@@ -88,20 +83,12 @@ class Eval:
             seed=self.seed,
             threads=self.threads,
         )
-        with ExitStack() as stack:
-            advance: Callable[[], None] = lambda: None  # noqa: E731
-
-            def begin(total: int, done: int) -> None:
-                nonlocal advance
-                if done < total:
-                    bar = progress_bar("seconds simulated", total=total, completed=done)
-                    advance = stack.enter_context(bar)
-
+        with LateBar("seconds simulated") as bar:
             return evaluate(
                 self.policy,
                 self.out,
                 effort,
                 brief=self.quick,
-                on_begin=begin,
-                tick=lambda: advance(),
+                on_begin=bar.begin,
+                tick=bar.tick,
             )

@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import tyro
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -58,29 +55,19 @@ class Sim2sim:
         return 0 if summary["passed"] else 1
 
     def _run(self) -> dict[str, Any]:
-        from contextlib import ExitStack
-
-        from robo.progress import progress_bar
+        from robo.progress import LateBar
         from robo.walking.evaluation.episodes import Effort
         from robo.walking.sim2sim import run_gate
 
         effort = Effort(seconds=self.seconds, copies=self.episodes, seed=self.seed)
-        with ExitStack() as stack:
-            advance: Callable[[], None] = lambda: None  # noqa: E731
-
-            def begin(total: int, done: int) -> None:
-                nonlocal advance
-                if done < total:
-                    bar = progress_bar("seconds simulated", total=total, completed=done)
-                    advance = stack.enter_context(bar)
-
+        with LateBar("seconds simulated") as bar:
             return run_gate(
                 self.policy,
                 self.out,
                 effort,
                 video=not self.no_video,
-                on_begin=begin,
-                tick=lambda: advance(),
+                on_begin=bar.begin,
+                tick=bar.tick,
             )
 
     def _print(self, summary: dict[str, Any], console: Any) -> None:

@@ -162,17 +162,17 @@ class Inputs:
             self._targets, self._released = {}, {}
 
     def _pace(self, page: int, value: Any) -> None:
-        number = _finite(value)
+        number = finite(value)
         if number is not None:
             self._speed = float(np.clip(number, MIN_SPEED, 1.0))
 
     def _faster(self, page: int, value: Any) -> None:
-        number = _finite(value)
+        number = finite(value)
         if number is not None:
             self._speed = float(np.clip(round(self._speed + number, 3), MIN_SPEED, 1.0))
 
     def _slider(self, page: int, value: Any) -> None:
-        number = _finite(value.get("value")) if isinstance(value, dict) else None
+        number = finite(value.get("value")) if isinstance(value, dict) else None
         if number is not None:
             self._sliders[str(value.get("name"))] = number
             self._touched = True
@@ -196,7 +196,7 @@ class Inputs:
         self._touched = True
 
 
-def _finite(value: Any) -> float | None:
+def finite(value: Any) -> float | None:
     """A number of a page's; None for anything else, NaN and what is too large too."""
     with contextlib.suppress(OverflowError):
         if isinstance(value, int | float) and math.isfinite(value):

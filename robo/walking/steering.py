@@ -1,7 +1,5 @@
 """What people at the pages of `robo walk` want, gathered from messages, read by the simulation."""
 
-import contextlib
-import math
 import threading
 import time
 from collections import deque
@@ -11,6 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from robo.recording.browser_inputs import finite
 
 HEARTBEAT: Final = 0.7
 """Held keys of a page that says nothing for so long (s) are let go."""
@@ -160,13 +160,13 @@ class Steering:
         self._tapped.clear()
 
     def _pace(self, page: int, value: Any) -> None:
-        number = _finite(value)
+        number = finite(value)
         if number is not None:
             self._speed = float(np.clip(number, 0.1, 1.0))
 
     def _push(self, page: int, value: Any) -> None:
         if isinstance(value, dict):
-            speed, angle = _finite(value.get("speed")), _finite(value.get("angle"))
+            speed, angle = finite(value.get("speed")), finite(value.get("angle"))
             if speed is not None and angle is not None:
                 self._pushes.append(Push(float(np.clip(speed, 0.0, MAX_PUSH)), angle))
 
@@ -181,15 +181,7 @@ def _named(value: Any) -> tuple[str, float | None]:
     """The name and number of a slider's message."""
     if not isinstance(value, dict):
         return "", None
-    return str(value.get("name")), _finite(value.get("value"))
-
-
-def _finite(value: Any) -> float | None:
-    """A number of a page's; None for anything else, NaN and what is too large too."""
-    with contextlib.suppress(OverflowError):
-        if isinstance(value, int | float) and math.isfinite(value):
-            return float(value)
-    return None
+    return str(value.get("name")), finite(value.get("value"))
 
 
 _TAKERS: Final[dict[str, Callable[[Steering, int, Any], None]]] = {
