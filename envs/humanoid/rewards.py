@@ -93,15 +93,15 @@ def swing_height(state: State) -> Floats:
 
 
 def stepping(state: State) -> Floats:
-    """exp(-e²/0.25) of how far the legs are from stepping on the spot in time with the clock (rad).
+    """exp(-e²/0.25) of how far the knees are from stepping in time with the clock (rad).
 
     A swinging leg bends along a half wave. After the reference motion of humanoid-gym (Gu et al.
-    2024): without it, standing is found long before stepping.
+    2024): without it, standing is found long before stepping. Hips and ankles are free to stride.
     """
     bend = stepping_bend(state.robot, state.foot_phase, state.moving)
     wanted = np.array(state.robot.default_pose) + bend
-    legs = (_swing_bend(state.robot.joints) != 0.0).any(axis=0)
-    miss = (state.joint_position - wanted) ** 2 * legs
+    knees = np.array(["knee" in joint.lower() for joint in state.robot.joints])
+    miss = (state.joint_position - wanted) ** 2 * knees
     return np.asarray(np.exp(-miss.sum(axis=1) / 0.25))
 
 
@@ -231,14 +231,14 @@ def _reluctance(joints: tuple[str, ...]) -> Floats:
 
 
 TERMS: Final = (
-    Term("track forward", 1.5, track_forward),
-    Term("track sideways", 1.5, track_sideways),
-    Term("track turning", 1.5, track_turning),
-    Term("error", -1.5, error),
-    Term("alive", 0.5, alive),
+    Term("track forward", 3.0, track_forward),
+    Term("track sideways", 3.0, track_sideways),
+    Term("track turning", 2.0, track_turning),
+    Term("error", -2.0, error),
+    Term("alive", 0.3, alive),
     Term("fallen", -100.0, fallen),
     Term("gait", 3.0, gait),
-    Term("stepping", 0.5, stepping),
+    Term("stepping", 2.0, stepping),
     Term("swing height", -1.0, swing_height),
     Term("slip", -0.2, slip),
     Term("orientation", -2.0, orientation),

@@ -105,7 +105,7 @@ class WalkTrainingConfig:
     fastest: float = 2e-3
     """Largest learning rate."""
 
-    divergence: float = 0.03
+    divergence: float = 0.05
     """Kullback-Leibler divergence that an update aims at."""
 
     discount: float = 0.99
@@ -114,7 +114,7 @@ class WalkTrainingConfig:
     trace: float = 0.95
     """Lambda of the generalised advantage estimation."""
 
-    entropy: float = 0.003
+    entropy: float = 0.0
     """Weight of the entropy."""
 
     save_minutes: float = 5.0

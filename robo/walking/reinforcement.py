@@ -47,8 +47,8 @@ class Reinforcement(WalkRun):
         console: Console | None,
     ) -> None:
         super().__init__(folder, config, teacher, console)
-        self.penalties = EpisodeCurriculum()
-        self.commands = EpisodeCurriculum(factor=0.7, lowest=0.7)
+        self.penalties = EpisodeCurriculum(rise=0.001)
+        self.commands = EpisodeCurriculum(factor=0.7, lowest=0.7, rise=0.003)
         robots = read_robots(self.latest) if self.latest else {}
         # Of the iteration with which the robots' random numbers begin.
         self.began: int = self.state["began"] if robots else self.iteration

@@ -301,8 +301,8 @@ def test_penalties_grow_with_the_curriculum_and_rewards_do_not():
     assert curriculum.update(0.1) == 0.5
 
 
-def test_a_copy_meets_more_randomisation_the_longer_it_lasts():
-    rule = RandomizationCurriculum(rise=0.5, drop=0.25)
+def test_a_copy_meets_more_randomisation_once_it_follows_commands():
+    rule = RandomizationCurriculum(rise=0.5, drop=0.25, follows=np.inf)
     batch = WalkBatch(g1(12), 1, 0, ("friction",), seconds=0.1, curriculum=rule)
     batch.reset()
     assert batch.models[0].geom("left_sole_0").friction[0] == pytest.approx(0.6)
@@ -310,8 +310,19 @@ def test_a_copy_meets_more_randomisation_the_longer_it_lasts():
         batch.step(np.zeros((1, 12)))
     assert batch.factor[0] == 0.5
     assert batch.models[0].geom("left_sole_0").friction[0] != pytest.approx(0.6)
-    new = rule.update(np.array([0.5, 0.5]), np.array([False, False]), np.array([0.2, 0.9]))
-    np.testing.assert_allclose(new, [0.25, 0.5])
+    rule = RandomizationCurriculum(rise=0.5, drop=0.25, follows=0.4)
+    upright = np.array([False, False, True, True])
+    share, error = np.array([0.2, 0.9, 1.0, 1.0]), np.array([0.1, 0.1, 0.5, 0.3])
+    new = rule.update(np.full(4, 0.5), upright, share, error)
+    np.testing.assert_allclose(new, [0.25, 0.5, 0.5, 1.0])
+
+
+def test_on_the_spot_commands_are_not_followed():
+    """What the curriculum measures: a robot that stands misses by all that it was told."""
+    batch = WalkBatch(g1(12), 64, 0)
+    batch.reset()
+    error = rewards.error(batch.step(np.zeros((64, 12))).info["state"])
+    assert error.mean() > RandomizationCurriculum().follows
 
 
 def test_a_batch_goes_on_where_another_was():
