@@ -6,6 +6,8 @@ and `robo.walking.trajectories`.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +16,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from envs.humanoid import observations
+from envs.humanoid.batch import WalkBatch
 from policies.walker.next_token import (
     NextTokenConfig,
     NextTokenLoss,
@@ -29,6 +32,7 @@ from robo.training.run_folder import RunFolder
 from robo.training.schedule import Schedule
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.learner import network_settings
+from robo.walking.reference import COMMANDS
 from robo.walking.reinforcement import cannot_go_on, walk_batch
 from robo.walking.run import WalkRun
 from robo.walking.teacher import Teacher
@@ -39,6 +43,7 @@ from robo.walking.trajectories import (
     load_recording,
     record,
     save_recording,
+    source_of,
 )
 
 _WINDOWS: Final = 64
@@ -148,18 +153,34 @@ class SequenceLearning(WalkRun):
     def _record(self) -> Recording | None:
         """As hard as the teacher had it at last; None if it was stopped."""
         config = self.config
-        self.display.say(f"recording {config.recorded} steps of the teacher")
-        with walk_batch(config, 0, None) as batch:
+        self.display.say(f"recording {config.recorded} steps")
+        others = source_of(config.copies, self.robot).count("reference")
+        taught = replace(config, copies=config.copies - others)
+        with walk_batch(taught, 0, None) as batch, self._easy(others) as reference:
             if config.randomization and "randomization" in self._hard:
                 batch.factor[:] = np.mean(self._hard["randomization"])
             batch.command_scale = self._hard.get("commands", 1.0)
             steps = config.recorded // config.copies
             recording = record(
-                batch, self._walker, steps, config.seed, lambda _: self.signals.received is None
+                batch,
+                reference,
+                self._walker,
+                steps,
+                config.seed,
+                lambda _: self.signals.received is None,
             )
         if recording is not None:
             save_recording(recording, self._path)
         return recording
+
+    def _easy(self, copies: int) -> AbstractContextManager[WalkBatch | None]:
+        """For the reference controller: flat, nothing random, commands that it can follow."""
+        if not copies:
+            return nullcontext()
+        easy = replace(self.config, copies=copies, randomization=False, terrain="flat")
+        batch = walk_batch(easy, 1, None)
+        batch.ranges = COMMANDS
+        return batch
 
     def _windows(self, copies: Tensor) -> Trajectories:
         """Some, drawn anywhere."""

@@ -1,9 +1,11 @@
 """Trajectories of walkers, of several sources, in a file: what next-token walking learns from.
 
-Copies of one batch walk, each as one source:
+Copies walk, each as one source:
 
     teacher    the teacher's actions
     noisy      the teacher's with noise added; what it would have wanted is what is to be learnt
+    reference  the actions of a controller that did not learn (`robo.walking.reference`), for robots
+               that have one
     observed   the teacher's, of which only what was sensed is kept, as of someone else's robot
 
 trajectories.safetensors: `observations` [t, n, p], `actions` [t, n, m], `known` [n] (whether there
@@ -12,12 +14,13 @@ episode begins).
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -29,11 +32,15 @@ from envs.humanoid.robots import RobotConfig
 from policies.walker.next_token import Trajectories
 from robo.errors import UserError
 from robo.walking.actor import WalkActor, Walker
+from robo.walking.reference import ROBOTS, ReferenceController
 
 FILE: Final = "trajectories.safetensors"
-SOURCES: Final = ("teacher", "noisy", "observed")
+SOURCES: Final = ("teacher", "noisy", "reference", "observed")
 NOISE: Final = (0.1, 0.6)
 """Deviation of a noisy copy's actions, from the first to the last."""
+
+_Moment = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
+"""What n copies observe [n, p], what is wanted of them [n, m], whether they begin anew [n]."""
 
 
 class Recording(NamedTuple):
@@ -74,18 +81,26 @@ def last_action(robot: RobotConfig) -> int:
     raise AssertionError("observations have a last action")
 
 
-def source_of(copies: int) -> list[str]:
+def source_of(copies: int, robot: RobotConfig) -> list[str]:
     """Of each copy, as even as can be."""
-    return [SOURCES[copy * len(SOURCES) // copies] for copy in range(copies)]
+    sources = [name for name in SOURCES if name != "reference" or robot.name in ROBOTS]
+    return [sources[copy * len(sources) // copies] for copy in range(copies)]
 
 
 def record(
-    batch: WalkBatch, teacher: Walker, steps: int, seed: int, going_on: Callable[[int], bool]
+    batch: WalkBatch,
+    reference: WalkBatch | None,
+    teacher: Walker,
+    steps: int,
+    seed: int,
+    going_on: Callable[[int], bool],
 ) -> Recording | None:
-    """Let a batch walk.
+    """Let copies walk.
 
     Args:
-        batch: It is reset.
+        batch: Copies of the sources that the teacher drives; it is reset.
+        reference: Copies that the reference controller drives, as many as `source_of` has of all
+            of them together; it is reset.
         teacher: Who walks.
         steps: Of every copy.
         seed: Of the noise.
@@ -94,36 +109,62 @@ def record(
     Returns:
         What was recorded; None if it was stopped.
     """
-    sources = np.array(source_of(batch.copies))
+    copies = batch.copies + (reference.copies if reference else 0)
+    sources = np.array(source_of(copies, batch.robot))
+    taught = sources != "reference"
+    noisy = sources[taught] == "noisy"
     spread = np.zeros((batch.copies, 1))
-    noisy = np.flatnonzero(sources == "noisy")
-    spread[noisy, 0] = np.linspace(*NOISE, len(noisy))
+    spread[noisy, 0] = np.linspace(*NOISE, noisy.sum())
+    walks = [(torch.from_numpy(taught), _taught(batch, teacher, spread, seed))]
+    if reference:
+        walks.append((torch.from_numpy(~taught), _referred(reference)))
     known = torch.from_numpy(sources != "observed")
-    actor, generator = WalkActor(teacher, batch.copies), np.random.default_rng(seed)
-    now = batch.reset()
-    shape = (steps, batch.copies)
+    shape, joints = (steps, copies), len(batch.robot.joints)
     recording = Recording(
-        torch.empty(*shape, now[POLICY].shape[1]),
-        torch.empty(*shape, len(batch.robot.joints)),
+        torch.empty(*shape, observations.size(batch.robot)),
+        torch.empty(*shape, joints),
         known,
         torch.zeros(shape, dtype=torch.bool),
     )
-    recording.begins[0] = True
     for moment in range(steps):
         if not going_on(moment):
             return None
-        wanted = actor.act(now)
-        recording.observations[moment] = torch.from_numpy(now[POLICY])
-        recording.actions[moment] = torch.from_numpy(wanted)
-        step = batch.step(wanted + spread * generator.standard_normal(wanted.shape))
-        now, ended = step.observation, step.terminated | step.truncated
-        actor.reset(ended)
-        if moment + 1 < steps:
-            recording.begins[moment + 1] = torch.from_numpy(ended)
+        for columns, walk in walks:
+            observed, wanted, begins = next(walk)
+            recording.observations[moment, columns] = torch.from_numpy(observed)
+            recording.actions[moment, columns] = torch.from_numpy(wanted)
+            recording.begins[moment, columns] = torch.from_numpy(begins)
     first = last_action(batch.robot)
-    recording.observations[:, ~known, first : first + len(batch.robot.joints)] = 0.0
+    recording.observations[:, ~known, first : first + joints] = 0.0
     recording.actions[:, ~known] = 0.0
     return recording
+
+
+def _taught(
+    batch: WalkBatch, teacher: Walker, spread: NDArray[np.float64], seed: int
+) -> Iterator[_Moment]:
+    """A teacher's walk, with noise of these deviations [n, 1] on what it does."""
+    actor, generator = WalkActor(teacher, batch.copies), np.random.default_rng(seed)
+    now, begins = batch.reset(), np.ones(batch.copies, dtype=bool)
+    while True:
+        wanted = actor.act(now)
+        yield now[POLICY], wanted, begins
+        step = batch.step(wanted + spread * generator.standard_normal(wanted.shape))
+        now, begins = step.observation, step.terminated | step.truncated
+        actor.reset(begins)
+
+
+def _referred(batch: WalkBatch) -> Iterator[_Moment]:
+    """The reference controller's walk; it does nothing in the first moment of an episode."""
+    controller = ReferenceController(batch.robot)
+    now, begins = batch.reset()[POLICY], np.ones(batch.copies, dtype=bool)
+    actions = np.zeros((batch.copies, len(batch.robot.joints)), dtype=np.float32)
+    while True:
+        yield now, actions, begins
+        step = batch.step(actions)
+        now, begins = step.observation[POLICY], step.terminated | step.truncated
+        actions = controller.act(step.info["state"]).astype(np.float32)
+        actions[begins] = 0.0
 
 
 def save_recording(recording: Recording, path: Path) -> None:

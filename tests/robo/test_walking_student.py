@@ -272,7 +272,7 @@ def test_next_tokens_are_learnt_from_what_the_teacher_does(
     lines = [line for line in read_log(out) if "loss/action" in line]
     assert [line["step"] for line in lines] == [iteration, 2 * iteration, 3 * iteration]
     assert lines[-1]["loss/action"] < 0.8 * lines[0]["loss/action"]
-    assert recording["known"].tolist() == [s != "observed" for s in source_of(8)]
+    assert recording["known"].tolist() == [s != "observed" for s in source_of(8, g1(12))]
     assert not recording["actions"][:, ~recording["known"]].any()
     # Who acts asks for nothing special.
     actor = WalkActor(load_walker(str(out)), 2)
