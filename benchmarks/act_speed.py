@@ -7,7 +7,8 @@ A chunk is a batch of one; a training step is forward, backward and AdamW on a b
 needs an environment of its own (`pip install lerobot`); each policy runs in a process of its own,
 and they take turns, so that a busy machine slows both alike. CPU seconds are what a process used,
 on all of its threads. What is measured of ours has more in it: LeRobot is handed images as
-normalised floats, ours begins with bytes.
+normalised floats, ours begins with bytes. Ours runs as `robo train` runs it: it keeps its memory
+(robo/memory.py) and takes AdamW's fused loop; LeRobot's takes the loop that it trains with.
 """
 
 import argparse
@@ -31,6 +32,9 @@ WORK = ("chunk", "step")
 def ours(bf16: bool) -> tuple[int, dict[str, Callable[[], None]]]:
     """Our policy's parameter count, and what is measured."""
     sys.path.insert(0, str(Path(__file__).parent.parent))
+    from robo.memory import keep_memory
+
+    keep_memory()
     import numpy as np
     import torch
 
@@ -47,7 +51,7 @@ def ours(bf16: bool) -> tuple[int, dict[str, Callable[[], None]]]:
         "action_is_pad": torch.zeros(BATCH, CHUNK, dtype=torch.bool),
     }
     observation = {STATE: np.zeros(SIZE, np.float32), IMAGE: image[0, 0]}
-    optimizer = torch.optim.AdamW(policy.optimizer_groups(1e-5), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(policy.optimizer_groups(1e-5), weight_decay=1e-4, fused=True)
     policy.reset()
 
     def chunk() -> None:
@@ -68,6 +72,9 @@ def ours(bf16: bool) -> tuple[int, dict[str, Callable[[], None]]]:
 
 def lerobot(bf16: bool) -> tuple[int, dict[str, Callable[[], None]]]:
     """LeRobot's policy's parameter count, and what is measured."""
+    from data_lerobot import stand_in_for_torchvision
+
+    stand_in_for_torchvision()
     import torch
     from lerobot.configs.types import FeatureType, PolicyFeature
     from lerobot.policies.act.configuration_act import ACTConfig
@@ -110,10 +117,10 @@ def lerobot(bf16: bool) -> tuple[int, dict[str, Callable[[], None]]]:
 
 def serve(engine: str, threads: int, bf16: bool) -> None:
     """Be a process that measures: a line with the name of the work in, its seconds out."""
+    parameters, work = (ours if engine == OURS else lerobot)(bf16)
     import torch
 
     torch.set_num_threads(threads)
-    parameters, work = (ours if engine == OURS else lerobot)(bf16)
     print(json.dumps({"parameters": parameters, "torch": torch.__version__}), flush=True)
     for line in sys.stdin:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -163,7 +170,7 @@ def run(
     engines = {
         name: Engine(python, name, threads, bf16) for name, python in pythons.items() if python
     }
-    result: dict[str, Any] = {"threads": threads, "bf16": bf16, "machine": platform.processor()}
+    result: dict[str, Any] = {"threads": threads, "bf16": bf16, "machine": platform.machine()}
     for name, engine in engines.items():
         result[name] = dict(engine.about)
     for work, count in zip(WORK, (chunks, steps), strict=True):

@@ -98,10 +98,13 @@ class Normalizer(nn.Module):
 
     def normalize(self, key: str, value: Tensor) -> Tensor:
         """(x - mean) / std of a vector [..., n] or of an image [..., h, w, 3] uint8, in float32."""
-        value = value.float()
-        if len(self._shapes[key]) == 3:
-            value = value / 255
-        return (value - self.buffer(key, "mean")) / self.buffer(key, "std")
+        mean, std = self.buffer(key, "mean"), self.buffer(key, "std")
+        if len(self._shapes[key]) != 3:
+            return (value.float() - mean) / std
+        # A row at a time: three numbers are too few for a loop.
+        width = value.shape[-2]
+        rows = value.flatten(-2) / 255
+        return rows.sub_(mean.repeat(width)).div_(std.repeat(width)).unflatten(-1, (width, 3))
 
     def unnormalize(self, key: str, value: Tensor) -> Tensor:
         """The inverse of `normalize` for a vector [..., n]."""

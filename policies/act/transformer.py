@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from policies.dropout import Dropout
+
 
 class Attention(nn.Module):
     """Multi-head attention with biases, as `nn.MultiheadAttention` without the weights' output."""
@@ -18,7 +20,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
@@ -38,13 +40,23 @@ class Attention(nn.Module):
             values: (b, t, d).
             ignored: (b, t) bool, tokens that nobody attends to.
         """
-        mixed = functional.scaled_dot_product_attention(
-            self._split(self.query(queries)),
-            self._split(self.key(keys)),
-            self._split(self.value(values)),
-            attn_mask=None if ignored is None else ~ignored[:, None, None],
-            dropout_p=self.dropout if self.training else 0.0,
-        )
+        parts = (self.query(queries), self.key(keys), self.value(values))
+        query, key, value = (self._split(part) for part in parts)
+        if self.training and self.dropout.rate and query.device.type == "cpu":
+            # There the fused kernel knows no dropout, and the unfused one looks at all scores
+            # five times more for rows without any key, which do not occur.
+            scores = (query * query.shape[-1] ** -0.5) @ key.mT
+            if ignored is not None:
+                scores = scores.masked_fill(ignored[:, None, None], -math.inf)
+            mixed = self.dropout(scores.softmax(-1)) @ value
+        else:
+            mixed = functional.scaled_dot_product_attention(
+                query,
+                key,
+                value,
+                attn_mask=None if ignored is None else ~ignored[:, None, None],
+                dropout_p=self.dropout.rate if self.training else 0.0,
+            )
         result: Tensor = self.output(mixed.transpose(1, 2).flatten(-2))
         return result
 
@@ -69,7 +81,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.expand = nn.Linear(width, hidden)
         self.contract = nn.Linear(hidden, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         for linear in (self.expand, self.contract):
             nn.init.xavier_uniform_(linear.weight)
 
@@ -91,7 +103,7 @@ class EncoderLayer(nn.Module):
         self.feed_forward = FeedForward(width, hidden, dropout)
         self.attention_norm = nn.LayerNorm(width)
         self.feed_forward_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,
@@ -124,7 +136,7 @@ class DecoderLayer(nn.Module):
         self.self_attention_norm = nn.LayerNorm(width)
         self.cross_attention_norm = nn.LayerNorm(width)
         self.feed_forward_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,

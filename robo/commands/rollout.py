@@ -70,6 +70,7 @@ class Rollout:
         from robo.data.errors import DatasetError
         from robo.errors import UserError, user_errors
         from robo.graphics import check_graphics
+        from robo.memory import keep_memory
         from robo.rollouts.splits import SEEN, SPLITS
         from robo.rollouts.summary import print_summary
 
@@ -77,6 +78,7 @@ class Rollout:
         if self.workers < 1:
             raise UserError(f"--workers is {self.workers}; it must be 1 or more")
         check_graphics()
+        keep_memory()
         from robo.rollouts.run import Rollouts
 
         columns: tuple[str, ...] = self.split or (SEEN,)

@@ -47,11 +47,13 @@ class Train:
         from rich.console import Console
 
         from robo.errors import UserError
+        from robo.memory import keep_memory
 
         if self.policy == "walk":
             raise UserError("give walk right behind train: robo train walk --out FOLDER")
         if self.policy not in POLICIES:
             raise UserError(f'there is no policy "{self.policy}"; there are {", ".join(POLICIES)}')
+        keep_memory()
         from robo.training.display import duration
         from robo.training.job import train
 

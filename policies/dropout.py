@@ -1,0 +1,43 @@
+"""Dropout whose random numbers cost little on CPUs.
+
+Drawing a float32 of Bernoulli noise takes 15 ns there, a tenth of ACT's training step. One draw of
+64 bits decides about four numbers here, 16 bits for each: the rate is met to 1 / 65536, and what is
+left is scaled by the rate that is, so that the mean is exact.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_LEVELS = 1 << 16
+
+
+class Dropout(nn.Module):
+    """As `nn.Dropout`.
+
+    Args:
+        rate: Of numbers that become zero, in training.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Any shape to the same."""
+        if not self.training or self.rate == 0:
+            return values
+        if values.device.type != "cpu":
+            return functional.dropout(values, self.rate)
+        return values * _noise(values, self.rate)
+
+
+def _noise(like: Tensor, rate: float) -> Tensor:
+    """0 with probability `rate`, else what makes the mean 1; from torch's own generator."""
+    count = like.numel()
+    dropped = round(rate * _LEVELS)
+    bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
+    kept = bits.view(torch.int16)[:count] >= dropped - _LEVELS // 2
+    noise = torch.empty(count, dtype=like.dtype)
+    torch.mul(kept, _LEVELS / max(1, _LEVELS - dropped), out=noise)
+    return noise.view(like.shape)
