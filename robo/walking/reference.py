@@ -26,13 +26,13 @@ Floats = NDArray[np.float64]
 Gain = float | Floats
 """One for all copies, or one each [k, 1]."""
 
-ROBOTS: Final = ("g1-12", "g1-29")
-"""Those whose legs it knows, by name."""
+ROBOTS: Final = ("g1-12",)
+"""Those that it can drive, by name. With the same gains a G1 of 29 joints falls within a second."""
 COMMANDS: Final = CommandRanges((-0.1, 0.4), (-0.2, 0.2), (-0.4, 0.4), stand=0.0, single=0.6)
 """That it can follow. It never stands still."""
 
 _JOINTS: Final = 12
-"""Of both legs; they come first, and any others stay in the default pose."""
+"""Of both legs; they come first."""
 _SIDES: Final = np.array([1.0, -1.0])
 _HIP: Final = 0.119
 """Sideways distance of a sole from the base in the default pose (m)."""

@@ -76,4 +76,5 @@ def test_every_source_is_recorded() -> None:
 
 
 def test_robots_without_a_controller_have_the_other_sources() -> None:
-    assert set(source_of(9, t1())) == {"teacher", "noisy", "observed"}
+    for robot in (t1(), g1(29)):
+        assert set(source_of(9, robot)) == {"teacher", "noisy", "observed"}
