@@ -8,7 +8,22 @@ hip, and the capture point on its course with the little that a soft ankle can d
 Joints are held by the same motors, through the same actions, as a learnt policy's.
 
 Legs are two angles and a bend: a hip that pitches by a, with b of bend, is hip a - b, knee 2 b.
-`robo.walking.reference_search` found the gains.
+`robo.walking.reference_search` found the gains in 23 generations, first on the spot, then with
+commands; factors on commands were set by hand in between, `centre` and `turning` at the end.
+
+64 copies each on flat ground, nothing random but starts, 10 s, by `python -m
+robo.walking.reference_search`:
+
+    told (m/s, rad/s)    upright    vx      vy     yaw rate
+    0, 0, 0              100%        0.04   0.00   0.00
+    0.2, 0, 0            100%        0.24   0.00   0.00
+    0.4, 0, 0             98%        0.36   0.00   0.01
+    -0.1, 0, 0           100%       -0.05   0.00   0.00
+    0, 0.2, 0            100%        0.05   0.08   0.08
+    0, 0, 0.4            100%        0.05   0.10   0.27
+    0.3, 0.1, 0.3        100%        0.33   0.07   0.25
+
+Sideways it makes less than half of what is told. Backwards it falls in a third of episodes at 0.2.
 """
 
 from dataclasses import dataclass
@@ -29,7 +44,7 @@ Gain = float | Floats
 ROBOTS: Final = ("g1-12",)
 """Those that it can drive, by name. With the same gains a G1 of 29 joints falls within a second."""
 COMMANDS: Final = CommandRanges((-0.1, 0.4), (-0.2, 0.2), (-0.4, 0.4), stand=0.0, single=0.6)
-"""That it can follow. It never stands still."""
+"""That it keeps upright with, see above. It never stands still."""
 
 _JOINTS: Final = 12
 """Of both legs; they come first."""
