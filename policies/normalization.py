@@ -104,7 +104,8 @@ class Normalizer(nn.Module):
         # A row at a time: three numbers are too few for a loop.
         width = value.shape[-2]
         rows = value.flatten(-2) / 255
-        return rows.sub_(mean.repeat(width)).div_(std.repeat(width)).unflatten(-1, (width, 3))
+        rows.sub_(mean.repeat(width)).div_(std.repeat(width))
+        return rows.view(value.shape)
 
     def unnormalize(self, key: str, value: Tensor) -> Tensor:
         """The inverse of `normalize` for a vector [..., n]."""

@@ -108,7 +108,7 @@ class _Product(torch.autograd.Function):
         return _from_products(torch.bmm(pixels, kernel), image.shape, bias)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:
         pixels, kernel = context.saved_tensors
         n, _, height, width = context.shape
