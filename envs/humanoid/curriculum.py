@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RandomizationCurriculum:
-    """A copy's factor rises after each episode that it walks to its end and falls after early falls.
+    """A copy's factor rises after episodes that it walks to their end, falls after early falls.
 
     To stay upright is not enough: a robot that only steps on the spot survives more and more, and
     never learns to follow commands on ever harder ground.

@@ -48,9 +48,9 @@ class RT1Config(PolicyConfig):
             of a slow end is likely, so the likeliest category never comes: the skill is over when
             the chance that it is over within what is carried out of a chunk reaches `ends_at`.
         ends_at: See `ends`.
-        mean_weight: Of the squared error of the mean over bins, added to the cross-entropy. That
-            knows nothing of near and far, each bin is learnt by itself, and the mean of 256 of them
-            is poor for long.
+        mean_weight: Of the squared error of the mean over bins, in deviations of the actions, added
+            to the cross-entropy. That knows nothing of near and far, each bin is learnt by itself,
+            and the mean of 256 of them is poor for long.
         shift: Pixels that a training segment's images are shifted by at most.
     """
 
@@ -103,7 +103,7 @@ class RT1Config(PolicyConfig):
             "ffn_width": 512,
             "frames_see": "own",
             "decoding": "expectation",
-            "mean_weight": 30.0,
+            "mean_weight": 3.0,
             "shift": 1,
         },
     }

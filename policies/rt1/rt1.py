@@ -189,8 +189,9 @@ class RT1(Policy):
 
         Returns:
             The mean over numbers of actions that are not padding; and `accuracy` (the share of
-            tokens that are the likeliest), `error` (of numbers or means over bins, the distance in
-            halves of the range) and `clipped`, the share of numbers that were out of bounds.
+            tokens that are the likeliest), `error` (of means over bins, in deviations of the
+            actions; of numbers, in halves of the range) and `clipped`, the share of numbers that
+            were out of bounds.
         """
         outputs = self.outputs(batch).float()
         actions = self._chunks(batch[ACTION]).movedim(-1, 2)
@@ -214,7 +215,9 @@ class RT1(Policy):
             each = flat.view_as(wanted).transpose(-1, -2)
             parts["accuracy"] = ((outputs.argmax(-1) == tokens) * weights).sum()
             if self.config.mean_weight:
-                square = tokenizer.mean_error(logits.transpose(-2, -3), actions).square()
+                deviation = self.normalizer.buffer(ACTION, "std")
+                means = logits.transpose(-2, -3)
+                square = tokenizer.mean_error(means, actions, deviation).square()
                 each = each + self.config.mean_weight * square
                 parts["error"] = (square * weights).sum().sqrt()
         total = (each * weights).sum()

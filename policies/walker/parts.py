@@ -18,6 +18,10 @@ class RunningNormalizer(nn.Module):
     bound: Final = 10.0
     """Normalised values are cut off here: a broken sensor must not drown the others."""
 
+    least: Final = 0.1
+    """Smallest deviation. What has hardly varied yet, such as a load before there was any, would
+    else become enormous when it first does; observations are scaled to be about one."""
+
     mean: Tensor
     variance: Tensor
     count: Tensor
@@ -34,7 +38,7 @@ class RunningNormalizer(nn.Module):
 
     def deviation(self) -> Tensor:
         """What values are divided by, (p,); never zero."""
-        return torch.sqrt(self.variance + 1e-4)
+        return torch.sqrt(self.variance).clamp(min=self.least)
 
     @torch.no_grad()
     def update(self, values: Tensor) -> None:
