@@ -47,22 +47,15 @@ class ActionTokenizer:
         mean = logits.float().softmax(-1) @ places
         return self.decode(torch.where(self.categorical, logits.argmax(-1).float(), mean))
 
-    def mean_error(self, logits: Tensor, actions: Tensor, deviation: Tensor) -> Tensor:
-        """How far means over bins are from actions [..., m], in deviations.
-
-        Zero for what is categorical or never changes; with gradients.
+    def mean(self, logits: Tensor) -> Tensor:
+        """As `expectation`, of every number and with gradients.
 
         Args:
             logits: [..., m, bins].
-            actions: [..., m]; what is out of bounds counts as on them.
-            deviation: of the actions [m]. One large motion makes a range wide, and in parts of the
-                range all others would be small.
         """
-        places = torch.linspace(-1, 1, self.bins, device=logits.device)
-        counts = (self.high > self.low) & ~self.categorical
-        difference: Tensor = logits.float().softmax(-1) @ places - self.to_unit(actions)
-        scale = (self.high - self.low) / 2 / deviation.clamp_min(1e-6)
-        return torch.where(counts, difference * scale, torch.zeros_like(difference))
+        places = torch.linspace(0, 1, self.bins, device=logits.device)
+        mean: Tensor = self.low + logits.float().softmax(-1) @ places * (self.high - self.low)
+        return mean
 
     def to_unit(self, actions: Tensor) -> Tensor:
         """Actions [..., m] from their bounds to [-1, 1], for what is regressed instead."""

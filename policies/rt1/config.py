@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
-from policies.base import PolicyConfig
+from policies.base import ACTION, PolicyConfig
 from policies.errors import PolicyError
 from policies.rt1.residual_encoder import GROUP
 from policies.rt1.transformer import Sees
@@ -51,6 +51,12 @@ class RT1Config(PolicyConfig):
         mean_weight: Of the squared error of the mean over bins, in deviations of the actions, added
             to the cross-entropy. That knows nothing of near and far, each bin is learnt by itself,
             and the mean of 256 of them is poor for long.
+        path: Numbers of an action that are motions: from an image on they add up to where the robot
+            gets to.
+        path_weight: Of the squared error of where the means over bins get to along a chunk. Where
+            demonstrations are disturbed, every action also mends the last disturbance, which no
+            image tells; where it all leads to is clean.
+        path_of: Feature that motions are added up of: with disturbances, what was really done.
         shift: Pixels that a training segment's images are shifted by at most.
     """
 
@@ -82,6 +88,9 @@ class RT1Config(PolicyConfig):
     ends: tuple[int, ...] = ()
     ends_at: float = 0.3
     mean_weight: float = 0.0
+    path: tuple[int, ...] = ()
+    path_weight: float = 0.0
+    path_of: str = ACTION
     shift: int = 0
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -103,7 +112,8 @@ class RT1Config(PolicyConfig):
             "ffn_width": 512,
             "frames_see": "own",
             "decoding": "expectation",
-            "mean_weight": 3.0,
+            "mean_weight": 1.0,
+            "path_weight": 2.0,
             "shift": 1,
         },
     }
@@ -190,6 +200,10 @@ class RT1Config(PolicyConfig):
                     and 0 <= self.ends[1] < self.bins
                     and self.actions == "tokens"
                 )
+            ),
+            "path must name numbers of the action that are not categorical": all(
+                0 <= number < self.action_size and number not in self.categorical
+                for number in self.path
             ),
             f"categorical must name numbers of the action, 0 to {self.action_size - 1}": all(
                 0 <= number < self.action_size for number in self.categorical

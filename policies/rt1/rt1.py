@@ -105,7 +105,8 @@ class RT1(Policy):
         half = segment // 2
         seen = range(-half * pace, (segment - half) * pace, pace)
         done = range(seen[0], seen[-1] + self.config.chunk)
-        return {**dict.fromkeys(self.config.inputs, seen), ACTION: done}
+        windows = {**dict.fromkeys(self.config.inputs, seen), ACTION: done}
+        return windows | ({self.config.path_of: done} if self.config.path else {})
 
     def condition(self, instruction: Tensor | None, is_pad: Tensor | None, n: int) -> Tensor:
         """Conditions [n, cameras, c] of token features [n, l, w]; the cameras' alone without."""
@@ -190,7 +191,8 @@ class RT1(Policy):
         Returns:
             The mean over numbers of actions that are not padding; and `accuracy` (the share of
             tokens that are the likeliest), `error` (of means over bins, in deviations of the
-            actions; of numbers, in halves of the range) and `clipped`, the share of numbers that
+            actions; of numbers, in halves of the range), `path` (of where means get to, in
+            deviations of a random walk of such actions) and `clipped`, the share of numbers that
             were out of bounds.
         """
         outputs = self.outputs(batch).float()
@@ -214,14 +216,29 @@ class RT1(Policy):
             flat = F.cross_entropy(logits.flatten(0, -2), wanted.flatten(), reduction="none")
             each = flat.view_as(wanted).transpose(-1, -2)
             parts["accuracy"] = ((outputs.argmax(-1) == tokens) * weights).sum()
-            if self.config.mean_weight:
-                deviation = self.normalizer.buffer(ACTION, "std")
-                means = logits.transpose(-2, -3)
-                square = tokenizer.mean_error(means, actions, deviation).square()
-                each = each + self.config.mean_weight * square
+            if self.config.mean_weight or self.config.path_weight:
+                means = tokenizer.mean(logits.transpose(-2, -3))
+                square, path = self._distances(means, actions, batch)
+                each = each + self.config.mean_weight * square + self.config.path_weight * path
                 parts["error"] = (square * weights).sum().sqrt()
+                parts["path"] = (path * weights).sum().sqrt()
         total = (each * weights).sum()
         return total, {key: part.detach() for key, part in {"loss": total, **parts}.items()}
+
+    def _distances(self, means: Tensor, actions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Squares of how far means [b, t, k, m] are from actions, and from where they get to."""
+        tokenizer, deviation = self.tokenizer(), self.normalizer.buffer(ACTION, "std")
+        changes = (tokenizer.high > tokenizer.low) & ~tokenizer.categorical
+        inside = actions.clamp(tokenizer.low, tokenizer.high)
+        square = ((means - inside) / deviation).square() * changes
+        if not self.config.path:
+            return square, torch.zeros_like(square)
+        done = self._chunks(batch[self.config.path_of]).movedim(-1, 2)
+        steps = torch.arange(1, self.config.chunk + 1, device=means.device)[:, None]
+        astray = (means - done).cumsum(2) / (deviation * steps.sqrt())
+        adds_up = torch.zeros_like(changes)
+        adds_up[list(self.config.path)] = True
+        return square, astray.square() * (adds_up & changes)
 
     def reset(self, seed: int = 0) -> None:
         """An episode begins: forget what was seen."""

@@ -333,6 +333,28 @@ def test_the_mean_over_bins_can_be_learnt_too():
     assert torch.allclose(parts["error"], square.sqrt(), atol=1e-4)
 
 
+def test_where_a_chunk_leads_to_can_be_learnt_from_what_was_really_done():
+    """Mending a disturbance is in every action; where it leads to is without."""
+    policy = _policy(chunk=3, executed=1, path=(0, 1), path_weight=2.0, path_of="sent").eval()
+    batch = _batch(t=7)
+    for key in INPUTS:
+        batch[key], batch[key + "_is_pad"] = batch[key][:, :5], batch[key + "_is_pad"][:, :5]
+    assert policy.windows()["sent"] == policy.windows()["action"]
+    batch["sent"] = batch["action"] + 0.1
+    _, parts = policy.loss(batch)
+    with torch.no_grad():
+        means = policy.tokenizer().mean(policy.outputs(batch))
+    deviation = policy.normalizer.buffer("action", "std")
+    total = 0.0
+    for frame in range(means.shape[1]):
+        for step in range(3):
+            led = means[:, frame, : step + 1].sum(1)
+            wanted = batch["sent"][:, frame : frame + step + 1].sum(1)
+            miss = (led - wanted) / (deviation * (step + 1) ** 0.5)
+            total += miss[:, :2].square().sum()
+    assert torch.allclose(parts["path"], (total / means.numel()).sqrt(), atol=1e-4)
+
+
 def test_a_slow_end_comes_when_it_is_likely_enough():
     policy = _policy(chunk=4, ends=(2, 1), ends_at=0.3).eval()
     logits = torch.zeros(4, 3, 16)
