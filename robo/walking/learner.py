@@ -26,6 +26,9 @@ GROUPS = {
 
 _MEMORY = ("memory/tokens", "memory/age")
 
+_SLOWEST = 0.02
+"""What is left of the largest learning rate at the end of a training."""
+
 HEADS = 4
 """Of the transformer's attention."""
 
@@ -65,7 +68,7 @@ class WalkLearner(PPO):  # type: ignore[misc]
         )
         critic = LearnerCritic(obs, groups, "critic", 1, hidden=list(config.hidden))
         stored = obs if example is None else example
-        self._fastest = config.fastest
+        self._fastest = self._limit = config.fastest
         super().__init__(
             actor,
             critic,
@@ -84,12 +87,12 @@ class WalkLearner(PPO):  # type: ignore[misc]
 
     @property
     def learning_rate(self) -> float:
-        """Of Adam; rsl-rl-lib moves it, not beyond the configured limit."""
+        """Of Adam; rsl-rl-lib moves it, not beyond the limit of this stage of the training."""
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self._learning_rate = min(value, self._fastest)
+        self._learning_rate = min(value, self._limit)
 
     def warm(self) -> None:
         """Take the rollout into the statistics of observations, and forget it.
@@ -106,7 +109,13 @@ class WalkLearner(PPO):  # type: ignore[misc]
         return False
 
     def update(self, share: float = 0.0) -> dict[str, float]:
-        """Learn from the rollout when `share` of the training is over; mean losses."""
+        """Learn from the rollout when `share` of the training is over; mean losses.
+
+        The limit of the learning rate falls over the second half: at a constant one, the speeds
+        that are walked wander by a tenth from one checkpoint to the next.
+        """
+        self._limit = self._fastest * min(1.0, max(_SLOWEST, 2.0 * (1.0 - share)))
+        self.learning_rate = self.learning_rate
         losses: dict[str, float] = super().update()
         return losses
 

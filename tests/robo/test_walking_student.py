@@ -293,9 +293,14 @@ def test_a_window_ends_with_its_episode() -> None:
 
 def test_the_learning_rate_has_a_limit() -> None:
     learner, env = student(None, fastest=2e-3)
-    env.batch.close()
     learner.learning_rate = 1e-2
     assert learner.learning_rate == 2e-3
+    for share, limit in ((0.25, 2e-3), (0.75, 1e-3), (1.0, 4e-5)):
+        roll(learner, env, 4)
+        learner.update(share)
+        learner.learning_rate = 1e-2
+        assert learner.learning_rate == pytest.approx(limit)
+    env.batch.close()
 
 
 def test_mistakes_are_said(tmp_path: Path, teacher: Path) -> None:
