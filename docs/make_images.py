@@ -1,7 +1,8 @@
 """Make the pictures of the documentation: the objects, a strip of frames of a demo, the page.
 
 Run `make demo && python docs/make_images.py runs/demo`, and, in the checkout's folder and with
-Chromium, `python -m docs.make_images page`; `python docs/make_images.py arms` needs neither.
+Chromium, `python -m docs.make_images page`; `python docs/make_images.py arms` needs neither, and
+`python docs/make_images.py walk runs/eval-walk/walk.mp4` takes a film of `robo eval walk`.
 """
 
 import sys
@@ -120,13 +121,16 @@ def page(path: Path) -> None:
 
 
 def main() -> None:
-    """Make all pictures from a demo's folder, or the page's, or the arms'."""
+    """Make all pictures from a demo's folder, or the page's, the arms' or the walker's."""
     IMAGES.mkdir(exist_ok=True)
     if sys.argv[1] == "page":
         page(IMAGES / "record.png")
         return
     if sys.argv[1] == "arms":
         save("aloha.png", arms())
+        return
+    if sys.argv[1] == "walk":
+        save("walk.png", strip(Path(sys.argv[2])))
         return
     demo = Path(sys.argv[1])
     save("objects.png", object_sheet())

@@ -18,12 +18,12 @@ class Export:
     what: tyro.conf.Positional[Literal["walk"]]
     """walk."""
 
-    policy: str
-    """The walker: the short name of shipped weights, or the folder of a checkpoint or of a run of
-    `robo train walk`."""
-
     out: Path
     """Folder for walker.onnx, contract.json and runner.py; what is there is replaced."""
+
+    policy: str = "walk"
+    """The walker: the short name of shipped weights, or the folder of a checkpoint or of a run of
+    `robo train walk`."""
 
     def execute(self) -> int:
         """Run the command."""
