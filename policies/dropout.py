@@ -1,6 +1,6 @@
 """Dropout whose random numbers cost little on CPUs.
 
-Drawing a float32 of Bernoulli noise takes 15 ns there, a tenth of ACT's training step. One draw of
+Bernoulli noise takes 15 ns a number there, a tenth of the time of ACT's training step. One draw of
 64 bits decides about four numbers here, 16 bits for each: the rate is met to 1 / 65536, and what is
 left is scaled by the rate that is, so that the mean is exact.
 """

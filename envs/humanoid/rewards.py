@@ -283,6 +283,7 @@ __all__ = [
     "SWING_HEIGHT",
     "TERMS",
     "Term",
+    "error",
     "names",
     "stepping_bend",
     "terms_of",

@@ -226,7 +226,19 @@ class RT1(Policy):
         return total, {key: part.detach() for key, part in {"loss": total, **parts}.items()}
 
     def _distances(self, means: Tensor, actions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Squares of how far means [b, t, k, m] are from actions, and from where they get to."""
+        """Squares of how far means over bins are from what is wanted, both [b, t, k, m].
+
+        Args:
+            means: [b, t, k, m], k steps of a chunk.
+            actions: The same shape.
+            batch: Has `config.path_of`, the same numbers of what was really done.
+
+        Returns:
+            From the actions, in their deviations; and of where a chunk's motions have led to by
+            each step from where they really led to, in deviations times the root of the steps.
+            Zero for numbers that never change or are categorical; the second also for those that
+            are not in `config.path`.
+        """
         tokenizer, deviation = self.tokenizer(), self.normalizer.buffer(ACTION, "std")
         changes = (tokenizer.high > tokenizer.low) & ~tokenizer.categorical
         inside = actions.clamp(tokenizer.low, tokenizer.high)

@@ -10,7 +10,6 @@ Hansen 2016), every candidate on every command, for time upright and speeds. The
 import argparse
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,7 +25,7 @@ from robo.walking.reference import ReferenceController, ReferenceGains
 
 Floats = NDArray[np.float64]
 
-COMMANDS: Final = np.array(
+SEARCHED: Final = np.array(
     [(0, 0, 0), (0.4, 0, 0), (-0.3, 0, 0), (0, 0.2, 0), (0, 0, 0.5), (0.3, -0.1, 0.3)]
 )
 """That are searched with; the robot and its controller are symmetric."""
@@ -97,20 +96,16 @@ def walk(
     seconds: float,
     seed: int,
     push: float = 0.0,
-    randomization: Sequence[str] = (),
-    physics_hz: float = 100.0,
 ) -> Walks:
     """Let copies walk on flat ground, each with its command [n, 3], until time is over.
 
     Args:
         robot: of all copies.
         gains: of all copies, or one each.
-        commands: held all the time.
-        seconds: how long.
+        commands: held all the time (m/s, m/s, rad/s).
+        seconds: how long (s).
         seed: of starts, pushes, and what is randomised.
         push: speed that is added every two seconds, in any direction (m/s).
-        randomization: terms of `WalkBatch`.
-        physics_hz: physics steps per second.
     """
     n, generator = len(commands), np.random.default_rng(seed)
     controller = ReferenceController(robot, gains)
@@ -120,8 +115,7 @@ def walk(
         robot,
         n,
         seed,
-        randomization,
-        physics_hz=physics_hz,
+        physics_hz=100.0,
         seconds=seconds + 1.0,
         auto_reset=False,
     ) as batch:
@@ -149,10 +143,10 @@ def walk(
 
 def scores(candidates: Floats, seconds: float, seed: int, push: float) -> Floats:
     """How good vectors of gains [k, gains] are, 0 at best [k]."""
-    names, count = list(_SPREAD), len(COMMANDS)
+    names, count = list(_SPREAD), len(SEARCHED)
     columns = np.repeat(candidates, count, axis=0)
     gains = ReferenceGains(**{name: columns[:, i : i + 1] for i, name in enumerate(names)})
-    commands = np.tile(COMMANDS, (len(candidates), 1))
+    commands = np.tile(SEARCHED, (len(candidates), 1))
     walks = walk(robot_config("g1-12"), gains, commands, seconds, seed, push)
     share = walks.upright / seconds
     miss = np.minimum(np.abs(walks.velocity - commands) @ (1.0, 1.0, 0.5), 1.0)
