@@ -121,6 +121,8 @@ class ACTConfig(PolicyConfig):
             )
         if self.positions not in ("keys", "tokens"):
             raise PolicyError(f'positions is "{self.positions}"; it must be "keys" or "tokens"')
+        if not 0 <= self.dropout < 1:
+            raise PolicyError(f"dropout is {self.dropout}; it must be 0 or more and below 1")
         if self.width % (4 * self.heads):
             raise PolicyError(
                 f"width is {self.width}; it must be a multiple of 4 · heads, {4 * self.heads}"

@@ -329,6 +329,7 @@ def test_the_backbone_has_a_learning_rate_of_its_own() -> None:
     [
         ({"executed": 7}, "executed is 7; it must be from 1 to the chunk, 6"),
         ({"width": 20}, "width is 20; it must be a multiple of"),
+        ({"dropout": 1.0}, "dropout is 1.0; it must be 0 or more and below 1"),
         ({"cameras": 0, "state": 0}, "needs a state or a camera"),
     ],
 )
