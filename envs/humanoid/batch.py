@@ -152,7 +152,7 @@ class WalkBatch:
         self._command_left = np.zeros(n)
         self.commands = np.zeros((n, 3))
         self._held = False
-        self._sums, self._errors = np.zeros((n, len(rewards.TERMS))), np.zeros(n)
+        self._sums, self._errors = np.zeros((n, len(rewards.TERMS))), np.zeros((2, n))
         self._length = np.zeros(n, dtype=np.int64)
         self._age = np.zeros(n, dtype=np.int64)
 
@@ -214,7 +214,7 @@ class WalkBatch:
         parts = rewards.terms_of(state, self.penalties, 1.0 / self.control_hz)
         parts[unstable] = 0.0
         self._sums += parts
-        self._errors += rewards.error(state)
+        self._errors += rewards.error(state), rewards.error_on_the_spot(state)
         self._length += 1
         self._age += 1
         terminated = state.fallen | unstable
@@ -411,8 +411,8 @@ class WalkBatch:
 
     def _harden(self, rows: Indices, upright: NDArray[np.bool_]) -> None:
         if self.curriculum is not None:
-            length = self._length[rows]
-            share, error = length / self.steps_per_episode, self._errors[rows] / length
+            share = self._length[rows] / self.steps_per_episode
+            error = self._errors[0, rows] / np.maximum(self._errors[1, rows], 1.0)
             self.factor[rows] = self.curriculum.update(self.factor[rows], upright, share, error)
 
     def _begin(self, rows: Indices) -> None:
@@ -427,7 +427,7 @@ class WalkBatch:
         self._contact[rows], self._landed[rows], self._air[rows] = True, False, 0.0
         self._target[rows] = self._pose
         self._actions[:, rows] = 0.0
-        self._sums[rows] = self._errors[rows] = 0.0
+        self._sums[rows] = self._errors[:, rows] = 0.0
         self._length[rows] = self._age[rows] = 0
         self._pushes.begin(rows, drawn[:, 3])
         self._phase[rows] = drawn[:, 4]

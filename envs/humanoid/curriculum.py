@@ -24,15 +24,15 @@ class RandomizationCurriculum:
         rise: after an episode that lasted to its end and followed its commands.
         drop: after a fall in its first half.
         floor: lowest factor.
-        follows: mean `rewards.error` of an episode below which commands were followed. It is 0.6
-            on the spot, with the usual commands.
+        follows: error of an episode below which its commands were followed, as a share of what it
+            would have been on the spot.
     """
 
     start: float = 0.0
     rise: float = 0.1
     drop: float = 0.05
     floor: float = 0.0
-    follows: float = 0.4
+    follows: float = 0.7
 
     def update(
         self, factor: Floats, upright: NDArray[np.bool_], share: Floats, error: Floats
@@ -43,7 +43,7 @@ class RandomizationCurriculum:
             factor: old ones [k].
             upright: whether the episode lasted to its end [k].
             share: of the episode's longest duration that it lasted [k].
-            error: mean `rewards.error` of the episode [k].
+            error: `rewards.error` of the episode, over `rewards.error_on_the_spot` [k].
         """
         walked = upright & (error < self.follows)
         change = np.where(walked, self.rise, np.where(~upright & (share < 0.5), -self.drop, 0.0))

@@ -59,9 +59,14 @@ def track_turning(state: State) -> Floats:
 
 def error(state: State) -> Floats:
     """|ex| + |ey| + |e yaw| / 2, at most 1.5: pulls from afar, where the kernels are flat."""
-    velocity = np.abs(state.velocity[:, :2] - state.command[:, :2]).sum(axis=1)
-    turning = np.abs(state.gyro[:, 2] - state.command[:, 2])
-    return np.asarray(np.minimum(velocity + 0.5 * turning, 1.5))
+    return _size(
+        state.velocity[:, :2] - state.command[:, :2], state.gyro[:, 2] - state.command[:, 2]
+    )
+
+
+def error_on_the_spot(state: State) -> Floats:
+    """What `error` would be of a robot that does not move."""
+    return _size(state.command[:, :2], state.command[:, 2])
 
 
 def alive(state: State) -> Floats:
@@ -205,6 +210,11 @@ def hard_landing(state: State) -> Floats:
     return np.asarray(np.minimum(np.maximum(state.foot_force / 350.0 - 1.5, 0.0).sum(axis=1), 4.0))
 
 
+def _size(velocity: Floats, turning: Floats) -> Floats:
+    """Of velocities [k, 2] and yaw rates [k]."""
+    return np.asarray(np.minimum(np.abs(velocity).sum(axis=1) + 0.5 * np.abs(turning), 1.5))
+
+
 @cache
 def _swing_bend(joints: tuple[str, ...]) -> Floats:
     """How a leg bends in the middle of its swing (rad), [2, m]: the left one's, the right one's."""
@@ -284,6 +294,7 @@ __all__ = [
     "TERMS",
     "Term",
     "error",
+    "error_on_the_spot",
     "names",
     "stepping_bend",
     "terms_of",

@@ -201,6 +201,7 @@ class RT1Config(PolicyConfig):
                     and self.actions == "tokens"
                 )
             ),
+            'path needs actions="tokens"': not self.path or self.actions == "tokens",
             "path must name numbers of the action that are not categorical": all(
                 0 <= number < self.action_size and number not in self.categorical
                 for number in self.path
