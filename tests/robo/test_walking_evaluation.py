@@ -204,6 +204,7 @@ def test_the_probe_tells_what_can_be_told_and_nothing_else() -> None:
     blind = probe._tell(noise, there, steep)
     noise[steep, :, 2] += 4.0
     sharp = probe._tell(noise, there, steep)
+    assert json.loads(json.dumps(sharp)) == sharp
     assert blind is not None
     assert sharp is not None
     assert blind["accuracy"] == pytest.approx(0.5, abs=0.1)

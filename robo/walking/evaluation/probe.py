@@ -108,7 +108,7 @@ def _tell(
     tested = there & ~learnt[:, None]
     recalls = [right[tested & (labels == side)].mean() for side in (True, False)]
     shares = [right[k][there[k]].mean() for k in np.flatnonzero(~learnt & there.any(axis=1))]
-    rate = Rate(sum(share > 0.5 for share in shares), len(shares))
+    rate = Rate(sum(bool(share > 0.5) for share in shares), len(shares))
     return {
         "accuracy": round(float(np.mean(recalls)), 4),
         "copies": rate.as_dict(),
