@@ -2,7 +2,7 @@
 
 Run `make demo && python docs/make_images.py runs/demo`, and, in the checkout's folder and with
 Chromium, `python -m docs.make_images page`; `python docs/make_images.py arms` needs neither, and
-`python docs/make_images.py walk runs/eval-walk/walk.mp4` takes a film of `robo eval walk`.
+`python docs/make_images.py walk runs/g1/episode.mp4` takes a film of `robo run … --robot g1`.
 """
 
 import sys
@@ -130,7 +130,7 @@ def main() -> None:
         save("aloha.png", arms())
         return
     if sys.argv[1] == "walk":
-        save("walk.png", strip(Path(sys.argv[2])))
+        save("walk.png", cv2.resize(strip(Path(sys.argv[2])), None, fx=0.75, fy=0.75))
         return
     demo = Path(sys.argv[1])
     save("objects.png", object_sheet())
