@@ -152,7 +152,9 @@ class WalkBatch:
         self._command_left = np.zeros(n)
         self.commands = np.zeros((n, 3))
         self._held = False
-        self._sums, self._errors = np.zeros((n, len(rewards.TERMS))), np.zeros((2, n))
+        self._sums = np.zeros((n, len(rewards.TERMS)))
+        # Of the episode so far: what it missed of its commands, and would have on the spot.
+        self._errors = np.zeros((2, n))
         self._length = np.zeros(n, dtype=np.int64)
         self._age = np.zeros(n, dtype=np.int64)
 

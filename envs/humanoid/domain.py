@@ -33,9 +33,9 @@ class Distribution:
     def values(self, share: Floats, factor: Floats) -> Floats:
         """Numbers in [0, 1) made draws, on the way from nominal that `factor` says."""
         if self.kind == "log-uniform":
-            full = np.log(self.low / self.nominal) + share * np.log(self.high / self.low)
+            power = np.log(self.low / self.nominal) + share * np.log(self.high / self.low)
             # Not a power: NumPy's last bit of one would depend on how many copies share a factor.
-            return np.asarray(self.nominal * np.exp(full * factor))
+            return np.asarray(self.nominal * np.exp(power * factor))
         full = self.low + share * (self.high - self.low)
         return np.asarray(self.nominal + (full - self.nominal) * factor)
 

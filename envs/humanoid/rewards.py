@@ -59,14 +59,14 @@ def track_turning(state: State) -> Floats:
 
 def error(state: State) -> Floats:
     """|ex| + |ey| + |e yaw| / 2, at most 1.5: pulls from afar, where the kernels are flat."""
-    return _size(
+    return _miss(
         state.velocity[:, :2] - state.command[:, :2], state.gyro[:, 2] - state.command[:, 2]
     )
 
 
 def error_on_the_spot(state: State) -> Floats:
     """What `error` would be of a robot that does not move."""
-    return _size(state.command[:, :2], state.command[:, 2])
+    return _miss(state.command[:, :2], state.command[:, 2])
 
 
 def alive(state: State) -> Floats:
@@ -210,8 +210,8 @@ def hard_landing(state: State) -> Floats:
     return np.asarray(np.minimum(np.maximum(state.foot_force / 350.0 - 1.5, 0.0).sum(axis=1), 4.0))
 
 
-def _size(velocity: Floats, turning: Floats) -> Floats:
-    """Of velocities [k, 2] and yaw rates [k]."""
+def _miss(velocity: Floats, turning: Floats) -> Floats:
+    """See `error`: of how far velocities [k, 2] and yaw rates [k] are off."""
     return np.asarray(np.minimum(np.abs(velocity).sum(axis=1) + 0.5 * np.abs(turning), 1.5))
 
 

@@ -52,7 +52,8 @@ class RT1Config(PolicyConfig):
             to the cross-entropy. That knows nothing of near and far, each bin is learnt by itself,
             and the mean of 256 of them is poor for long.
         path: Numbers of an action that are motions: from an image on they add up to where the robot
-            gets to.
+            gets to. None by default, for an action may also be a place; `path_weight` counts with
+            them alone.
         path_weight: Of the squared error of where the means over bins get to along a chunk. Where
             demonstrations are disturbed, every action also mends the last disturbance, which no
             image tells; where it all leads to is clean.

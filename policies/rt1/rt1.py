@@ -221,7 +221,8 @@ class RT1(Policy):
                 square, path = self._distances(means, actions, batch)
                 each = each + self.config.mean_weight * square + self.config.path_weight * path
                 parts["error"] = (square * weights).sum().sqrt()
-                parts["path"] = (path * weights).sum().sqrt()
+                if self.config.path:
+                    parts["path"] = (path * weights).sum().sqrt()
         total = (each * weights).sum()
         return total, {key: part.detach() for key, part in {"loss": total, **parts}.items()}
 
