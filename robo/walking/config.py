@@ -103,7 +103,7 @@ class WalkTrainingConfig:
     """Of Adam at first; then it follows the divergence."""
 
     fastest: float = 2e-3
-    """Largest learning rate; it falls over the second half of the training."""
+    """Largest learning rate at first; it falls exponentially, to 2% in the end."""
 
     divergence: float = 0.05
     """Kullback-Leibler divergence that an update aims at."""

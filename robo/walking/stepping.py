@@ -1,9 +1,10 @@
-"""An actor that steps on the spot in time with the clock, to begin reinforcement with.
+"""An actor that steps in time with the clock and strides as told, to begin reinforcement with.
 
 From random weights standing still is found within minutes and stepping, which first means falling,
-hardly ever. A reference motion that is added to the targets of the joints for ever cures that (Gu
-et al. 2024, humanoid-gym); here it is only where the actor's weights begin, so that nothing but the
-network has to go to the robot.
+hardly ever; from stepping on the spot, walking forwards takes millions of steps more. A reference
+motion that is added to the targets of the joints for ever cures that (Gu et al. 2024, humanoid-gym);
+here it is only where the actor's weights begin, so that nothing but the network has to go to the
+robot. It knows nothing of balance: robots that move so fall within a second or two.
 """
 
 from collections.abc import Mapping
@@ -14,36 +15,83 @@ from torch import Tensor
 from torch.nn import functional
 
 from envs.humanoid import observations
+from envs.humanoid.batch import GAIT_HZ
 from envs.humanoid.rewards import stepping_bend
 from envs.humanoid.robots import RobotConfig
+from envs.humanoid.state import STANCE, Flags, Floats
 from robo.walking.environment import WalkEnv
 from robo.walking.learner import WalkLearner
 
-MOMENTS = 60
+MOMENTS = 100
 """Control steps of all copies to learn from."""
-FITS, BATCH, RATE = 500, 1024, 1e-3
+FITS, BATCH, RATE = 2000, 1024, 1e-3
 """Steps of Adam, samples of each, learning rate."""
 
 
 def stepping_actions(robot: RobotConfig, observed: Mapping[str, Tensor]) -> Tensor:
-    """Actions [n, m] that bend the swinging leg; zeros when told to stand.
+    """Actions [n, m] that bend the swinging leg and stride; zeros when told to stand.
 
     Args:
         robot: Whose legs.
         observed: Groups of observations, [n, …].
     """
-    sizes = observations.sizes(robot)
-    first = sum(list(sizes.values())[: list(sizes).index("clock")])
-    sine, cosine = observed[observations.POLICY][:, first : first + 2].double().unbind(1)
-    moving = torch.hypot(sine, cosine) > 0.5
-    phase = torch.atan2(sine, cosine) / (2.0 * np.pi) % 1.0
-    feet = torch.stack((phase, (phase + 0.5) % 1.0), 1)
-    bend = stepping_bend(robot, feet.numpy(), moving.numpy())
-    return torch.from_numpy(bend / np.array(robot.action_scale)).float()
+    sine, cosine = _sensed(robot, observed, "clock").T
+    command = _sensed(robot, observed, "command")
+    moving = np.hypot(sine, cosine) > 0.5
+    phase = np.arctan2(sine, cosine) / (2.0 * np.pi) % 1.0
+    feet = np.stack((phase, (phase + 0.5) % 1.0), axis=1)
+    pose = stepping_bend(robot, feet, moving) + stride(robot, feet, moving, command)
+    return torch.from_numpy(pose / np.array(robot.action_scale)).float()
+
+
+def stride(robot: RobotConfig, foot_phase: Floats, moving: Flags, command: Floats) -> Floats:
+    """How far joints are from the default pose so that feet move as told, [n, m] (rad).
+
+    A foot on the ground moves backwards with the commanded velocity, one in the air forwards again
+    along half a wave; soles stay level.
+
+    Args:
+        robot: Whose legs.
+        foot_phase: Of each foot, as `State.foot_phase` [n, 2].
+        moving: False where told to stand [n].
+        command: m/s forwards, m/s to the left, rad/s to the left [n, 3].
+    """
+    stance = 1.0 - 2.0 * foot_phase / STANCE
+    swing = -np.cos(np.pi * (foot_phase - STANCE) / (1.0 - STANCE))
+    place = np.where(foot_phase < STANCE, stance, swing) * moving[:, None]
+    # From the middle of a step to its end, of the foot below the hip.
+    reach = command * (0.5 * STANCE / GAIT_HZ)
+    forwards, left, turned = np.arctan2(reach, (robot.base_height, robot.base_height, 1.0)).T
+    angles = {
+        "hip_pitch": -forwards,
+        "ankle_pitch": forwards,
+        "hip_roll": left,
+        "ankle_roll": -left,
+        "hip_yaw": turned,
+    }
+    away = np.zeros((len(command), len(robot.joints)))
+    for index, joint in enumerate(name.lower() for name in robot.joints):
+        foot = 1 if joint.startswith("right") else 0
+        for part, angle in angles.items():
+            if part in joint:
+                away[:, index] = place[:, foot] * angle
+    return away
+
+
+def _sensed(robot: RobotConfig, observed: Mapping[str, Tensor], name: str) -> Floats:
+    """A term of what robots sense, in its unit [n, size]."""
+    first = 0
+    for term in observations.TERMS[observations.POLICY]:
+        size = observations.sizes(robot)[term.name]
+        if term.name == name:
+            seen = observed[observations.POLICY][:, first : first + size]
+            return np.asarray(seen.double().numpy() / np.array(term.scale))
+        first += size
+    raise KeyError(name)
 
 
 def begin_stepping(learner: WalkLearner, env: WalkEnv) -> None:
-    """Make an untrained actor step, from what robots observe that step, stumble and fall.
+    """Make an untrained actor stride, from what robots observe that step, stumble and fall.
 
     Draws with torch's and the robots' random numbers.
 

@@ -295,7 +295,7 @@ def test_the_learning_rate_has_a_limit() -> None:
     learner, env = student(None, fastest=2e-3)
     learner.learning_rate = 1e-2
     assert learner.learning_rate == 2e-3
-    for share, limit in ((0.25, 2e-3), (0.75, 1e-3), (1.0, 4e-5)):
+    for share, limit in ((0.0, 2e-3), (0.5, 2e-3 * 0.02**0.5), (1.0, 4e-5)):
         roll(learner, env, 4)
         learner.update(share)
         learner.learning_rate = 1e-2
