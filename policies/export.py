@@ -3,8 +3,8 @@
     python -m policies.export runs/rt1/checkpoints/best policies/weights/rt1 decoding=expectation
 
 What the trainer noted (command, data, seed, hours) goes along, and so do numbers of the
-configuration that are given anew: those that decide how it acts, not what its weights are. Loading
-gives float32 again.
+configuration that are given anew. Those decide how it acts, or add or take away a part that only
+training uses (`aim_weight=1.0`, to go on with by `robo train … --start`). Loading gives float32.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from policies import checkpoint
+from policies.base import Policy
 from policies.errors import PolicyError
 from policies.registry import policy_class
 
@@ -41,12 +42,21 @@ def export(source: Path, target: Path, changes: Mapping[str, Any] | None = None)
         if unknown:
             raise PolicyError(f'"{policy.name}" has no number "{unknown[0]}"')
         changed = policy_class(policy.name)(policy.config_class.from_json(values))
-        try:
-            changed.load_state_dict(policy.state_dict())
-        except RuntimeError as error:
-            raise PolicyError(f"the weights do not fit {dict(changes)}: {error}") from error
+        _take_over(changed, policy, changes)
         policy, metadata = changed, {**metadata, "changed": dict(changes)}
     checkpoint.save(policy, target, metadata, dtype=torch.float16)
+
+
+def _take_over(changed: Policy, policy: Policy, changes: Mapping[str, Any]) -> None:
+    """Weights of the parts that both have; a part that a change adds begins anew."""
+    parts = {name for name, _ in policy.named_children()}
+    others = parts ^ {name for name, _ in changed.named_children()}
+    weights = {k: v for k, v in policy.state_dict().items() if k.split(".")[0] not in others}
+    new = {k: v for k, v in changed.state_dict().items() if k.split(".")[0] in others}
+    try:
+        changed.load_state_dict(weights | new)
+    except RuntimeError as error:
+        raise PolicyError(f"the weights do not fit {dict(changes)}: {error}") from error
 
 
 def _change(text: str) -> tuple[str, Any]:

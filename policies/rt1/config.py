@@ -58,6 +58,10 @@ class RT1Config(PolicyConfig):
             demonstrations are disturbed, every action also mends the last disturbance, which no
             image tells; where it all leads to is clean.
         path_of: Feature that motions are added up of: with disturbances, what was really done.
+        aim_weight: Of how well each image alone tells where the motions in `path` will have led
+            when the hand next closes or opens; see `aims.py`.
+        aim_steps: How many actions on that is at most.
+        aim_ends: Number of an action that is the hand's opening.
         shift: Pixels that a training segment's images are shifted by at most.
     """
 
@@ -92,6 +96,9 @@ class RT1Config(PolicyConfig):
     path: tuple[int, ...] = ()
     path_weight: float = 0.0
     path_of: str = ACTION
+    aim_weight: float = 0.0
+    aim_steps: int = 80
+    aim_ends: int = 0
     shift: int = 0
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -206,6 +213,13 @@ class RT1Config(PolicyConfig):
             "path must name numbers of the action that are not categorical": all(
                 0 <= number < self.action_size and number not in self.categorical
                 for number in self.path
+            ),
+            "aim_weight needs path, path_of other than the actions, and summary or use_state": (
+                not self.aim_weight
+                or (bool(self.path) and self.path_of != ACTION and (self.summary or self.use_state))
+            ),
+            f"aim_ends must be from 0 to {self.action_size - 1}, and aim_steps 1 at least": (
+                0 <= self.aim_ends < self.action_size and self.aim_steps >= 1
             ),
             f"categorical must name numbers of the action, 0 to {self.action_size - 1}": all(
                 0 <= number < self.action_size for number in self.categorical

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from policies.base import ACTION, INSTRUCTION, PAD, Batch, Observation, Policy, PolicyConfig
 from policies.rt1.action_tokenizer import ActionTokenizer
+from policies.rt1.aims import aims, changes
 from policies.rt1.config import RT1Config
 from policies.rt1.efficientnet import EfficientNetB3
 from policies.rt1.instruction import InstructionPooling
@@ -90,6 +91,10 @@ class RT1(Policy):
             begun=c.summary,
         )
         self.head = nn.Linear(c.width, c.chunk * (c.bins if c.actions == "tokens" else 1))
+        if c.aim_weight:
+            self.aim = nn.Sequential(
+                nn.Linear(c.width, c.width), nn.ReLU(), nn.Linear(c.width, len(c.path))
+            )
         categorical = [number in c.categorical for number in range(c.action_size)]
         self.register_buffer("_categorical", torch.tensor(categorical), persistent=False)
         self.reset()
@@ -106,7 +111,10 @@ class RT1(Policy):
         seen = range(-half * pace, (segment - half) * pace, pace)
         done = range(seen[0], seen[-1] + self.config.chunk)
         windows = {**dict.fromkeys(self.config.inputs, seen), ACTION: done}
-        return windows | ({self.config.path_of: done} if self.config.path else {})
+        if self.config.path:
+            ahead = range(done[0], max(done[-1] + 1, seen[-1] + self.config.aim_steps))
+            windows[self.config.path_of] = ahead if self.config.aim_weight else done
+        return windows
 
     def condition(self, instruction: Tensor | None, is_pad: Tensor | None, n: int) -> Tensor:
         """Conditions [n, cameras, c] of token features [n, l, w]; the cameras' alone without."""
@@ -157,6 +165,10 @@ class RT1(Policy):
 
         t frames, k actions of a chunk, m numbers of an action.
         """
+        return self._said(self._seen(batch), batch)
+
+    def _seen(self, batch: Batch) -> Tensor:
+        """Tokens of a batch's frames, [b, t, tokens, d]."""
         inputs = {key: batch[key] for key in self.config.inputs}
         b, t = batch[self.config.cameras[0]].shape[:2]
         if self.training and self.config.shift:
@@ -165,7 +177,9 @@ class RT1(Policy):
         condition = self.condition(batch.get(INSTRUCTION), batch.get(INSTRUCTION + PAD), b)
         frames = {key: value.flatten(0, 1) for key, value in inputs.items()}
         tokens = self.frame_tokens(frames, condition.repeat_interleave(t, 0))
-        tokens = tokens.view(b, t, *tokens.shape[1:])
+        return tokens.view(b, t, *tokens.shape[1:])
+
+    def _said(self, tokens: Tensor, batch: Batch) -> Tensor:
         return self._of_chunks(self.head(self.transformer(tokens, self._present(batch))))
 
     def _present(self, batch: Batch) -> Tensor:
@@ -192,10 +206,11 @@ class RT1(Policy):
             The mean over numbers of actions that are not padding; and `accuracy` (the share of
             tokens that are the likeliest), `error` (of means over bins, in deviations of the
             actions; of numbers, in halves of the range), `path` (of where means get to, in
-            deviations of a random walk of such actions) and `clipped`, the share of numbers that
-            were out of bounds.
+            deviations of a random walk of such actions), `aim` (the same of where the hand next
+            changes) and `clipped`, the share of numbers that were out of bounds.
         """
-        outputs = self.outputs(batch).float()
+        seen = self._seen(batch)
+        outputs = self._said(seen, batch).float()
         actions = self._chunks(batch[ACTION]).movedim(-1, 2)
         real = torch.ones_like(actions, dtype=torch.bool)
         if ACTION + PAD in batch:
@@ -224,6 +239,9 @@ class RT1(Policy):
                 if self.config.path:
                     parts["path"] = (path * weights).sum().sqrt()
         total = (each * weights).sum()
+        if self.config.aim_weight:
+            parts["aim"] = self._astray(seen, batch)
+            total = total + self.config.aim_weight * parts["aim"]
         return total, {key: part.detach() for key, part in {"loss": total, **parts}.items()}
 
     def _distances(self, means: Tensor, actions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -246,12 +264,33 @@ class RT1(Policy):
         square = ((means - inside) / deviation).square() * changes
         if not self.config.path:
             return square, torch.zeros_like(square)
-        done = self._chunks(batch[self.config.path_of]).movedim(-1, 2)
+        done = self._chunks(batch[self.config.path_of][:, : batch[ACTION].shape[1]]).movedim(-1, 2)
         steps = torch.arange(1, self.config.chunk + 1, device=means.device)[:, None]
         astray = (means - done).cumsum(2) / (deviation * steps.sqrt())
         adds_up = torch.zeros_like(changes)
         adds_up[list(self.config.path)] = True
         return square, astray.square() * (adds_up & changes)
+
+    def _astray(self, seen: Tensor, batch: Batch) -> Tensor:
+        """Mean distance (Huber's) of where each image says that the hand will change from where.
+
+        In deviations of the actions times the root of `aim_steps`. Said by the last token of a
+        frame, before the transformer: images alone have to tell.
+        """
+        c, tokenizer = self.config, self.tokenizer()
+        done, numbers = batch[c.path_of], list(c.path)
+        real = torch.ones(done.shape[:2], dtype=torch.bool, device=done.device)
+        if c.path_of + PAD in batch:
+            real = real & ~batch[c.path_of + PAD]
+        span = (tokenizer.high - tokenizer.low)[c.aim_ends]
+        starts = range(0, seen.shape[1] * c.pace, c.pace)
+        sudden = changes(done[..., c.aim_ends], span)
+        wanted = aims(done, real, numbers, sudden, starts, c.aim_steps)
+        scale = self.normalizer.buffer(ACTION, "std")[numbers] * c.aim_steps**0.5
+        said = self.aim(seen[:, :, -1]).float()
+        miss = F.smooth_l1_loss(said, wanted / scale, reduction="none").mean(-1)
+        present = self._present(batch)
+        return (miss * present).sum() / present.sum().clamp_min(1)
 
     def reset(self, seed: int = 0) -> None:
         """An episode begins: forget what was seen."""

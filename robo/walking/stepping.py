@@ -2,9 +2,9 @@
 
 From random weights standing still is found within minutes and stepping, which first means falling,
 hardly ever; from stepping on the spot, walking forwards takes millions of steps more. A reference
-motion that is added to the targets of the joints for ever cures that (Gu et al. 2024, humanoid-gym);
-here it is only where the actor's weights begin, so that nothing but the network has to go to the
-robot. It knows nothing of balance: robots that move so fall within a second or two.
+motion that is added to the targets of the joints for ever cures that (Gu et al. 2024,
+humanoid-gym); here it is only where the actor's weights begin, so that nothing but the network has
+to go to the robot. It knows nothing of balance: robots that move so fall within a second or two.
 """
 
 from collections.abc import Mapping

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from policies.errors import PolicyError
+from policies.rt1.aims import aims, changes
 from policies.rt1.config import RT1Config
 from policies.rt1.rt1 import RT1
 
@@ -353,6 +354,36 @@ def test_where_a_chunk_leads_to_can_be_learnt_from_what_was_really_done():
             miss = (led - wanted) / (deviation * (step + 1) ** 0.5)
             total += miss[:, :2].square().sum()
     assert torch.allclose(parts["path"], (total / means.numel()).sqrt(), atol=1e-4)
+
+
+def test_an_image_learns_where_the_hand_will_change():
+    done = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [1.0, 1.0], [9.0, 1.0]]])
+    real = torch.tensor([[True] * 5 + [False]])
+    sudden = changes(done[..., 1], torch.tensor(1.0))
+    assert sudden.tolist() == [[False, False, False, True, False, False]]
+    led = aims(done, real, [0], sudden, range(0, 6, 1), 80)[0, :, 0]
+    # To the change, from there to the end of the episode, whose padding adds nothing.
+    assert led.tolist() == [3.0, 2.0, 1.0, 2.0, 1.0, 0.0]
+    assert aims(done, real, [0], sudden, range(0, 6, 1), 2)[0, :, 0].tolist()[:3] == [2, 2, 1]
+
+
+def test_where_the_hand_will_change_is_learnt_by_the_images():
+    policy = _policy(
+        chunk=3, executed=1, path=(0, 1), path_of="sent", aim_weight=1.0, aim_steps=5, summary=True
+    )
+    windows = policy.windows()
+    assert windows["sent"] == range(windows["action"][0], windows["observation.state"][-1] + 5)
+    batch = _batch(t=7)
+    for key in INPUTS:
+        batch[key], batch[key + "_is_pad"] = batch[key][:, :5], batch[key + "_is_pad"][:, :5]
+    batch["sent"] = torch.rand(len(batch["action"]), 9, 3)
+    loss, parts = policy.loss(batch)
+    assert parts["aim"] > 0
+    loss.backward()
+    assert policy.aim[0].weight.grad.abs().sum() > 0
+    assert next(policy.encoder.parameters()).grad.abs().sum() > 0
+    without = _policy(chunk=3, executed=1, path=(0, 1), path_of="sent", summary=True)
+    assert not hasattr(without, "aim")
 
 
 def test_a_slow_end_comes_when_it_is_likely_enough():
