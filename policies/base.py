@@ -109,6 +109,11 @@ class PolicyConfig:
         """Keys of the images, in order."""
         return tuple(key for key, shape in self.inputs.items() if is_image(shape))
 
+    @property
+    def needs(self) -> dict[str, tuple[int, ...]]:
+        """Features that a dataset must have, with their shapes; images may have any size."""
+        return {**self.inputs, ACTION: (self.action_size,)}
+
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}

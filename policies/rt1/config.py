@@ -146,6 +146,12 @@ class RT1Config(PolicyConfig):
         return self.executed or self.chunk
 
     @property
+    def needs(self) -> dict[str, tuple[int, ...]]:
+        """Features that a dataset must have: also what was really done."""
+        done = {self.path_of: (self.action_size,)} if self.path else {}
+        return {**super().needs, **done}
+
+    @property
     def state_size(self) -> int:
         """Numbers in all vectors among the inputs."""
         return sum(shape[0] for shape in self.inputs.values() if len(shape) == 1)

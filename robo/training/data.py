@@ -73,8 +73,7 @@ def check_fits(dataset: Dataset, policy: Policy) -> None:
     Raises:
         UserError: A key is missing or has another shape; images of any size fit.
     """
-    needed = {**policy.config.inputs, ACTION: (policy.config.action_size,)}
-    for key, shape in needed.items():
+    for key, shape in policy.config.needs.items():
         feature = dataset.features.get(key)
         if feature is None:
             raise UserError(

@@ -70,6 +70,18 @@ def refused(
 
 
 @pytest.mark.parametrize(
+    ("done", "saying"),
+    [
+        ("sent_action", 'the policy needs "sent_action", which .* lacks'),
+        (STATE, r'"observation.state" has shape \(3,\) in .*, the policy takes \(2,\)'),
+    ],
+)
+def test_what_was_done_must_be_there(dataset: Path, tmp_path: Path, done: str, saying: str) -> None:
+    options = ("small", "image_size=[32,32]", "path=[0]", f"path_of={done}")
+    refused(saying, dataset, tmp_path / "run", options, policy="rt1")
+
+
+@pytest.mark.parametrize(
     ("options", "saying"),
     [
         (("tiny",), 'no preset "tiny" .it has wide'),

@@ -1,0 +1,230 @@
+"""Policies and walkers that differ from the shipped recipe in one thing each, in one table.
+
+    python benchmarks/ablations.py act        # the arms: 6 trainings of about 30 minutes
+    python benchmarks/ablations.py rt1        # the kitchen: 4 trainings of about an hour
+    python benchmarks/ablations.py walk       # the humanoid: 8 trainings of about an hour
+
+Trains and evaluates with the commands that the table prints, one after the other. Ctrl-C stops; run
+again to go on. `--only` takes some variants; two processes may train different ones in one folder.
+"""
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from robo.results import provenance, write_json
+
+LEAN = "--precision bfloat16 --threads 1 --workers 0 --seed 0"
+ARMS = f"--dataset data/aloha-transfer --steps 3000 --batch-size 16 --learning-rate 5e-4 {LEAN}"
+KITCHEN = (
+    "--dataset data/kitchen-all --phrasings scenarios/kitchen_phrasings.json --steps 4000 "
+    f"--batch-size 12 --learning-rate 6e-4 {LEAN}"
+)
+SKILLS = (
+    "--config small categorical=[10] unused=[7,8,9,10,11,12,13,28,29,30] ends=[10,2] "
+    "path=[0,1,2,3,4,5,7,8,9] path_of=sent_action aim_weight=2 aim_ends=6"
+)
+CUBE = "rollout --env robo/AlohaTransferCube-v1 --episodes 200 --seed 0 --workers 1"
+ALL_SPLITS = (
+    "rollout --env robo/Kitchen-v1 --split all --episodes 100 --seed 0 --max-seconds 30 --workers 1"
+)
+STEPS = "--steps 13000000"
+TEACHER = "{out}/teacher-alone/run"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A line of a table.
+
+    Attributes:
+        name: Of the line, and of its folder.
+        train: What follows `robo train`; without a training, `weights` says whose to take.
+        evaluate: What follows `robo`, each with a column or more.
+        weights: Variant whose weights are evaluated, with `changes` of their configuration.
+        changes: What follows `python -m policies.export SOURCE TARGET`.
+    """
+
+    name: str
+    train: str = ""
+    evaluate: tuple[str, ...] = ()
+    weights: str = ""
+    changes: str = ""
+
+
+TABLES: Mapping[str, tuple[Variant, ...]] = {
+    "act": (
+        Variant("act", f"act --config small {ARMS}", (CUBE,)),
+        Variant("chunk-of-1", f"act --config small chunk=1 {ARMS}", (CUBE,)),
+        Variant("no-vae", f"act --config small vae=false {ARMS}", (CUBE,)),
+        Variant("ensembling", "", (CUBE,), "act", "ensemble_decay=0.01"),
+        Variant("rt1", f"rt1 --config small {ARMS}", (CUBE,)),
+        Variant("diffusion", f"diffusion --config small {ARMS}", (CUBE,)),
+    ),
+    "rt1": (
+        Variant("rt1", f"rt1 {SKILLS} {KITCHEN}", (ALL_SPLITS,)),
+        Variant("no-history", f"rt1 {SKILLS} history=1 {KITCHEN}", (ALL_SPLITS,)),
+        Variant(
+            "continuous",
+            "rt1 --config small actions=continuous unused=[7,8,9,10,11,12,13,28,29,30] "
+            f"categorical=[10] {KITCHEN}",
+            (ALL_SPLITS,),
+        ),
+        Variant("no-language", f"rt1 {SKILLS} instruction_width=0 {KITCHEN}", (ALL_SPLITS,)),
+    ),
+    "walk": (
+        Variant("teacher-alone", f"walk --stage teacher {STEPS}", ("eval walk",)),
+        *(
+            Variant(f"student-{seed}", f"walk --seed {seed} {STEPS}", ("eval walk", "sim2sim"))
+            for seed in range(3)
+        ),
+        Variant(
+            "no-imitation",
+            f"walk --stage student --imitation 0 {STEPS}",
+            ("eval walk", "sim2sim"),
+        ),
+        Variant(
+            "no-history",
+            f"walk --stage mlp --teacher {TEACHER} {STEPS}",
+            ("eval walk", "sim2sim"),
+        ),
+        Variant("no-randomization", f"walk --no-randomization {STEPS}", ("eval walk", "sim2sim")),
+        Variant(
+            "next-token",
+            f"walk --stage next-token --teacher {TEACHER} {STEPS}",
+            ("eval walk", "sim2sim"),
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Ablations:
+    """Train and evaluate the variants of a table."""
+
+    table: tyro.conf.Positional[Literal["act", "rt1", "walk"]]
+    """Which."""
+
+    out: Path = Path("runs/ablations")
+    """Folder of all tables."""
+
+    only: tuple[str, ...] = ()
+    """Variants to run; all when left out."""
+
+    json: Path | None = None
+    """Write the table here, too."""
+
+    def run(self) -> None:
+        """Do what is left to do, and print what is known."""
+        variants = TABLES[self.table]
+        unknown = set(self.only) - {variant.name for variant in variants}
+        if unknown:
+            names = ", ".join(variant.name for variant in variants)
+            sys.exit(f'no variant "{min(unknown)}": choose from {names}')
+        folder = self.out / self.table
+        for variant in variants:
+            if not self.only or variant.name in self.only:
+                carry_out(variant, folder)
+        rows = {variant.name: results(variant, folder) for variant in variants}
+        Console().print(as_table(self.table, rows))
+        if self.json is not None:
+            record = {"table": self.table, **provenance({"table": self.table}, 0), "rows": rows}
+            write_json(self.json, record)
+
+
+def carry_out(variant: Variant, folder: Path) -> None:
+    """Train, change and evaluate a variant, but for what is done."""
+    home = folder / variant.name
+    home.mkdir(parents=True, exist_ok=True)
+    for command in commands(variant, folder):
+        done = home / "done.json"
+        finished = json.loads(done.read_text()) if done.exists() else []
+        line = shlex.join(command)
+        if line in finished:
+            continue
+        resume = command[:2] == ["robo", "train"] and (home / "run").exists()
+        print(f"$ {line}", flush=True)
+        code = subprocess.run([*_program(command), *(["--resume"] if resume else [])]).returncode
+        # A gate that does not pass is a result.
+        if code and not (command[1] == "sim2sim" and code == 1):
+            sys.exit(f"stopped at: {line}")
+        write_json(done, [*finished, line])
+
+
+def commands(variant: Variant, folder: Path) -> list[list[str]]:
+    """What makes a line of the table, as a user would type it."""
+    home = folder / variant.name
+    run = home / "run"
+    lines = []
+    if variant.train:
+        options = shlex.split(variant.train.format(out=folder))
+        lines.append(["robo", "train", *options, "--out", str(run)])
+    weights = run if variant.train.startswith("walk") else run / "checkpoints" / "last"
+    if variant.weights:
+        source = folder / variant.weights / "run" / "checkpoints" / "last"
+        weights = home / "weights"
+        change = [str(source), str(weights), *shlex.split(variant.changes)]
+        lines.append(["python", "-m", "policies.export", *change])
+    for number, evaluation in enumerate(variant.evaluate):
+        where = ["--policy", str(weights), "--out", str(home / f"evaluation-{number}")]
+        lines.append(["robo", *shlex.split(evaluation), *where])
+    return lines
+
+
+def results(variant: Variant, folder: Path) -> dict[str, Any]:
+    """Columns of a line: what its evaluations found, and the commands."""
+    home = folder / variant.name
+    row: dict[str, Any] = {}
+    for number, evaluation in enumerate(variant.evaluate):
+        summary = home / f"evaluation-{number}" / "summary.json"
+        if summary.exists():
+            row |= columns(evaluation.split()[0], json.loads(summary.read_text()))
+    return row | {"commands": [shlex.join(command) for command in commands(variant, folder)]}
+
+
+def columns(command: str, summary: Mapping[str, Any]) -> dict[str, str]:
+    """Of an evaluation's summary, by heading."""
+    if command == "rollout":
+        rates = {name: split["success"] for name, split in summary["splits"].items()}
+        return {
+            name: f"{r['successes']}/{r['trials']} ({r['rate']:.0%}, "
+            f"{r['wilson_95'][0]:.0%}–{r['wilson_95'][1]:.0%})"
+            for name, r in rates.items()
+        }
+    if command == "eval":
+        return {target["what"]: target["reached"] for target in summary["targets"]}
+    return {"gate": summary["verdict"]}
+
+
+def as_table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Lines are variants, columns what any of them has."""
+    headings = list(dict.fromkeys(key for row in rows.values() for key in row))
+    headings.remove("commands")
+    table = Table(title=title)
+    table.add_column("variant")
+    for heading in headings:
+        table.add_column(heading)
+    for name, row in rows.items():
+        table.add_row(name, *(str(row.get(heading, "")) for heading in headings))
+    return table
+
+
+def _program(command: list[str]) -> list[str]:
+    """With this interpreter, whatever the path finds."""
+    module = ["-m", "robo"] if command[0] == "robo" else []
+    return [sys.executable, *module, *command[1:]]
+
+
+if __name__ == "__main__":
+    try:
+        tyro.cli(Ablations).run()
+    except KeyboardInterrupt:
+        sys.exit("stopped; run it again to go on")
