@@ -37,7 +37,6 @@ CUBE = "rollout --env robo/AlohaTransferCube-v1 --episodes 200 --seed 0 --worker
 ALL_SPLITS = (
     "rollout --env robo/Kitchen-v1 --split all --episodes 100 --seed 0 --max-seconds 30 --workers 1"
 )
-STEPS = "--steps 13000000"
 TEACHER = "{out}/teacher-alone/run"
 
 
@@ -81,25 +80,25 @@ TABLES: Mapping[str, tuple[Variant, ...]] = {
         Variant("no-language", f"rt1 {SKILLS} instruction_width=0 {KITCHEN}", (ALL_SPLITS,)),
     ),
     "walk": (
-        Variant("teacher-alone", f"walk --stage teacher {STEPS}", ("eval walk",)),
+        Variant("teacher-alone", "walk --stage teacher", ("eval walk",)),
         *(
-            Variant(f"student-{seed}", f"walk --seed {seed} {STEPS}", ("eval walk", "sim2sim"))
+            Variant(f"student-{seed}", f"walk --seed {seed}", ("eval walk", "sim2sim"))
             for seed in range(3)
         ),
         Variant(
             "no-imitation",
-            f"walk --stage student --imitation 0 {STEPS}",
+            "walk --stage student --imitation 0",
             ("eval walk", "sim2sim"),
         ),
         Variant(
             "no-history",
-            f"walk --stage mlp --teacher {TEACHER} {STEPS}",
+            f"walk --stage mlp --teacher {TEACHER}",
             ("eval walk", "sim2sim"),
         ),
-        Variant("no-randomization", f"walk --no-randomization {STEPS}", ("eval walk", "sim2sim")),
+        Variant("no-randomization", "walk --no-randomization", ("eval walk", "sim2sim")),
         Variant(
             "next-token",
-            f"walk --stage next-token --teacher {TEACHER} {STEPS}",
+            f"walk --stage next-token --teacher {TEACHER}",
             ("eval walk", "sim2sim"),
         ),
     ),
