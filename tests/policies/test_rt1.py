@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from policies.checkpoint import load, save
 from policies.errors import PolicyError
+from policies.export import export
 from policies.rt1.aims import aims, changes
 from policies.rt1.config import RT1Config
 from policies.rt1.rt1 import RT1
@@ -384,6 +386,22 @@ def test_where_the_hand_will_change_is_learnt_by_the_images():
     assert next(policy.encoder.parameters()).grad.abs().sum() > 0
     without = _policy(chunk=3, executed=1, path=(0, 1), path_of="sent", summary=True)
     assert not hasattr(without, "aim")
+
+
+def test_a_part_that_only_training_uses_can_be_added_and_taken_away(tmp_path):
+    path = {"path": (0, 1), "path_of": "sent", "summary": True}
+    policy = _policy(**path).eval()
+    save(policy, tmp_path / "plain", {})
+    export(tmp_path / "plain", tmp_path / "aiming", {"aim_weight": 1.0, "aim_steps": 5})
+    aiming = load(tmp_path / "aiming")
+    assert aiming.aim[0].weight.shape == (32, 32)
+    export(tmp_path / "aiming", tmp_path / "again", {"aim_weight": 0.0})
+    again = load(tmp_path / "again")
+    assert not hasattr(again, "aim")
+    for name, weights in policy.state_dict().items():
+        assert torch.allclose(again.state_dict()[name], weights, atol=1e-3), name
+    with pytest.raises(PolicyError, match="do not fit"):
+        export(tmp_path / "plain", tmp_path / "other", {"width": 64})
 
 
 def test_a_slow_end_comes_when_it_is_likely_enough():
