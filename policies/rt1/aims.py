@@ -39,7 +39,7 @@ def aims(
     return led - total[:, first]
 
 
-def changes(opening: Tensor, span: Tensor) -> Tensor:
+def hand_changes(opening: Tensor, span: Tensor) -> Tensor:
     """Where the hand's opening [b, n] changes by `SUDDEN` of its span from the action before."""
     jump = (opening[:, 1:] - opening[:, :-1]).abs() > SUDDEN * span
     return torch.cat([torch.zeros_like(jump[:, :1]), jump], 1)

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from policies.base import ACTION, INSTRUCTION, PAD, Batch, Observation, Policy, PolicyConfig
 from policies.rt1.action_tokenizer import ActionTokenizer
-from policies.rt1.aims import aims, changes
+from policies.rt1.aims import aims, hand_changes
 from policies.rt1.config import RT1Config
 from policies.rt1.efficientnet import EfficientNetB3
 from policies.rt1.instruction import InstructionPooling
@@ -206,8 +206,8 @@ class RT1(Policy):
             The mean over numbers of actions that are not padding; and `accuracy` (the share of
             tokens that are the likeliest), `error` (of means over bins, in deviations of the
             actions; of numbers, in halves of the range), `path` (of where means get to, in
-            deviations of a random walk of such actions), `aim` (the same of where the hand next
-            changes) and `clipped`, the share of numbers that were out of bounds.
+            deviations of a random walk of such actions), `aim` (see `_astray`)
+            and `clipped`, the share of numbers that were out of bounds.
         """
         seen = self._seen(batch)
         outputs = self._said(seen, batch).float()
@@ -284,7 +284,7 @@ class RT1(Policy):
             real = real & ~batch[c.path_of + PAD]
         span = (tokenizer.high - tokenizer.low)[c.aim_ends]
         starts = range(0, seen.shape[1] * c.pace, c.pace)
-        sudden = changes(done[..., c.aim_ends], span)
+        sudden = hand_changes(done[..., c.aim_ends], span)
         wanted = aims(done, real, numbers, sudden, starts, c.aim_steps)
         scale = self.normalizer.buffer(ACTION, "std")[numbers] * c.aim_steps**0.5
         said = self.aim(seen[:, :, -1]).float()

@@ -93,7 +93,7 @@ class WalkTrainingConfig:
     """Of the transformer."""
 
     stepping: bool = True
-    """Begin with an actor that steps on the spot; from a random one standing is found first. For
+    """Begin with an actor that strides as told; from a random one standing is found first. For
     networks without a history and without a teacher."""
 
     initial_std: float = 0.6

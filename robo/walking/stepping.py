@@ -80,14 +80,12 @@ def stride(robot: RobotConfig, foot_phase: Floats, moving: Flags, command: Float
 
 def _sensed(robot: RobotConfig, observed: Mapping[str, Tensor], name: str) -> Floats:
     """A term of what robots sense, in its unit [n, size]."""
-    first = 0
-    for term in observations.TERMS[observations.POLICY]:
-        size = observations.sizes(robot)[term.name]
-        if term.name == name:
-            seen = observed[observations.POLICY][:, first : first + size]
-            return np.asarray(seen.double().numpy() / np.array(term.scale))
-        first += size
-    raise KeyError(name)
+    sizes = observations.sizes(robot)
+    place = list(sizes).index(name)
+    first = sum(list(sizes.values())[:place])
+    seen = observed[observations.POLICY][:, first : first + sizes[name]]
+    scale = observations.TERMS[observations.POLICY][place].scale
+    return np.asarray(seen.double().numpy() / np.array(scale))
 
 
 def begin_stepping(learner: WalkLearner, env: WalkEnv) -> None:

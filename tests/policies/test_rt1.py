@@ -7,7 +7,7 @@ import torch
 from policies.checkpoint import load, save
 from policies.errors import PolicyError
 from policies.export import export
-from policies.rt1.aims import aims, changes
+from policies.rt1.aims import aims, hand_changes
 from policies.rt1.config import RT1Config
 from policies.rt1.rt1 import RT1
 
@@ -361,7 +361,7 @@ def test_where_a_chunk_leads_to_can_be_learnt_from_what_was_really_done():
 def test_an_image_learns_where_the_hand_will_change():
     done = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [1.0, 1.0], [9.0, 1.0]]])
     real = torch.tensor([[True] * 5 + [False]])
-    sudden = changes(done[..., 1], torch.tensor(1.0))
+    sudden = hand_changes(done[..., 1], torch.tensor(1.0))
     assert sudden.tolist() == [[False, False, False, True, False, False]]
     led = aims(done, real, [0], sudden, range(0, 6, 1), 80)[0, :, 0]
     # To the change, from there to the end of the episode, whose padding adds nothing.
