@@ -21,7 +21,7 @@ SWING_HEIGHT: Final = 0.09
 """How high a foot's sole is lifted in the middle of its swing (m)."""
 SWING_BEND: Final = 0.3
 """Of hip and ankle in the middle of a swing; the knee bends twice as much (rad)."""
-FEET_APART: Final = 0.17
+FEET_APART: Final = 0.12
 """Sideways distance of the feet below which they come into each other's way (m)."""
 
 
@@ -244,7 +244,7 @@ TERMS: Final = (
     Term("track forward", 3.0, track_forward),
     Term("track sideways", 3.0, track_sideways),
     Term("track turning", 2.0, track_turning),
-    Term("error", -2.0, error),
+    Term("error", -4.0, error),
     Term("alive", 0.3, alive),
     Term("fallen", -100.0, fallen),
     Term("gait", 3.0, gait),
