@@ -82,6 +82,33 @@ class CameraRenderer:
         self, model: mujoco.MjModel, data: mujoco.MjData, camera: str | mujoco.MjvCamera
     ) -> NDArray[np.uint8]:
         """Picture of `camera` (its name, or a free camera), RGB, shape (height, width, 3)."""
+        self._draw(model, data, camera)
+        return np.ascontiguousarray(self._pixels[::-1])
+
+    def geoms(
+        self, model: mujoco.MjModel, data: mujoco.MjData, camera: str | mujoco.MjvCamera
+    ) -> NDArray[np.int64]:
+        """Which geom of the model each pixel of a camera shows, -1 for none, (height, width)."""
+        if self._model is not model:
+            self._gl.make_current()
+            self._adopt(model)
+        scene = self._scene
+        assert scene is not None
+        scene.flags[_FLAG.mjRND_SEGMENT] = scene.flags[_FLAG.mjRND_IDCOLOR] = True
+        self._draw(model, data, camera)
+        scene.flags[_FLAG.mjRND_SEGMENT] = scene.flags[_FLAG.mjRND_IDCOLOR] = False
+        # Colours count the drawn geoms from 1.
+        drawn = self._pixels[::-1].astype(np.int64) @ np.array([1, 1 << 8, 1 << 16])
+        geoms = np.full(scene.ngeom + 1, -1)
+        for geom in scene.geoms[: scene.ngeom]:
+            if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM and geom.segid >= 0:
+                geoms[geom.segid + 1] = geom.objid
+        return np.asarray(geoms[np.where(drawn < len(geoms), drawn, 0)])
+
+    def _draw(
+        self, model: mujoco.MjModel, data: mujoco.MjData, camera: str | mujoco.MjvCamera
+    ) -> None:
+        """Fill `_pixels`, from below."""
         self._gl.make_current()
         if self._model is not model:
             self._adopt(model)
@@ -101,7 +128,6 @@ class CameraRenderer:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         mujoco.mjr_render(self._viewport, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._context)
-        return np.ascontiguousarray(self._pixels[::-1])
 
     def close(self) -> None:
         """Give back what the pictures needed; the next `render` takes it again."""

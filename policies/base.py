@@ -21,6 +21,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import cv2
@@ -197,6 +198,14 @@ class Policy(nn.Module, ABC):
         Raises:
             PolicyError: The observation does not fit (`tensors` checks it).
         """
+
+    def load_encoder(self, path: Path) -> None:
+        """Begin with weights of the image encoder from a safetensors file.
+
+        Raises:
+            PolicyError: The policy has no encoder that is trained apart, or the file does not fit.
+        """
+        raise PolicyError(f"{self.name} takes no weights of an image encoder")
 
     def optimizer_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """Parameter groups for the optimiser; one of all, unless a policy knows better."""

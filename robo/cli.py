@@ -33,7 +33,7 @@ COMMANDS = {
     ),
     "train": (
         "Train",
-        "Train a policy on demonstrations, or with `robo train walk` a humanoid to walk.",
+        "Train a policy on demonstrations; `robo train sight` its eyes, `robo train walk` a walker.",
     ),
     "rollout": ("Rollout", "Try a policy in episodes drawn from a seed and count its successes."),
     "compare": (
@@ -95,6 +95,10 @@ def main() -> None:
 def _parse(arguments: list[str]) -> Any:
     """The command that was asked for; a named one alone, because reading all takes longer."""
     config = (tyro.conf.OmitSubcommandPrefixes,)
+    if arguments[:2] == ["train", "sight"]:
+        from robo.commands.sight_training import SightTraining
+
+        return tyro.cli(SightTraining, prog="robo train", args=arguments[1:], config=config)
     if arguments[:2] == ["train", "walk"]:
         # Learning by trial has other options than learning from a data set.
         from robo.commands.walk_training import WalkTraining

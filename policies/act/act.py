@@ -199,7 +199,7 @@ class ACT(Policy):
         now = {key: range(1) for key in self.config.inputs}
         return {**now, ACTION: range(self.config.chunk)}
 
-    def load_backbone(self, path: Path) -> None:
+    def load_encoder(self, path: Path) -> None:
         """Begin with a ResNet's weights from a file, see `policies.vision.resnet`.
 
         Raises:

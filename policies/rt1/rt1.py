@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -41,6 +42,19 @@ from policies.rt1.token_learner import TokenLearner
 from policies.rt1.transformer import Kept, Transformer
 from policies.vision.augmentation import random_shift
 from policies.vision.grid_summary import GridSummary
+from policies.vision.weights_file import fill, read_weights
+
+
+def image_encoder(config: RT1Config) -> EfficientNetB3 | ResidualEncoder:
+    """The encoder of a configuration, with random weights."""
+    c = config
+    encoder: EfficientNetB3 | ResidualEncoder = (
+        EfficientNetB3(c.condition)
+        if c.encoder == "efficientnet_b3"
+        else ResidualEncoder(c.condition, c.encoder_widths, c.encoder_strides)
+    )
+    # Convolutions want channels last.
+    return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class RT1(Policy):
@@ -57,11 +71,7 @@ class RT1(Policy):
         if c.instruction_width:
             self.instruction = InstructionPooling(c.instruction_width, c.condition)
         self.camera = nn.Parameter(torch.randn(len(c.cameras), c.condition) * 0.02)
-        self.encoder: EfficientNetB3 | ResidualEncoder = (
-            EfficientNetB3(c.condition)
-            if c.encoder == "efficientnet_b3"
-            else ResidualEncoder(c.condition, c.encoder_widths, c.encoder_strides)
-        ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.encoder = image_encoder(c)
         rows, columns = self.encoder.grid(*c.inputs[c.cameras[0]][:2])
         self.project = nn.Linear(self.encoder.channels, c.width)
         self.place = nn.Parameter(torch.randn(rows * columns, c.width) * 0.02)
@@ -98,6 +108,10 @@ class RT1(Policy):
         categorical = [number in c.categorical for number in range(c.action_size)]
         self.register_buffer("_categorical", torch.tensor(categorical), persistent=False)
         self.reset()
+
+    def load_encoder(self, path: Path) -> None:
+        """Begin with an image encoder that has learnt to see, see `robo train sight`."""
+        fill(self.encoder, read_weights(path), path, "train it with the same --config")
 
     def windows(self) -> dict[str, range]:
         """All features of a segment, around the sample's frame.

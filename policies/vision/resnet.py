@@ -10,28 +10,21 @@ Two kinds of normalisation:
   random weights, where frozen statistics would normalise nothing.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from policies.errors import PolicyError
 from policies.vision import winograd
+from policies.vision.weights_file import fill, read_weights
 
 Norm = Literal["frozen_batch", "group"]
 
 RESNET18_WIDTHS: Final = (64, 128, 256, 512)
 GROUP_CHANNELS: Final = 16
 NORM_EPSILON: Final = 1e-5
-
-
-class BackboneFileError(PolicyError):
-    """A weights file that does not hold this backbone; the text says what to do."""
 
 
 class FrozenBatchNorm(nn.Module):
@@ -221,33 +214,18 @@ def load_backbone(backbone: ResNet, path: Path) -> None:
     `safetensors.torch.save_file(torchvision.models.resnet18(weights="DEFAULT").state_dict(), …)`.
 
     Raises:
-        BackboneFileError: It is no safetensors file, or not of this backbone.
+        WeightsFileError: It is no safetensors file, or not of this backbone.
     """
-    try:
-        weights = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise BackboneFileError(
-            f"{path} cannot be read as safetensors ({error}); convert a .pth file with "
-            "safetensors.torch.save_file(model.state_dict(), path)"
-        ) from error
-    _fill(backbone, weights, path)
-
-
-def _fill(backbone: ResNet, weights: Mapping[str, Tensor], path: Path) -> None:
-    own = backbone.state_dict()
     found = {
         name: tensor
-        for name, tensor in weights.items()
+        for name, tensor in read_weights(path).items()
         if not name.startswith("fc.") and not name.endswith("num_batches_tracked")
     }
     if isinstance(backbone.bn1, nn.GroupNorm):
         found = {name: tensor for name, tensor in found.items() if "running_" not in name}
-    wrong = sorted(own.keys() ^ found.keys()) or [
-        name for name in own if own[name].shape != found[name].shape
-    ]
-    if wrong:
-        raise BackboneFileError(
-            f"{path} does not hold this backbone: {wrong[0]} is missing, unknown or of another "
-            "shape; a ResNet-18 of widths (64, 128, 256, 512) reads torchvision's file"
-        )
-    backbone.load_state_dict(found)
+    fill(
+        backbone,
+        found,
+        path,
+        "a ResNet-18 of widths (64, 128, 256, 512) reads torchvision's file",
+    )

@@ -1,4 +1,4 @@
-"""`robo train`: a data set becomes a policy; `robo train walk` has options of its own."""
+"""`robo train`: a data set becomes a policy; `robo train walk` and `sight` have other options."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from robo.training.config import TrainingConfig
 
 @dataclass(frozen=True)
 class Train:
-    """Train a policy on demonstrations, or with `robo train walk` a humanoid to walk.
+    """Train a policy on demonstrations; `robo train sight` its eyes, `robo train walk` a walker.
 
     Writes checkpoints, log.jsonl, TensorBoard's events, training.json and curve.png. Ctrl-C saves;
     the same command with --resume goes on as if nothing had happened. On several GPUs or processes:
@@ -49,8 +49,9 @@ class Train:
         from robo.errors import UserError
         from robo.memory import keep_memory
 
-        if self.policy == "walk":
-            raise UserError("give walk right behind train: robo train walk --out FOLDER")
+        if self.policy in ("walk", "sight"):
+            name = self.policy
+            raise UserError(f"give {name} right behind train: robo train {name} --out FOLDER")
         if self.policy not in POLICIES:
             raise UserError(f'there is no policy "{self.policy}"; there are {", ".join(POLICIES)}')
         keep_memory()

@@ -84,6 +84,10 @@ class TrainingConfig:
     start: Optional[str] = None
     """Checkpoint, by folder or short name, whose weights to begin with."""
 
+    encoder: Optional[Path] = None
+    """Weights of the image encoder to begin with (safetensors): those that `robo train sight` wrote
+    for rt1, ImageNet's ResNet-18 for act."""
+
     save_minutes: Optional[float] = 10.0
     """Validate and save after so many minutes of training."""
 
@@ -140,7 +144,8 @@ class TrainingConfig:
         """Plain values."""
         values = asdict(self)
         values["inputs"] = list(self.inputs or ())
-        values["phrasings"] = None if self.phrasings is None else str(self.phrasings)
+        for name in ("phrasings", "encoder"):
+            values[name] = None if values[name] is None else str(values[name])
         return values
 
     def check_resumes(self, before: dict[str, Any]) -> None:

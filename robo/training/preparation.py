@@ -141,6 +141,8 @@ def _policy(
     if config.start is not None:
         if options or config.inputs:
             raise UserError("--start brings its configuration; leave out --config and --inputs")
+        if config.encoder is not None:
+            raise UserError("--start brings its image encoder; leave out --encoder")
         with user_errors(PolicyError):
             found = find_checkpoint(config.start)
             if describe(found).policy != kind.name:
@@ -153,6 +155,8 @@ def _policy(
         policy = kind(made)
         stats = {key: values.as_json() for key, values in dataset.stats.items()}
         policy.normalizer.set_stats(stats)
+        if config.encoder is not None:
+            policy.load_encoder(config.encoder)
     return policy
 
 

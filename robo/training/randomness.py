@@ -9,7 +9,9 @@ from typing import Literal
 import numpy as np
 import torch
 
-Purpose = Literal["weights", "split", "order", "step", "augmentation", "phrasings", "validation"]
+Purpose = Literal[
+    "weights", "split", "order", "step", "augmentation", "phrasings", "validation", "views"
+]
 _PURPOSES: tuple[Purpose, ...] = (
     "weights",
     "split",
@@ -18,6 +20,7 @@ _PURPOSES: tuple[Purpose, ...] = (
     "augmentation",
     "phrasings",
     "validation",
+    "views",
 )
 
 

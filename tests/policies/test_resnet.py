@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from policies.vision.augmentation import random_shift, shifted
-from policies.vision.resnet import BackboneFileError, ResNet, load_backbone
+from policies.vision.resnet import ResNet, load_backbone
 from policies.vision.spatial_softmax import SpatialSoftmax
+from policies.vision.weights_file import WeightsFileError
 
 NORM = ("weight", "bias", "running_mean", "running_var")
 
@@ -107,7 +108,7 @@ def test_an_imagenet_file_is_loaded_by_path(tmp_path: Path) -> None:
     load_backbone(target, tmp_path / "r.st")
     image = torch.randn(1, 3, 32, 32)
     assert torch.equal(source(image), target(image))
-    with pytest.raises(BackboneFileError, match=r"layer3.*reads torchvision's file"):
+    with pytest.raises(WeightsFileError, match=r"layer3.*reads torchvision's file"):
         load_backbone(ResNet((64, 128)), tmp_path / "r.st")
 
 
@@ -115,7 +116,7 @@ def test_an_imagenet_file_is_loaded_by_path(tmp_path: Path) -> None:
 def test_another_file_is_refused_in_one_sentence(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "r.pth").write_bytes(content)
-    with pytest.raises(BackboneFileError, match=r"r\.pth.*safetensors\.torch\.save_file"):
+    with pytest.raises(WeightsFileError, match=r"r\.pth.*safetensors\.torch\.save_file"):
         load_backbone(ResNet((8,)), tmp_path / "r.pth")
 
 

@@ -12,6 +12,7 @@ from envs.kitchen import layout, robot, rules
 from envs.kitchen.experts.grasp import Grasp, half_height, plan_grasp
 from envs.kitchen.experts.pilot import GiveUpError, Motion, Pilot, rotation_matrix
 from envs.kitchen.experts.placing import free_spot
+from envs.kitchen.state import KitchenState
 from envs.kitchen.vocabulary import DRAWERS
 
 HOVER: Final[float] = 0.20
@@ -136,6 +137,17 @@ def bring(pilot: Pilot) -> Motion:
 
 def stand(pilot: Pilot, place: str, point: np.ndarray) -> Motion:
     """Stand at a place so that `point` (world x, y) is in front of the arm."""
+    x, y, yaw = where_to_stand(pilot.state, place, point)
+    near = hypot(x - pilot.state.base[0], y - pilot.state.base[1]) < 0.06
+    turned = abs(remainder(pilot.state.base[2] - yaw, 2 * pi)) > 0.05
+    if not near or turned:
+        yield from pilot.drive(x, y, yaw)
+
+
+def where_to_stand(
+    state: KitchenState, place: str, point: np.ndarray
+) -> tuple[float, float, float]:
+    """Pose of the base (x, y, yaw; world frame) at a place with a point in front of the arm."""
     station = layout.STATIONS[place]
     ahead = np.array(station.heading)
     usable = layout.SURFACES[place].usable
@@ -143,15 +155,11 @@ def stand(pilot: Pilot, place: str, point: np.ndarray) -> Motion:
     side = np.array([-ahead[1], ahead[0]])
     origin = np.array([station.x, station.y])
     across = float((point[:2] - origin) @ side)
-    if place == "bottom drawer" and rules.is_open(pilot.state, "top drawer"):
+    if place == "bottom drawer" and rules.is_open(state, "top drawer"):
         # From the right, so that the forearm stays clear of the open top drawer.
         across -= 0.12
-    offset = float(np.clip(across, -half, half))
-    x, y = origin + offset * side
-    near = hypot(x - pilot.state.base[0], y - pilot.state.base[1]) < 0.06
-    turned = abs(remainder(pilot.state.base[2] - station.yaw, 2 * pi)) > 0.05
-    if not near or turned:
-        yield from pilot.drive(float(x), float(y), station.yaw)
+    x, y = origin + float(np.clip(across, -half, half)) * side
+    return float(x), float(y), station.yaw
 
 
 def _take(pilot: Pilot, place: str, grasp: Grasp) -> Motion:

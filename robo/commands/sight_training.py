@@ -1,0 +1,56 @@
+"""`robo train sight`: RT-1's image encoder learns to see before it learns to act."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from robo.training.sight_config import SightConfig
+
+
+@dataclass(frozen=True)
+class SightTraining:
+    """Teach RT-1's image encoder what there is to see in the kitchen, before it learns to act.
+
+    Draws views of random things at random places and learns the label of every pixel. Writes
+    encoder.safetensors (for robo train rt1 --encoder), log.jsonl, TensorBoard's events, curve.png
+    and sight.png: what the cameras saw, what was there, what was said. Ctrl-C saves; the same
+    command with --resume goes on as if nothing had happened.
+    """
+
+    policy: tyro.conf.Positional[Literal["sight"]]
+    """sight."""
+
+    out: Path
+    """Folder of the run."""
+
+    resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Go on with the run in --out."""
+
+    training: Annotated[SightConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=SightConfig)
+
+    def execute(self) -> int:
+        """Run the command; 128 and the signal's number when it was stopped."""
+        import shlex
+        import sys
+
+        from rich.console import Console
+
+        from robo.memory import keep_memory
+
+        keep_memory()
+        from robo.training.display import duration
+        from robo.training.sight import train_sight
+
+        console = Console(stderr=True, highlight=False)
+        outcome = train_sight(self.out, self.training, resume=self.resume, console=console)
+        done = f"{outcome.steps} steps, {duration(outcome.seconds)}"
+        if outcome.stopped is not None:
+            arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
+            again = "robo " + shlex.join([*arguments, "--resume"])
+            text = f"stopped and saved after {done}; go on with: {again}"
+            console.print(text, markup=False, soft_wrap=True)
+            return 128 + outcome.stopped
+        console.print(f"{done}: {outcome.checkpoint}", markup=False, soft_wrap=True)
+        return 0
