@@ -33,7 +33,7 @@ COMMANDS = {
     ),
     "train": (
         "Train",
-        "Train a policy on demonstrations; `robo train sight` its eyes, `robo train walk` a walker.",
+        "Train a policy on demonstrations; `train sight` trains its eyes, `train walk` a walker.",
     ),
     "rollout": ("Rollout", "Try a policy in episodes drawn from a seed and count its successes."),
     "compare": (

@@ -12,7 +12,7 @@ from robo.training.config import TrainingConfig
 
 @dataclass(frozen=True)
 class Train:
-    """Train a policy on demonstrations; `robo train sight` its eyes, `robo train walk` a walker.
+    """Train a policy on demonstrations; `train sight` trains its eyes, `train walk` a walker.
 
     Writes checkpoints, log.jsonl, TensorBoard's events, training.json and curve.png. Ctrl-C saves;
     the same command with --resume goes on as if nothing had happened. On several GPUs or processes:
