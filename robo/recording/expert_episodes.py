@@ -115,10 +115,11 @@ def record_experts(
         for plan in plans:
             if plan.task == result.task and result.number >= plan.first:
                 plan.take(result)
-    if all(plan.is_done for plan in plans):
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
+    if not all(plan.is_done for plan in plans):
         _run(folder, plans, settings, workers, on_result)
+    elif not any(plan.counted() for plan in plans):
+        # What is left of a run whose episodes are all in the set.
+        shutil.rmtree(folder, ignore_errors=True)
     report = ExpertReport(
         results=[result for plan in plans for result in plan.counted()],
         wall_seconds=time.perf_counter() - began,

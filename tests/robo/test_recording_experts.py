@@ -187,6 +187,25 @@ def test_workers_and_interruptions_do_not_change_what_is_recorded(
     assert_same(uninterrupted, root)
 
 
+def test_fewer_episodes_than_a_cut_off_run_made_are_put_together(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
+    done: list[ExpertResult] = []
+
+    def cut(result: ExpertResult) -> None:
+        done.append(result)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+
+    root = tmp_path / "set"
+    with pytest.raises(KeyboardInterrupt):
+        record_experts(root, ["go to"], 9, CUT, workers=1, on_result=cut)
+    report = record_experts(root, ["go to"], 3, CUT, workers=1, on_result=done.append)
+    assert report.kept == 3
+    assert len(done) == 3, "nothing was recorded again"
+    assert_same(uninterrupted, root)
+
+
 def test_a_kill_of_all_its_processes_does_not_change_what_is_recorded(
     uninterrupted: Path, tmp_path: Path
 ) -> None:
