@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,18 @@ def test_training_can_begin_with_other_weights(dataset: Path, tmp_path: Path) ->
     before = load_file(first.checkpoint / "model.safetensors")
     after = load_file(second.checkpoint / "model.safetensors")
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+
+
+def test_an_encoder_that_does_not_fit_is_refused(dataset: Path, tmp_path: Path) -> None:
+    config = TrainingConfig(**SHORT, steps=1, encoder=tmp_path / "none.safetensors")
+    with pytest.raises(UserError, match="takes no weights of an image encoder"):
+        train(NAME, dataset, tmp_path / "run", config)
+    with pytest.raises(UserError, match="none.safetensors cannot be read"):
+        train("act", dataset, tmp_path / "run", config, ["small"])
+    first = run(dataset, tmp_path / "first", "instruction_width=0", steps=1)
+    with pytest.raises(UserError, match="leave out --encoder"):
+        train(NAME, dataset, tmp_path / "run", replace(config, start=str(first.checkpoint)))
+    assert not (tmp_path / "run").exists()
 
 
 def test_words_reach_the_policy(dataset: Path, tmp_path: Path) -> None:
