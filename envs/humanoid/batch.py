@@ -39,6 +39,8 @@ TILT: Final = -0.6
 """Above this upward part of gravity in its frame (a tilt of 53 degrees) the base has fallen."""
 LOWEST: Final = 0.55
 """Below this share of its standing height above the ground, too."""
+STRIDE: Final = 0.4
+"""Time constant of `State.astray` (s): half a cycle."""
 _TOUCH: Final = 1.0
 
 
@@ -149,6 +151,7 @@ class WalkBatch:
         self._landed = np.zeros((n, 2), dtype=bool)
         self._air = np.zeros((n, 2))
         self._phase = np.zeros(n)
+        self._astray = np.zeros((n, 3))
         self._command_left = np.zeros(n)
         self.commands = np.zeros((n, 3))
         self._held = False
@@ -270,6 +273,7 @@ class WalkBatch:
             "landed": self._landed,
             "air": self._air,
             "phase": self._phase,
+            "astray": self._astray,
             "commands": self.commands,
             "command left": self._command_left,
             "push": self._pushes.last,
@@ -343,6 +347,9 @@ class WalkBatch:
         self._air[:] = np.where(contact, aloft, aloft + 1.0 / self.control_hz)
         self._contact[:] = contact
         self._phase = (self._phase + GAIT_HZ / self.control_hz) % 1.0
+        off = level(self.qvel[:, :3], heading(physics.state[:, 4:8]))
+        off[:, 2] = self.qvel[:, 5]
+        self._astray += (off - self.commands - self._astray) / (STRIDE * self.control_hz)
 
     def _observe(self, rows: Indices, use: str) -> State:
         """The state of some copies; `use` names the random numbers of their noise."""
@@ -381,6 +388,7 @@ class WalkBatch:
             action_earlier=self._actions[2, rows],
             command=self.commands[rows],
             moving=moving(self.commands[rows]),
+            astray=self._astray[rows],
             phase=self._phase[rows],
             push=level(self._pushes.last[rows], look),
             ground=self.terrain.around(rows, base, look, observations.GROUND),
@@ -435,6 +443,8 @@ class WalkBatch:
         self._phase[rows] = drawn[:, 4]
         if not self._held:
             self._draw_commands(rows)
+        # It stands.
+        self._astray[rows] = -self.commands[rows]
 
 
 __all__ = ["ACTION_LIMIT", "GAIT_HZ", "Observation", "Step", "WalkBatch"]

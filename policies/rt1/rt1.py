@@ -53,8 +53,9 @@ def image_encoder(config: RT1Config) -> EfficientNetB3 | ResidualEncoder:
         if c.encoder == "efficientnet_b3"
         else ResidualEncoder(c.condition, c.encoder_widths, c.encoder_strides)
     )
-    # Convolutions want channels last.
-    return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # Convolutions want channels last; torch's stubs do not know it of modules.
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return encoder
 
 
 class RT1(Policy):
