@@ -89,14 +89,7 @@ class CameraRenderer:
         self, model: mujoco.MjModel, data: mujoco.MjData, camera: str | mujoco.MjvCamera
     ) -> NDArray[np.int64]:
         """Which geom of the model each pixel of a camera shows, -1 for none, (height, width)."""
-        if self._model is not model:
-            self._gl.make_current()
-            self._adopt(model)
-        scene = self._scene
-        assert scene is not None
-        scene.flags[_FLAG.mjRND_SEGMENT] = scene.flags[_FLAG.mjRND_IDCOLOR] = True
-        self._draw(model, data, camera)
-        scene.flags[_FLAG.mjRND_SEGMENT] = scene.flags[_FLAG.mjRND_IDCOLOR] = False
+        scene = self._draw(model, data, camera, as_numbers=True)
         # Colours count the drawn geoms from 1.
         drawn = self._pixels[::-1].astype(np.int64) @ np.array([1, 1 << 8, 1 << 16])
         geoms = np.full(scene.ngeom + 1, -1)
@@ -106,12 +99,20 @@ class CameraRenderer:
         return np.asarray(geoms[np.where(drawn < len(geoms), drawn, 0)])
 
     def _draw(
-        self, model: mujoco.MjModel, data: mujoco.MjData, camera: str | mujoco.MjvCamera
-    ) -> None:
-        """Fill `_pixels`, from below."""
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        camera: str | mujoco.MjvCamera,
+        *,
+        as_numbers: bool = False,
+    ) -> mujoco.MjvScene:
+        """Fill `_pixels`, from below, with colours or the drawn geoms' numbers; what was drawn."""
         self._gl.make_current()
         if self._model is not model:
             self._adopt(model)
+        scene = self._scene
+        assert scene is not None
+        scene.flags[_FLAG.mjRND_SEGMENT] = scene.flags[_FLAG.mjRND_IDCOLOR] = as_numbers
         if isinstance(camera, str):
             self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
             self._camera.fixedcamid = model.camera(camera).id
@@ -122,12 +123,13 @@ class CameraRenderer:
             model.geom_group[~seen] = _HIDDEN_GROUP
         everything = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(
-            model, data, self._options, self._perturbation, camera, everything, self._scene
+            model, data, self._options, self._perturbation, camera, everything, scene
         )
         model.geom_group[:] = groups
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        mujoco.mjr_render(self._viewport, self._scene, self._context)
+        mujoco.mjr_render(self._viewport, scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, self._viewport, self._context)
+        return scene
 
     def close(self) -> None:
         """Give back what the pictures needed; the next `render` takes it again."""

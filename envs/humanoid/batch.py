@@ -39,8 +39,8 @@ TILT: Final = -0.6
 """Above this upward part of gravity in its frame (a tilt of 53 degrees) the base has fallen."""
 LOWEST: Final = 0.55
 """Below this share of its standing height above the ground, too."""
-STRIDE: Final = 0.4
-"""Time constant of `State.astray` (s): half a cycle."""
+ASTRAY_TIME: Final = 0.4
+"""Time constant of `State.astray` (s): a step, half a cycle of the gait."""
 _TOUCH: Final = 1.0
 
 
@@ -349,7 +349,7 @@ class WalkBatch:
         self._phase = (self._phase + GAIT_HZ / self.control_hz) % 1.0
         off = level(self.qvel[:, :3], heading(physics.state[:, 4:8]))
         off[:, 2] = self.qvel[:, 5]
-        self._astray += (off - self.commands - self._astray) / (STRIDE * self.control_hz)
+        self._astray += (off - self.commands - self._astray) / (ASTRAY_TIME * self.control_hz)
 
     def _observe(self, rows: Indices, use: str) -> State:
         """The state of some copies; `use` names the random numbers of their noise."""

@@ -58,7 +58,7 @@ def track_turning(state: State) -> Floats:
 
 
 def error(state: State) -> Floats:
-    """|ex| + |ey| + |e yaw| / 2 of a stride, at most 1.5: pulls where the kernels are flat.
+    """|ex| + |ey| + |e yaw| / 2 of the mean, at most 1.5: pulls where the kernels are flat.
 
     Of single moments, which swing by more than the mean is off, it would hardly pull at all.
     """

@@ -63,8 +63,8 @@ class State:
         action_earlier: the one before that [k, m].
         command: vx, vy (m/s), yaw rate (rad/s) [k, 3].
         moving: whether the command is not to stand [k].
-        astray: velocity and yaw rate less the command, averaged over the last stride or so, as
-            within a stride the base swings to and fro by more than it is off [k, 3].
+        astray: velocity and yaw rate less the command, an exponential mean over `ASTRAY_TIME`:
+            within a step the base swings to and fro by more than it is off [k, 3].
         phase: of the gait cycle, 0 to 1, the left foot's; the right foot is half a cycle off [k].
         push: what a push added to the velocity in this action, level frame (m/s) [k, 2].
         ground: heights of points around, relative to the ground under the base (m) [k, 21].

@@ -1,6 +1,7 @@
 """Pictures of the kitchen and what each pixel shows: to learn to see from, before learning to act.
 
-A demonstration shows one arrangement of things for seconds; here is another one in every picture.
+A demonstration shows one arrangement of things for seconds, of a few that were recorded; here are
+as many as there is time to draw.
 """
 
 from collections.abc import Iterator, Sequence

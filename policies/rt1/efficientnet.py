@@ -1,7 +1,7 @@
 """EfficientNet-B3 (arXiv 1905.11946) with FiLM behind each block, RT-1's image encoder.
 
 Modules under `features` are named as torchvision's `efficientnet_b3`, so that a file with its
-ImageNet weights fits (`load_imagenet`). Sizes are halved rounding down, which makes 9 x 9 of
+ImageNet weights fits (`load`). Sizes are halved rounding down, which makes 9 x 9 of
 300 x 300 as in the paper, where padding as usual makes 10 x 10; without stochastic depth.
 """
 
@@ -12,12 +12,10 @@ from typing import Self, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from policies.errors import CheckpointError
 from policies.rt1.film import FiLM
+from policies.vision.weights_file import fill, read_weights
 
 B3 = (
     # expansion, kernel, stride, channels, blocks: B0's table at a width of 1.2 and a depth of 1.4
@@ -75,26 +73,18 @@ class EfficientNetB3(nn.Module):
                 x = next(films)(block(x), condition)
         return cast(Tensor, head(x))
 
-    def load_imagenet(self, path: Path) -> None:
-        """Take torchvision's weights of `efficientnet_b3` from a safetensors file.
+    def load(self, path: Path) -> None:
+        """Take torchvision's ImageNet weights of `efficientnet_b3` from a safetensors file.
 
         Raises:
-            CheckpointError: The file is missing, damaged or of another network.
+            WeightsFileError: The file is missing, damaged or of another network.
         """
-        try:
-            tensors = load_file(path)
-            found = {
-                name.removeprefix("features."): tensor
-                for name, tensor in tensors.items()
-                if name.startswith("features.")
-            }
-            self.features.load_state_dict(found)
-        except (OSError, SafetensorError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CheckpointError(
-                f"{path} holds no weights of torchvision's efficientnet_b3 ({reason}); give its "
-                "state dict as a safetensors file"
-            ) from None
+        found = {
+            name.removeprefix("features."): tensor
+            for name, tensor in read_weights(path).items()
+            if name.startswith("features.")
+        }
+        fill(self.features, found, path, "give the state dict of torchvision's efficientnet_b3")
 
 
 class MBConv(nn.Module):

@@ -42,7 +42,6 @@ from policies.rt1.token_learner import TokenLearner
 from policies.rt1.transformer import Kept, Transformer
 from policies.vision.augmentation import random_shift
 from policies.vision.grid_summary import GridSummary
-from policies.vision.weights_file import fill, read_weights
 
 
 def image_encoder(config: RT1Config) -> EfficientNetB3 | ResidualEncoder:
@@ -111,8 +110,8 @@ class RT1(Policy):
         self.reset()
 
     def load_encoder(self, path: Path) -> None:
-        """Begin with an image encoder that has learnt to see, see `robo train sight`."""
-        fill(self.encoder, read_weights(path), path, "train it with the same --config")
+        """Begin with an image encoder that has seen something: the kitchen, or ImageNet."""
+        self.encoder.load(path)
 
     def windows(self) -> dict[str, range]:
         """All features of a segment, around the sample's frame.

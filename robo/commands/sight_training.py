@@ -32,25 +32,14 @@ class SightTraining:
 
     def execute(self) -> int:
         """Run the command; 128 and the signal's number when it was stopped."""
-        import shlex
-        import sys
-
         from rich.console import Console
 
         from robo.memory import keep_memory
 
         keep_memory()
-        from robo.training.display import duration
         from robo.training.sight import train_sight
+        from robo.training.telling import tell
 
         console = Console(stderr=True, highlight=False)
         outcome = train_sight(self.out, self.training, resume=self.resume, console=console)
-        done = f"{outcome.steps} steps, {duration(outcome.seconds)}"
-        if outcome.stopped is not None:
-            arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
-            again = "robo " + shlex.join([*arguments, "--resume"])
-            text = f"stopped and saved after {done}; go on with: {again}"
-            console.print(text, markup=False, soft_wrap=True)
-            return 128 + outcome.stopped
-        console.print(f"{done}: {outcome.checkpoint}", markup=False, soft_wrap=True)
-        return 0
+        return tell(console, outcome)

@@ -41,8 +41,6 @@ class Train:
     def execute(self) -> int:
         """Run the command; 128 and the signal's number when it was stopped."""
         import os
-        import shlex
-        import sys
 
         from rich.console import Console
 
@@ -55,8 +53,8 @@ class Train:
         if self.policy not in POLICIES:
             raise UserError(f'there is no policy "{self.policy}"; there are {", ".join(POLICIES)}')
         keep_memory()
-        from robo.training.display import duration
         from robo.training.job import train
+        from robo.training.telling import tell
 
         console = Console(stderr=True, highlight=False)
         outcome = train(
@@ -70,15 +68,5 @@ class Train:
         )
         if os.environ.get("RANK", "0") != "0":
             return 0 if outcome.stopped is None else 128 + outcome.stopped
-        done = f"{outcome.steps} steps, {duration(outcome.seconds)}"
-        if outcome.stopped is not None:
-            arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
-            again = "robo " + shlex.join([*arguments, "--resume"])
-            if "RANK" in os.environ:
-                again = "the same command and --resume"
-            text = f"stopped and saved after {done}; go on with: {again}"
-            console.print(text, markup=False, soft_wrap=True)
-            return 128 + outcome.stopped
         best = "" if outcome.best is None else f", best validation {outcome.best:.4g}"
-        console.print(f"{done}{best}: {outcome.checkpoint}", markup=False, soft_wrap=True)
-        return 0
+        return tell(console, outcome, best)

@@ -34,9 +34,6 @@ class WalkTraining:
 
     def execute(self) -> int:
         """Run the command; 128 and the signal's number when it was stopped."""
-        import shlex
-        import sys
-
         from rich.console import Console
 
         from robo.errors import UserError
@@ -47,17 +44,9 @@ class WalkTraining:
             raise UserError(
                 "training a walker needs rsl-rl-lib: pip install 'robo[walk]'"
             ) from None
-        from robo.training.display import duration
+        from robo.training.telling import tell
         from robo.walking.stages import train_walk
 
         console = Console(stderr=True, highlight=False)
         outcome = train_walk(self.out, self.training, resume=self.resume, console=console)
-        done = f"{outcome.steps} steps, {duration(outcome.seconds)}"
-        if outcome.stopped is not None:
-            arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
-            again = "robo " + shlex.join([*arguments, "--resume"])
-            text = f"stopped and saved after {done}; go on with: {again}"
-            console.print(text, markup=False, soft_wrap=True)
-            return 128 + outcome.stopped
-        console.print(f"{done}: {outcome.checkpoint}", markup=False, soft_wrap=True)
-        return 0
+        return tell(console, outcome)

@@ -112,6 +112,11 @@ def record_experts(
     there = _numbers_in(root, settings.seed)
     plans = [_Plan(task, episodes, there.get(task, {})) for task in tasks]
     for result in _read_results(folder):
+        if result.task not in tasks:
+            raise UserError(
+                f'{folder} holds episodes of "{result.task}" of a run that was cut off; '
+                "run that one again, or remove the folder"
+            )
         for plan in plans:
             if plan.task == result.task and result.number >= plan.first:
                 plan.take(result)

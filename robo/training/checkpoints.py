@@ -86,7 +86,7 @@ class Checkpoints:
         Raises:
             OSError: The disk refused; earlier checkpoints are whole.
         """
-        return self._write(
+        return self.write_with(
             step,
             lambda folder: save(policy, folder, metadata),
             weights,
@@ -95,7 +95,7 @@ class Checkpoints:
             best=best,
         )
 
-    def _write(
+    def write_with(
         self,
         step: int,
         save_policy: Callable[[Path], None],

@@ -49,6 +49,11 @@ class TrainingDisplay:
         )
         self._progress.update(self._task, completed=min(share, 1.0), description=text)
 
+    def waiting(self, text: str) -> None:
+        """What is done before the first step."""
+        if self._progress is not None:
+            self._progress.update(self._task, description=text)
+
     def say(self, text: str) -> None:
         """A line above the bar."""
         if self._console is not None:

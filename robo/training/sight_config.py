@@ -6,7 +6,7 @@ from typing import Any, Literal
 from robo.errors import UserError
 from robo.training.config import option
 
-FREE = frozenset({"steps", "minutes", "save_minutes", "workers", "threads"})
+FREE = frozenset({"steps", "minutes", "save_minutes", "workers", "threads", "device"})
 """What may differ when a run goes on."""
 
 
@@ -18,10 +18,8 @@ class SightConfig:
     """Train for so many steps; this or --minutes."""
 
     minutes: float | None = None
-    """Train for so many minutes; this or --steps."""
-
-    config: Literal["small", "full"] = "small"
-    """RT-1's preset whose image encoder it is."""
+    """Train for so many minutes, in which saving and drawing the first rooms do not count; this or
+    --steps."""
 
     batch_size: int = 64
     """Images a step."""
@@ -35,7 +33,7 @@ class SightConfig:
     weight_decay: float = 1e-2
     """Of AdamW."""
 
-    scenes: int = 96
+    rooms: int = 96
     """Rooms that are learnt from at a time, 32 views of each camera in each."""
 
     renewed: int = 10
@@ -56,6 +54,9 @@ class SightConfig:
     threads: int | None = None
     """Threads of torch; its own choice when left out."""
 
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; "auto" is the GPU when there is one."""
+
     def check(self) -> None:
         """Refuse values that make no sense.
 
@@ -64,7 +65,7 @@ class SightConfig:
         """
         if (self.steps is None) == (self.minutes is None):
             raise UserError("say how long to train, with one of --steps and --minutes")
-        least = dict.fromkeys(("steps", "batch_size", "scenes", "renewed", "threads"), 1)
+        least = dict.fromkeys(("steps", "batch_size", "rooms", "renewed", "threads"), 1)
         for name, bound in {**least, "workers": 0, "seed": 0}.items():
             value = getattr(self, name)
             if value is not None and value < bound:

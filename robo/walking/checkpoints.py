@@ -55,7 +55,7 @@ class WalkCheckpoints(Checkpoints):
                 there = {name: value.contiguous() for name, value in robots.items()}
                 save_file(there, folder / TRAINING / ROBOTS)
 
-        self._write(
+        self.write_with(
             step,
             save,
             weights,

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from policies.errors import CheckpointError
 from policies.rt1.action_tokenizer import ActionTokenizer
 from policies.rt1.config import RT1Config
 from policies.rt1.efficientnet import ConvNorm, EfficientNetB3
@@ -16,6 +15,7 @@ from policies.rt1.residual_encoder import ResidualEncoder
 from policies.rt1.rt1 import RT1
 from policies.rt1.token_learner import TokenLearner
 from policies.rt1.transformer import Transformer
+from policies.vision.weights_file import WeightsFileError
 
 
 def _parameters(module):
@@ -82,11 +82,11 @@ def test_imagenet_weights_fit_by_name(efficientnet, tmp_path):
     tensors = {f"features.{name}": torch.full_like(t, 2) for name, t in names.items()}
     save_file({**tensors, "classifier.1.bias": torch.zeros(1000)}, file)
     fresh = EfficientNetB3(8)
-    fresh.load_imagenet(file)
+    fresh.load(file)
     assert (fresh.features[8][0].weight == 2).all()
     save_file({"features.0.0.weight": names["0.0.weight"]}, file)
-    with pytest.raises(CheckpointError, match="efficientnet_b3"):
-        fresh.load_imagenet(file)
+    with pytest.raises(WeightsFileError, match="efficientnet_b3"):
+        fresh.load(file)
 
 
 def test_an_instruction_changes_nothing_at_first_and_then_everything(efficientnet):

@@ -200,6 +200,8 @@ def test_fewer_episodes_than_a_cut_off_run_made_are_put_together(
     root = tmp_path / "set"
     with pytest.raises(KeyboardInterrupt):
         record_experts(root, ["go to"], 9, CUT, workers=1, on_result=cut)
+    with pytest.raises(UserError, match='holds episodes of "go to"'):
+        record_experts(root, ["open"], 1, CUT, workers=1)
     report = record_experts(root, ["go to"], 3, CUT, workers=1, on_result=done.append)
     assert report.kept == 3
     assert len(done) == 3, "nothing was recorded again"
