@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Generator
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -199,7 +199,7 @@ class _Lessons:
             if self.seconds > saved:
                 self._save(log, held_out)
 
-    def _drawn(self) -> Iterator[int]:
+    def _drawn(self) -> Generator[int]:
         """Rooms as they are drawn, counted from the first that this step still learns from."""
         renewals = max(0, self.step - 1) // self.config.renewed
         for number in self._newest.drawn(renewals):
@@ -334,7 +334,7 @@ class _Lessons:
             **provenance(self.config.to_json(), self.config.seed),
         }
 
-    def _writing(self) -> write_errors:
+    def _writing(self) -> AbstractContextManager[None]:
         return write_errors(self.folder.out, self.checkpoints)
 
     def _go_on(self, latest: Path) -> None:

@@ -72,7 +72,7 @@ class NewestRooms:
         loader: DataLoader[Any] = DataLoader(
             self._rooms,
             batch_size=None,
-            sampler=itertools.count(first),  # type: ignore[arg-type]
+            sampler=itertools.count(first),
             num_workers=self._workers,
             prefetch_factor=2 if self._workers else None,
             worker_init_fn=_begin,
