@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from envs.kitchen import layout, robot, rules
+from envs.kitchen.control import GRIPPER_SPEED
 from envs.kitchen.experts.grasp import Grasp, half_height, plan_grasp
 from envs.kitchen.experts.pilot import GiveUpError, Motion, Pilot, rotation_matrix
 from envs.kitchen.experts.placing import free_spot
@@ -172,7 +173,9 @@ def _take(pilot: Pilot, place: str, grasp: Grasp) -> Motion:
     above = max(z + 0.05, layout.SURFACES[place].height + HOVER)
     pilot.opening = grasp.opening
     yield from pilot.reach((x, y, above), grasp.yaw, 0.012)
-    yield from pilot.reach((x, y, z), grasp.yaw, 0.004, speed=APPROACH)
+    # Where it is cramped a thing is wedged by a hand that comes slowly.
+    speed = APPROACH if grasp.clearance > 0.0 else GRIPPER_SPEED
+    yield from pilot.reach((x, y, z), grasp.yaw, 0.004, speed=speed)
     yield from pilot.grip(0.0)
     yield from pilot.reach((x, y, above), grasp.yaw, 0.03)
 
