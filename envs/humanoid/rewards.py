@@ -24,6 +24,9 @@ SWING_BEND: Final = 0.3
 FEET_APART: Final = 0.12
 """Sideways distance of the feet below which they come into each other's way (m)."""
 
+CARRIED: Final = 0.1
+"""A mean speed above which a robot that is told to stand does not stand (m/s)."""
+
 
 @dataclass(frozen=True)
 class Term:
@@ -83,10 +86,12 @@ def fallen(state: State) -> Floats:
 def gait(state: State) -> Floats:
     """One where both feet are on the ground or in the air as the clock says.
 
-    Counted foot by foot, standing would have more than half of it.
+    Counted foot by foot, standing would have more than half of it. Who is told to stand and was
+    pushed may put its feet where it has to.
     """
     expected = (state.foot_phase < STANCE) | ~state.moving[:, None]
-    return np.asarray((state.contact == expected).all(axis=1).astype(float))
+    in_time = (state.contact == expected).all(axis=1)
+    return np.asarray((in_time | catching(state)).astype(float))
 
 
 def swing_height(state: State) -> Floats:
@@ -195,9 +200,14 @@ def pose(state: State) -> Floats:
 
 
 def stand_still(state: State) -> Floats:
-    """Distance of the joints from the default pose when the command is to stand (rad)."""
+    """Distance of the joints from the default pose when it is told to stand and can (rad)."""
     away = np.abs(state.joint_position - np.array(state.robot.default_pose)).sum(axis=1)
-    return np.asarray(away * ~state.moving)
+    return np.asarray(away * ~(state.moving | catching(state)))
+
+
+def catching(state: State) -> Flags:
+    """Told to stand but carried along, by a push perhaps: it has to step to stay upright [k]."""
+    return np.asarray(~state.moving & (np.hypot(*state.astray[:, :2].T) > CARRIED))
 
 
 def feet_apart(state: State) -> Floats:
@@ -289,11 +299,13 @@ def terms_of(state: State, penalties: float, duration: float) -> Floats:
 
 
 __all__ = [
+    "CARRIED",
     "FEET_APART",
     "SWING_BEND",
     "SWING_HEIGHT",
     "TERMS",
     "Term",
+    "catching",
     "error",
     "error_on_the_spot",
     "names",

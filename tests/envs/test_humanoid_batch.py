@@ -1,5 +1,7 @@
 """A batch of walkers: the same numbers alone as together, and nothing unsound reaches a learner."""
 
+from dataclasses import replace
+
 import gymnasium
 import mujoco
 import numpy as np
@@ -357,3 +359,23 @@ def test_a_batch_goes_on_where_another_was():
             np.testing.assert_array_equal(ours.reward, theirs.reward)
             for name in ("policy", "privileged"):
                 np.testing.assert_array_equal(ours.observation[name], theirs.observation[name])
+
+
+def test_who_is_pushed_while_standing_may_step() -> None:
+    with WalkBatch(g1(12), 2, physics_hz=100.0) as batch:
+        batch.hold_commands(np.zeros(3))
+        batch.reset()
+        nothing = np.zeros((2, 12))
+        for _ in range(3):
+            state = batch.step(nothing).info["state"]
+        assert not rewards.catching(state).any()
+        batch.push(np.array([[1.0, 0.0], [0.0, 0.0]]))
+        for _ in range(4):
+            state = batch.step(nothing).info["state"]
+        np.testing.assert_array_equal(rewards.catching(state), [True, False])
+        aloft = replace(state, contact=state.contact & False)
+        by_name = {term.name: term.value(aloft) for term in rewards.TERMS}
+        np.testing.assert_array_equal(by_name["gait"], [1.0, 0.0])
+        assert by_name["stand still"][0] == 0.0
+        batch.hold_commands(np.array([0.5, 0.0, 0.0]))
+        assert not rewards.catching(batch.step(nothing).info["state"]).any()
