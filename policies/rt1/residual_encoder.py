@@ -54,7 +54,8 @@ class ResidualEncoder(nn.Module):
         Raises:
             WeightsFileError: The file is missing, damaged or of another network.
         """
-        fill(self, read_weights(path), path, "make one with robo train sight, and leave its widths")
+        advice = "robo train sight makes one for the preset small, with its widths and strides"
+        fill(self, read_weights(path), path, advice)
 
     def forward(self, images: Tensor, condition: Tensor) -> Tensor:
         """Images [n, 3, h, w] and conditions [n, c] to features [n, channels, *grid]."""

@@ -46,11 +46,10 @@ from policies.vision.grid_summary import GridSummary
 
 def image_encoder(config: RT1Config) -> EfficientNetB3 | ResidualEncoder:
     """The encoder of a configuration, with random weights."""
-    c = config
     encoder: EfficientNetB3 | ResidualEncoder = (
-        EfficientNetB3(c.condition)
-        if c.encoder == "efficientnet_b3"
-        else ResidualEncoder(c.condition, c.encoder_widths, c.encoder_strides)
+        EfficientNetB3(config.condition)
+        if config.encoder == "efficientnet_b3"
+        else ResidualEncoder(config.condition, config.encoder_widths, config.encoder_strides)
     )
     # Convolutions want channels last; torch's stubs do not know it of modules.
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -33,7 +33,7 @@ from envs.rendering import RenderingUnavailableError
 from policies import storage
 from policies.rt1.config import RT1Config
 from policies.rt1.rt1 import image_encoder
-from policies.vision.pixel_labels import PixelLabels
+from policies.vision.place_labels import PlaceLabels
 from robo.errors import UserError, user_errors
 from robo.results import provenance
 from robo.training.checkpoints import Checkpoints, read_training, step_of
@@ -96,7 +96,7 @@ class Sight(nn.Module):
     def __init__(self, config: RT1Config) -> None:
         super().__init__()
         self.encoder = image_encoder(config)
-        self.labels = PixelLabels(self.encoder.channels, len(SHOWN))
+        self.labels = PlaceLabels(self.encoder.channels, len(SHOWN))
         # No instruction: FiLM lets features pass as they are.
         condition = torch.zeros(1, config.condition)
         self.register_buffer("condition", condition, persistent=False)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from envs.kitchen import robot
 from envs.kitchen.pictures import PLACEMENTS, POSES, views
-from policies.vision.pixel_labels import FINER
+from policies.vision.place_labels import FINER
 from robo.training.randomness import numpy_generator
 from robo.workers import begin_worker
 

@@ -1,4 +1,4 @@
-"""What each pixel of an image shows, said from an encoder's grid: a lesson in seeing.
+"""What is where in an image, said from an encoder's grid: a lesson in seeing.
 
 Only for learning: an encoder that can say it knows its things and where they are, and policies
 begin with it (`Policy.load_encoder`) as those of the papers begin with ImageNet's.
@@ -10,7 +10,7 @@ FINER = 4
 """Labels are said for so many places along each side of a cell of the grid."""
 
 
-class PixelLabels(nn.Module):
+class PlaceLabels(nn.Module):
     """Features of a grid to labels of a finer one.
 
     Args:
