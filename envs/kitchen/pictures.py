@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from envs.kitchen import layout, robot, rules
 from envs.kitchen.control import ArmIK
 from envs.kitchen.experts.pilot import HOME
-from envs.kitchen.experts.skills import where_to_stand
+from envs.kitchen.experts.skills import HOVER, where_to_stand
 from envs.kitchen.scene import Scene, build_scene, place_objects
 from envs.kitchen.skill_starts import draw_skill_start
 from envs.kitchen.start import StartState
@@ -32,8 +32,6 @@ PLACEMENTS: Final = 4
 POSES: Final = 8
 """So many poses of the robot show one placement."""
 
-_ABOVE: Final = 0.2
-"""The gripper comes from this far above a surface (m)."""
 _IK_STEPS: Final = 30
 
 
@@ -148,7 +146,7 @@ def _on_the_way(
     cosine, sine = np.cos(base[2]), np.sin(base[2])
     dx, dy = point[:2] - base[:2]
     there = np.array([cosine * dx + sine * dy, cosine * dy - sine * dx, point[2]])
-    above = np.array([*there[:2], layout.SURFACES[place].height + _ABOVE])
+    above = np.array([*there[:2], layout.SURFACES[place].height + HOVER])
     begin, end = (np.array(HOME), above) if along < 0.5 else (above, there)
     target = begin + (2 * along % 1.0) * (end - begin)
     target += rng.normal(0.0, 0.01 + 0.03 * (1 - along), 3)
