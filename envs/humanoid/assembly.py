@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 import mujoco
 import numpy as np
 
+from envs.humanoid.shell import add_shell, has_shell
+
 if TYPE_CHECKING:
     from envs.humanoid.robots import RobotConfig
 
@@ -31,13 +33,16 @@ def robot_spec(robot: "RobotConfig", *, figure: bool = False) -> Any:
 
     Args:
         robot: its config.
-        figure: whether to draw its links as capsules, for pictures.
+        figure: whether to draw its links, for pictures: with its meshes where they are installed,
+            else as capsules.
 
     Returns:
         A `mujoco.MjSpec` to add a ground to and to compile.
     """
     spec = robot.links()
-    if figure:
+    if figure and has_shell(robot):
+        add_shell(spec, robot)
+    elif figure:
         _add_figure(spec, robot)
     _weld(spec, robot)
     spec.option.timestep = 0.005

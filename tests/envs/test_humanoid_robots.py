@@ -4,13 +4,13 @@ import mujoco
 import numpy as np
 import pytest
 
+from envs.humanoid.menagerie import menagerie
 from envs.humanoid.robots import (
     FEET,
     PAYLOAD,
     ROBOTS,
     SOLES,
     g1,
-    menagerie,
     robot_config,
     robot_spec,
     t1,
