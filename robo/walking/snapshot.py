@@ -27,7 +27,7 @@ _COMMANDS: Final = {
 def film_walker(path: Path, walker: Walker, terrain: str, title: str) -> None:
     """Write an mp4 of one robot, nothing randomised, which gets a few commands.
 
-    It begins anew where it falls. Drawn plainly: a training waits for it (4 s on one core).
+    It begins anew where it falls. Drawn plainly: a training waits for it (8 s on one core).
 
     Args:
         path: The file.
