@@ -66,7 +66,7 @@ def test_nothing_is_served_without_the_token(server: PageServer, path: str) -> N
 def test_the_page_is_served_with_the_token(server: PageServer) -> None:
     from urllib.request import urlopen
 
-    for path, words in (("", b"robo record"), ("record.js", b"channel"), ("viser/", b"hasFocus")):
+    for path, words in (("", b"robo record"), ("live.js", b"channel"), ("viser/", b"hasFocus")):
         with urlopen(server.address + path) as answer:
             assert words in answer.read()
             assert answer.headers["Cache-Control"] == "no-store"

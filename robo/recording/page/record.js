@@ -1,69 +1,11 @@
 "use strict";
-const $ = (id) => document.getElementById(id);
 const MOTION = new Set(["w", "a", "s", "d", "i", "j", "k", "l", "u", "o"]);
 const EVENTS = { arrowright: "keep", n: "keep", arrowleft: "again", r: "again", escape: "stop", q: "stop" };
-const HEARTBEAT_MS = 200;
 
-let channel = null;
 let setup = { grippers: [], keys: [], sliders: [], drives: false };
 let status = null;
-let missing = 0;
-let finished = false;
-
-/* ---- channel ---- */
-function say(message) {
-  if (channel && channel.readyState === WebSocket.OPEN) channel.send(JSON.stringify(message));
-}
-function connect() {
-  const address = new URL("channel", location.href);
-  address.protocol = address.protocol.replace("http", "ws");
-  channel = new WebSocket(address);
-  channel.binaryType = "arraybuffer";
-  channel.onopen = () => {
-    missing = 0;
-    veil("");
-    release();
-  };
-  channel.onmessage = ({ data }) => {
-    if (typeof data !== "string") return showPicture(new Uint8Array(data));
-    const { kind, content } = JSON.parse(data);
-    ({ setup: showSetup, status: showStatus, episodes: showEpisodes, closed: showClosed })[kind]?.(content);
-  };
-  channel.onclose = () => {
-    if (finished) return;
-    release();
-    missing += 1;
-    veil(missing < 4
-      ? ["The connection is lost", "Trying again …"]
-      : ["The recorder is gone",
-        "What was kept is on the disk. Run the same command again: it brings back the open episode too, " +
-        "and prints the address of a new page."]);
-    setTimeout(connect, Math.min(1000 * missing, 5000));
-  };
-}
-function veil(text) {
-  $("veil").hidden = !text;
-  document.body.classList.toggle("lost", Boolean(text));
-  const [title, rest] = text || ["", ""];
-  $("veil").replaceChildren(element("div", {}, element("h2", { textContent: title }), element("p", { textContent: rest })));
-}
-function showClosed() {
-  finished = true;
-  veil(["The session is over", "Everything that was kept is on the disk. This page can be closed."]);
-  document.title = "over · robo record";
-}
 
 /* ---- keys: held ones, hotkeys ---- */
-const held = new Map(); // physical key -> name
-function sendKeys() {
-  say({ keys: [...new Set(held.values())] });
-  for (const mark of document.querySelectorAll("#legend kbd"))
-    mark.classList.toggle("held", [...held.values()].includes(mark.textContent.toLowerCase()));
-}
-function release() {
-  held.clear();
-  sendKeys();
-}
 function onKeyDown(event) {
   const typing = event.target.matches?.("input:not([type=range])");
   const key = event.key.toLowerCase();
@@ -74,7 +16,7 @@ function onKeyDown(event) {
   event.preventDefault();
   event.stopImmediatePropagation(); // viser would move its camera
   if (MOTION.has(key)) {
-    if (!held.has(event.code)) { held.set(event.code, key); sendKeys(); }
+    hold(event.code, key);
     return;
   }
   if (event.repeat && !"+=-[]".includes(key)) return;
@@ -89,21 +31,10 @@ function onKeyDown(event) {
   else if (key === "enter") say({ start: true });
 }
 function onKeyUp(event) {
-  if (held.delete(event.code)) sendKeys();
+  letGo(event.code);
   event.stopImmediatePropagation();
 }
-function listen(view) {
-  view.addEventListener("keydown", onKeyDown, true);
-  view.addEventListener("keyup", onKeyUp, true);
-  view.addEventListener("blur", () => setTimeout(() => document.hasFocus() || release(), 0));
-}
-listen(window);
-document.addEventListener("visibilitychange", release);
-setInterval(() => { if (held.size) sendKeys(); }, HEARTBEAT_MS);
-
-$("scene").addEventListener("load", () => listen($("scene").contentWindow));
-// Slow machines: ?fixedDpr=0.5 draws the scene with half the pixels.
-$("scene").src = "viser/?hideViserLogo" + location.search.replace("?", "&");
+watchKeys(onKeyDown, onKeyUp);
 
 /* ---- controls ---- */
 for (const button of document.querySelectorAll("[data-event]"))
@@ -114,11 +45,6 @@ $("speed").oninput = () => say({ speed: Number($("speed").value) });
 $("speed").onchange = () => $("speed").blur();
 for (const name of ["label", "note"]) $(name).oninput = () => say({ text: { [name]: $(name).value } });
 
-function element(tag, options = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), options);
-  made.append(...children);
-  return made;
-}
 function showCameras(names) {
   const shown = [...document.querySelectorAll("canvas[data-camera]")].map((canvas) => canvas.dataset.camera);
   if (shown.join("\n") === names.join("\n")) return;
@@ -301,4 +227,12 @@ function markShown() {
   for (const row of $("episodes").children)
     row.classList.toggle("shown", status?.phase === "replaying" && Number(row.dataset.index) === status.episode);
 }
-connect();
+connect({
+  name: "robo record",
+  hear: { setup: showSetup, status: showStatus, episodes: showEpisodes },
+  picture: showPicture,
+  gone: ["The recorder is gone",
+    "What was kept is on the disk. Run the same command again: it brings back the open episode too, " +
+    "and prints the address of a new page."],
+  over: ["The session is over", "Everything that was kept is on the disk. This page can be closed."],
+});

@@ -1,6 +1,4 @@
 "use strict";
-const $ = (id) => document.getElementById(id);
-const HEARTBEAT_MS = 200;
 const SHOWN_SECONDS = 8;
 const DRIVING = new Set(["w", "a", "s", "d", "q", "e"]);
 const UNITS = { forward: "m/s", sideways: "m/s", turning: "rad/s" };
@@ -8,65 +6,12 @@ const TITLES = { forward: "forwards", sideways: "to the left", turning: "turning
 const NUMBERS = { payload: ["Payload", "kg", 1], friction: ["Friction", "", 2] };
 const ARROWS = [["↖", 45], ["↑", 0], ["↗", -45], ["←", 90], null, ["→", -90], ["↙", 135], ["↓", 180], ["↘", -135]];
 
-let channel = null;
 let setup = null;
 let status = null;
-let missing = 0;
-let finished = false;
 let pushAngle = 90;
 let history = [];
 
-/* ---- channel ---- */
-function say(message) {
-  if (channel && channel.readyState === WebSocket.OPEN) channel.send(JSON.stringify(message));
-}
-function connect() {
-  const address = new URL("channel", location.href);
-  address.protocol = address.protocol.replace("http", "ws");
-  channel = new WebSocket(address);
-  channel.onopen = () => {
-    missing = 0;
-    veil("");
-    release();
-  };
-  channel.onmessage = ({ data }) => {
-    const { kind, content } = JSON.parse(data);
-    ({ setup: showSetup, status: showStatus, closed: showClosed })[kind]?.(content);
-  };
-  channel.onclose = () => {
-    if (finished) return;
-    release();
-    missing += 1;
-    veil(missing < 4
-      ? ["The connection is lost", "Trying again …"]
-      : ["The robot is gone", "Run robo walk again: it prints the address of a new page."]);
-    setTimeout(connect, Math.min(1000 * missing, 5000));
-  };
-}
-function veil(text) {
-  $("veil").hidden = !text;
-  document.body.classList.toggle("lost", Boolean(text));
-  const [title, rest] = text || ["", ""];
-  $("veil").replaceChildren(element("div", {}, element("h2", { textContent: title }), element("p", { textContent: rest })));
-}
-function showClosed() {
-  finished = true;
-  veil(["The walk is over", "This page can be closed."]);
-  document.title = "over · robo walk";
-}
-function element(tag, options = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), options);
-  made.append(...children);
-  return made;
-}
-
 /* ---- keys and buttons that are held ---- */
-const held = new Map(); // physical key or button -> name
-const sendKeys = () => say({ keys: [...new Set(held.values())] });
-function release() {
-  held.clear();
-  sendKeys();
-}
 function halt() {
   held.clear();
   say({ stop: true });
@@ -84,25 +29,17 @@ function onKeyDown(event) {
   event.preventDefault();
   event.stopImmediatePropagation(); // viser would move its camera
   if (DRIVING.has(key)) {
-    if (!held.has(event.code)) { held.set(event.code, key); sendKeys(); }
+    hold(event.code, key);
   } else if (!event.repeat) ACTIONS[key]();
 }
 function onKeyUp(event) {
-  if (held.delete(event.code)) sendKeys();
+  letGo(event.code);
   if (DRIVING.has(event.key.toLowerCase())) event.stopImmediatePropagation();
 }
-function listen(view) {
-  view.addEventListener("keydown", onKeyDown, true);
-  view.addEventListener("keyup", onKeyUp, true);
-  view.addEventListener("blur", () => setTimeout(() => document.hasFocus() || release(), 0));
-}
-listen(window);
-document.addEventListener("visibilitychange", release);
-setInterval(() => { if (held.size) sendKeys(); }, HEARTBEAT_MS);
+watchKeys(onKeyDown, onKeyUp);
 for (const button of document.querySelectorAll("[data-key]")) {
-  const let_go = () => { if (held.delete(button)) sendKeys(); };
-  button.onpointerdown = () => { held.set(button, button.dataset.key); sendKeys(); };
-  for (const kind of ["pointerup", "pointerleave", "pointercancel"]) button.addEventListener(kind, let_go);
+  button.onpointerdown = () => hold(button, button.dataset.key);
+  for (const kind of ["pointerup", "pointerleave", "pointercancel"]) button.addEventListener(kind, () => letGo(button));
 }
 $("halt").onclick = () => { halt(); $("halt").blur(); };
 $("stand").onclick = () => { say({ stand: true }); $("stand").blur(); };
@@ -126,10 +63,6 @@ function markPush() {
     button.classList.toggle("last", Number(button.dataset.angle) === pushAngle);
 }
 markPush();
-
-$("scene").addEventListener("load", () => listen($("scene").contentWindow));
-// Slow machines: ?fixedDpr=0.5 draws the scene with half the pixels.
-$("scene").src = "viser/?hideViserLogo" + location.search.replace("?", "&");
 
 /* ---- what the robot is ---- */
 function showSetup(content) {
@@ -235,4 +168,9 @@ function draw() {
   });
 }
 draw();
-connect();
+connect({
+  name: "robo walk",
+  hear: { setup: showSetup, status: showStatus },
+  gone: ["The robot is gone", "Run robo walk again: it prints the address of a new page."],
+  over: ["The walk is over", "This page can be closed."],
+});
