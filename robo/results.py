@@ -44,6 +44,25 @@ def git_commit() -> str | None:
         return None
 
 
+def json_object(text: str, where: str) -> dict[str, Any]:
+    """An object that a command has written into its --out before.
+
+    Args:
+        text: As it was read.
+        where: The file, and the line in it, for people.
+
+    Raises:
+        UserError: It is none.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: damaged; choose another --out, or delete it to begin anew")
+    return value
+
+
 def make_folder(path: Path) -> Path:
     """Make a folder for results.
 

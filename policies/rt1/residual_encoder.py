@@ -7,12 +7,9 @@ running averages, so training and use are the same computation.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from torch import Tensor, nn
 
 from policies.rt1.film import FiLM
-from policies.vision.weights_file import fill, read_weights
 
 GROUP = 16
 """Channels in a group of the normalisation."""
@@ -47,15 +44,6 @@ class ResidualEncoder(nn.Module):
         for stride in self._strides:
             height, width = -(-height // stride), -(-width // stride)
         return height, width
-
-    def load(self, path: Path) -> None:
-        """Take the weights of one that has learnt to see, see `robo train sight`.
-
-        Raises:
-            WeightsFileError: The file is missing, damaged or of another network.
-        """
-        advice = "robo train sight makes one for the preset small, with its widths and strides"
-        fill(self, read_weights(path), path, advice)
 
     def forward(self, images: Tensor, condition: Tensor) -> Tensor:
         """Images [n, 3, h, w] and conditions [n, c] to features [n, channels, *grid]."""

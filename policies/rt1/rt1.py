@@ -36,6 +36,7 @@ from policies.rt1.action_tokenizer import ActionTokenizer
 from policies.rt1.aims import aims, hand_changes
 from policies.rt1.config import RT1Config
 from policies.rt1.efficientnet import EfficientNetB3
+from policies.rt1.eyes import load_eyes
 from policies.rt1.instruction import InstructionPooling
 from policies.rt1.residual_encoder import ResidualEncoder
 from policies.rt1.token_learner import TokenLearner
@@ -109,8 +110,11 @@ class RT1(Policy):
         self.reset()
 
     def load_encoder(self, path: Path) -> None:
-        """Begin with an image encoder that has seen something: the kitchen, or ImageNet."""
-        self.encoder.load(path)
+        """Begin with eyes that have seen something: the kitchen, or ImageNet."""
+        if isinstance(self.encoder, EfficientNetB3):
+            self.encoder.load(path)
+        else:
+            load_eyes(self, path)
 
     def windows(self) -> dict[str, range]:
         """All features of a segment, around the sample's frame.

@@ -75,11 +75,11 @@ class Scenarios:
     ) -> dict[str, dict[str, Any]]:
         """Results that are there already, refused when they are another configuration's."""
         from robo.errors import UserError
-        from robo.results import write_json
+        from robo.results import json_object, write_json
 
         path = self.out / SETTINGS
         if path.exists():
-            before = _read_json(path.read_text(encoding="utf-8"), str(path))
+            before = json_object(path.read_text(encoding="utf-8"), str(path))
             if before != settings:
                 raise UserError(
                     f"{self.out} holds results of other settings ({_difference(before, settings)});"
@@ -144,6 +144,7 @@ class Scenarios:
 def _read_results(path: Path, scenarios: list["Scenario"]) -> dict[str, dict[str, Any]]:
     """Whole lines of a results file by scenario id; one cut off at the end is dropped."""
     from robo.errors import UserError
+    from robo.results import json_object
 
     if not path.exists():
         return {}
@@ -154,7 +155,7 @@ def _read_results(path: Path, scenarios: list["Scenario"]) -> dict[str, dict[str
     results = {}
     asked = {scenario.id: scenario.instruction for scenario in scenarios}
     for number, line in enumerate(text.splitlines(), start=1):
-        result = _read_json(line, f"{path}, line {number}")
+        result = json_object(line, f"{path}, line {number}")
         if asked.get(result["id"], result["instruction"]) != result["instruction"]:
             raise UserError(
                 f"{path} holds {result['id']!r} with another instruction than the scenario file;"
@@ -162,21 +163,6 @@ def _read_results(path: Path, scenarios: list["Scenario"]) -> dict[str, dict[str
             )
         results[result["id"]] = result
     return results
-
-
-def _read_json(text: str, where: str) -> dict[str, Any]:
-    """An object that this command has written."""
-    import json
-
-    from robo.errors import UserError
-
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise UserError(f"{where}: damaged; choose another --out, or delete it to begin anew")
-    return value
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -46,7 +46,7 @@ class Walk:
 
         say = Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print
         walker = load_walker(self.policy, self.robot)
-        say(f"{walker.robot.name} with {walker.folder}")
+        say(f"{walker.robot.name} with {walker.title}")
         with user_errors(ModuleNotFoundError):
             drove = drive(
                 walker,

@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.kitchen.experts import Expert, make_expert
+from envs.kitchen.experts import make_expert
 from robo.errors import UserError
 from robo.kitchen_world import EXPERT_NAMES
 from robo.recording.kitchen import kitchen_of, skills_of
@@ -72,22 +72,26 @@ class Actor(Protocol):
         """The next action (m,), within the action space unless it is not finite."""
 
 
-class KitchenExpert:
-    """The kitchen's scripted experts; see `Actor`."""
+class _Scripted:
+    """What scripted experts have in common; see `Actor`."""
 
     def __init__(self) -> None:
         self.counts = Counts()
-        self._expert: Expert | None = None
+        self._expert: Any = None
 
     @property
     def finished(self) -> bool:
         """See `Actor`."""
-        return self._expert is not None and self._expert.finished
+        return self._expert is not None and bool(self._expert.finished)
 
     @property
     def failure(self) -> str | None:
         """See `Actor`."""
-        return None if self._expert is None else self._expert.failure
+        return None if self._expert is None else cast(str | None, self._expert.failure)
+
+
+class KitchenExpert(_Scripted):
+    """The kitchen's scripted experts; see `Actor`."""
 
     def begin(self, env: "gymnasium.Env[Any, Any]", assignment: Assignment) -> None:
         """See `Actor`."""
@@ -100,26 +104,11 @@ class KitchenExpert:
 
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """See `Actor`."""
-        assert self._expert is not None
-        return self._expert.act(self._kitchen.kitchen_state)
+        return np.asarray(self._expert.act(self._kitchen.kitchen_state), np.float32)
 
 
-class AlohaExpert:
+class AlohaExpert(_Scripted):
     """The scripted experts of two arms; see `Actor`."""
-
-    def __init__(self) -> None:
-        self.counts = Counts()
-        self._expert: Any = None
-
-    @property
-    def finished(self) -> bool:
-        """See `Actor`."""
-        return self._expert is not None and self._expert.finished
-
-    @property
-    def failure(self) -> str | None:
-        """See `Actor`."""
-        return None if self._expert is None else self._expert.failure
 
     def begin(self, env: "gymnasium.Env[Any, Any]", assignment: Assignment) -> None:
         """See `Actor`."""

@@ -11,7 +11,7 @@ from typing import Any
 from robo.data.errors import DatasetBusyError
 from robo.data.storage import Lock
 from robo.errors import UserError, user_errors
-from robo.results import make_folder, write_json, writing
+from robo.results import json_object, make_folder, write_json, writing
 
 RESULTS = "results.jsonl"
 SUMMARY = "summary.json"
@@ -105,7 +105,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises:
         UserError: There is none.
     """
-    return _object(_text(path / SETTINGS), str(path / SETTINGS))
+    return json_object(_text(path / SETTINGS), str(path / SETTINGS))
 
 
 def read_results(path: Path) -> dict[str, Result]:
@@ -120,7 +120,7 @@ def read_results(path: Path) -> dict[str, Result]:
     text = _text(file)
     results: dict[str, Result] = {}
     for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), start=1):
-        result = _object(line, f"{file}, line {number}")
+        result = json_object(line, f"{file}, line {number}")
         results.setdefault(str(result.get("key")), result)
     return results
 
@@ -134,13 +134,3 @@ def _text(path: Path) -> str:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {path}: {error}") from None
-
-
-def _object(text: str, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise UserError(f"{where}: damaged; choose another --out, or delete it to begin anew")
-    return value

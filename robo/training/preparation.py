@@ -141,13 +141,14 @@ def _policy(
     if config.start is not None:
         if options or config.inputs:
             raise UserError("--start brings its configuration; leave out --config and --inputs")
-        if config.encoder is not None:
-            raise UserError("--start brings its image encoder; leave out --encoder")
         with user_errors(PolicyError):
             found = find_checkpoint(config.start)
             if describe(found).policy != kind.name:
                 raise UserError(f"{config.start} is {describe(found).policy}, not {kind.name}")
-            return load(found)
+            policy = load(found)
+            if config.encoder is not None:
+                policy.load_encoder(config.encoder)
+            return policy
     inputs = data.inputs_of(dataset, config.inputs or ())
     width = WIDTH if instructed else 0
     made = policy_config(kind, options, inputs, data.action_size(dataset), width)

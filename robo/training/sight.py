@@ -3,7 +3,8 @@
 RT-1 begins with an encoder that knows ImageNet (section 5.1). Ours, which is small, begins with one
 that knows the kitchen: views of random things at random places, labelled place by place, which the
 simulator does for nothing. A demonstration takes a second to record and shows one arrangement; in
-that time 45 views of others are drawn.
+that time 45 views of others are drawn. And each is seen in the light of words, as RT-1 sees: which
+of these things is the one that is named? Without that it learns to take things, but any of them.
 
     robo train sight --minutes 20 --out runs/sight
     robo train rt1 --dataset data/kitchen --config small \
@@ -31,10 +32,16 @@ from envs.kitchen.pictures import SHOWN
 from envs.kitchen.vocabulary import OBJECTS
 from envs.rendering import RenderingUnavailableError
 from policies import storage
+from policies.checkpoint import load
+from policies.errors import PolicyError
+from policies.registry import find_checkpoint
 from policies.rt1.config import RT1Config
+from policies.rt1.eyes import eyes_of
+from policies.rt1.instruction import InstructionPooling
 from policies.rt1.rt1 import image_encoder
 from policies.vision.place_labels import PlaceLabels
 from robo.errors import UserError, user_errors
+from robo.instructions import WIDTH
 from robo.results import provenance
 from robo.training.checkpoints import Checkpoints, read_training, step_of
 from robo.training.config import refuse_changes
@@ -48,6 +55,7 @@ from robo.training.randomness import numpy_generator, seed_torch
 from robo.training.run_folder import RunFolder, write_errors
 from robo.training.schedule import Schedule
 from robo.training.sight_config import FREE, SightConfig
+from robo.training.sight_questions import Questions
 from robo.training.sight_rooms import CAMERAS, NewestRooms, Room, Rooms
 from robo.training.stopping import StopSignals
 
@@ -55,6 +63,7 @@ ENCODER, SHEET = "encoder.safetensors", "sight.png"
 HELD_OUT_ROOMS: Final = 6
 LOG_STEPS: Final = 20
 _KEEP: Final = 2
+_TILE: Final = 192
 _CLIP: Final = 1.0
 _COMMON: Final = {"other": 0.1, "robot": 0.1}
 """Weights of labels that are no place and no thing to be taken: there is fifty times as much."""
@@ -87,28 +96,34 @@ def train_sight(
 
 
 class Sight(nn.Module):
-    """An image encoder, and what says of its features what they show.
+    """RT-1's eyes, and what says of their features what they show and what was named.
 
     Args:
-        config: RT-1's, whose encoder it is.
+        config: RT-1's, whose eyes they are.
     """
 
     def __init__(self, config: RT1Config) -> None:
         super().__init__()
         self.encoder = image_encoder(config)
-        self.labels = PlaceLabels(self.encoder.channels, len(SHOWN))
-        # No instruction: FiLM lets features pass as they are.
-        condition = torch.zeros(1, config.condition)
-        self.register_buffer("condition", condition, persistent=False)
+        self.instruction = InstructionPooling(config.instruction_width, config.condition)
+        self.camera = nn.Parameter(torch.randn(len(CAMERAS), config.condition) * 0.02)
+        self.labels = PlaceLabels(self.encoder.channels, len(SHOWN) + 1)
         # Of the images' colours, by camera, as policies normalise them.
         self.register_buffer("mean", torch.zeros(len(CAMERAS), 3))
         self.register_buffer("std", torch.ones(len(CAMERAS), 3))
 
-    def forward(self, images: Tensor, camera: Tensor) -> Tensor:
-        """Logits [n, labels, h, w] of images [n, H, W, 3] uint8 of cameras [n]."""
+    def forward(self, images: Tensor, camera: Tensor, words: Tensor, is_pad: Tensor) -> Tensor:
+        """Logits [n, labels + 1, h, w], the last of what is named.
+
+        Args:
+            images: [n, H, W, 3] uint8.
+            camera: Of each image [n].
+            words: Features of instructions' tokens [n, l, w].
+            is_pad: Which of them are none [n, l].
+        """
         mean, std = (cast(Tensor, b)[camera][:, None, None] for b in (self.mean, self.std))
         x = ((images - mean) / std).permute(0, 3, 1, 2)
-        condition = cast(Tensor, self.condition).expand(len(images), -1)
+        condition = self.instruction(words, is_pad) + self.camera[camera]
         result: Tensor = self.labels(self.encoder(x, condition))
         return result
 
@@ -122,9 +137,12 @@ class _Lessons:
         self.device = chosen_device(config.device)
         size = RT1Config.presets["small"]["image_size"]
         inputs = {f"observation.images.{name}": (*size, 3) for name in CAMERAS}
-        self._policy = RT1Config.for_dataset(inputs, 1, "small", use_state=False)
+        self._policy = RT1Config.for_dataset(
+            inputs, 1, "small", use_state=False, instruction_width=WIDTH
+        )
         seed_torch(config.seed, "weights")
         self.sight = Sight(self._policy).to(self.device)
+        self.questions = Questions()
         grid = self.sight.encoder.grid(*size)
         self._held_out = Rooms(config.seed, size[0], grid, held_out=True)
         rooms = Rooms(config.seed, size[0], grid, held_out=False)
@@ -137,6 +155,7 @@ class _Lessons:
         )
         self.schedule = Schedule(config.steps, config.minutes, config.warmup)
         self._weights = torch.tensor([_COMMON.get(name, 1.0) for name in SHOWN]).to(self.device)
+        self._of_named = torch.tensor([_COMMON["other"], 1.0]).to(self.device)
         self.step, self.seconds = 0, 0.0
         # Since the last line of the log: the sum of losses, the step and time of that line.
         self._sum = torch.zeros((), device=self.device)
@@ -144,6 +163,8 @@ class _Lessons:
         latest = self.checkpoints.latest() if folder.before else None
         if latest is not None:
             self._go_on(latest)
+        elif config.start is not None:
+            self._begin_with(config.start)
 
     @property
     def share(self) -> float:
@@ -181,7 +202,7 @@ class _Lessons:
                 if number + 1 >= config.rooms:
                     break
                 self.display.waiting(f"drawing room {number + 1} of {config.rooms}")
-            if not self.step:
+            if not self.step and self.config.start is None:
                 mean, std = self._newest.colours()
                 cast(Tensor, self.sight.mean).copy_(mean)
                 cast(Tensor, self.sight.std).copy_(std)
@@ -213,9 +234,16 @@ class _Lessons:
         camera = torch.from_numpy(rng.integers(0, len(CAMERAS), config.batch_size))
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * self.schedule.factor(self.share)
-        logits = self._logits(newest.images[number, camera], camera)
-        wanted = newest.labels[number, camera].to(self.device).long()
-        loss = functional.cross_entropy(logits, wanted, weight=self._weights)
+        shown = newest.labels[number, camera]
+        asked, words = self.questions.ask(shown.numpy(), rng)
+        logits = self._logits(newest.images[number, camera], camera, words)
+        wanted = shown.to(self.device).long()
+        named = wanted == torch.from_numpy(asked).to(self.device)[:, None, None]
+        loss = functional.cross_entropy(logits[:, :-1], wanted, weight=self._weights)
+        # Of two categories, the other of which has a logit of zero.
+        loss = loss + functional.cross_entropy(
+            functional.pad(logits[:, -1:], (0, 0, 0, 0, 1, 0)), named.long(), weight=self._of_named
+        )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.sight.parameters(), _CLIP)
@@ -223,39 +251,67 @@ class _Lessons:
         self.step += 1
         return loss.detach()
 
-    def _logits(self, images: Tensor, camera: Tensor) -> Tensor:
-        """Of images [n, H, W, 3] of cameras [n], float32 [n, labels, h, w]."""
+    def _logits(self, images: Tensor, camera: Tensor, words: NDArray[np.int64]) -> Tensor:
+        """Of images [n, H, W, 3] of cameras [n] and phrases [n]: float32 [n, labels + 1, h, w]."""
+        features, is_pad = (table[words].to(self.device) for table in self.questions.features)
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
         ):
-            logits: Tensor = self.sight(images.to(self.device), camera.to(self.device))
+            images, camera = images.to(self.device), camera.to(self.device)
+            logits: Tensor = self.sight(images, camera, features, is_pad)
         return logits.float()
 
     @torch.no_grad()
-    def _said(self, images: NDArray[np.uint8], camera: int) -> NDArray[np.int64]:
-        """The likeliest labels [n, h, w] of images [n, cameras, H, W, 3] of one camera."""
+    def _said(
+        self, images: NDArray[np.uint8], camera: int, asked: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Likeliest labels, and logits of what is named, both [n, h, w].
+
+        Args:
+            images: [n, H, W, 3].
+            camera: Of all of them.
+            asked: Label of what is named in each [n].
+        """
         self.sight.eval()
-        numbers = torch.full((len(images),), camera)
-        said = self._logits(torch.from_numpy(images[:, camera]), numbers).argmax(1)
+        words = np.array([self.questions.phrases[label][0] for label in asked])
+        logits = self._logits(torch.from_numpy(images), torch.full((len(images),), camera), words)
         self.sight.train()
-        return np.asarray(said.cpu().numpy())
+        said, named = logits[:, :-1].argmax(1), logits[:, -1]
+        return np.asarray(said.cpu().numpy()), np.asarray(named.cpu().numpy())
 
     def _validate(self, held_out: list[Room]) -> dict[str, float]:
-        """Intersection over union of said and true places, by camera: the mean over things."""
-        inside, either, true = np.zeros((3, len(CAMERAS), len(SHOWN)))
+        """What is found in rooms that are not learnt from, by camera.
+
+        `overlap`: intersection over union of said and true places, the mean over things. `found`:
+        how often the likeliest place of what is named is on it or beside it.
+        """
+        shape = len(CAMERAS), len(SHOWN)
+        inside, either, true, hits, asks = np.zeros((5, *shape))
         for images, labels in held_out:
             for camera in range(len(CAMERAS)):
-                said = self._said(images, camera)
+                views, asked = self.questions.all_of(labels[:, camera])
+                if not len(views):
+                    continue
+                shown = labels[views, camera]
+                said, named = self._said(images[views, camera], camera, asked)
                 for label in range(len(SHOWN)):
-                    here, there = said == label, labels[:, camera] == label
+                    here, there = said == label, shown == label
                     inside[camera, label] += (here & there).sum()
                     either[camera, label] += (here | there).sum()
                     true[camera, label] += there.sum()
-        found = {}
+                there = shown == asked[:, None, None]
+                for label, where, places in zip(asked, named, there, strict=True):
+                    row, column = np.unravel_index(where.argmax(), where.shape)
+                    around = places[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+                    hits[camera, label] += around.any()
+                    asks[camera, label] += 1
+        results = {}
         for camera, name in enumerate(CAMERAS):
-            shown = [label for label in map(SHOWN.index, OBJECTS) if true[camera, label]]
-            found[f"overlap {name}"] = float((inside / np.maximum(either, 1))[camera, shown].mean())
-        return found
+            things = [label for label in map(SHOWN.index, OBJECTS) if true[camera, label]]
+            overlaps = (inside / np.maximum(either, 1))[camera, things]
+            results[f"overlap {name}"] = float(overlaps.mean())
+            results[f"found {name}"] = float(hits[camera].sum() / max(1.0, asks[camera].sum()))
+        return results
 
     def _write_line(self, log: TrainingLog) -> None:
         steps, seconds = self.step - self._since[0], self.seconds - self._since[1]
@@ -301,25 +357,35 @@ class _Lessons:
         self.display.say(f"{self.step} steps, {duration(self.seconds)}: saved; {words}")
 
     def _write_encoder(self, folder: Path, found: dict[str, float]) -> None:
-        weights = self.sight.encoder.state_dict()
         report = {**self._report("running"), **found}
-        storage.write(folder / ENCODER, folder / "encoder.json", weights, report)
+        storage.write(folder / ENCODER, folder / "encoder.json", eyes_of(self.sight), report)
 
     def _draw(self, held_out: list[Room]) -> None:
-        """A sheet for people: what cameras saw, what was there, what was said."""
+        """A sheet for people: what was seen, what was there, what was said, what was named."""
         palette = np.random.default_rng(4).integers(60, 255, (len(SHOWN), 3)).astype(np.uint8)
         palette[SHOWN.index("other")] = 0
         rows = []
         for camera in range(len(CAMERAS)):
-            images = np.stack([images[-1 - view] for images, _ in held_out for view in (0, 4)])
-            true = np.stack(
-                [labels[-1 - view, camera] for _, labels in held_out for view in (0, 4)]
-            )
-            side = images.shape[2]
-            for row in (images[:, camera], palette[true], palette[self._said(images, camera)]):
-                tiles = [cv2.resize(t, (side, side), interpolation=cv2.INTER_NEAREST) for t in row]
+            tiles = []
+            for images, labels in held_out:
+                views, asked = self.questions.all_of(labels[:, camera])
+                if not len(views):
+                    continue
+                view, label = views[-1], asked[-1]
+                image = images[view, camera]
+                said, named = self._said(image[None], camera, np.array([label]))
+                light = np.uint8(255 / (1 + np.exp(-named[0])))[..., None].repeat(3, -1)
+                column = [
+                    cv2.resize(tile, (_TILE, _TILE), interpolation=cv2.INTER_NEAREST)
+                    for tile in (image, palette[labels[view, camera]], palette[said[0]], light)
+                ]
+                phrase = self.questions.texts[self.questions.phrases[label][0]]
+                cv2.putText(column[-1], phrase, (4, _TILE - 6), 0, 0.36, (255, 200, 80), 1, 16)
+                tiles.append(np.concatenate(column))
+            if tiles:
                 rows.append(np.concatenate(tiles, 1))
-        cv2.imwrite(str(self.folder.out / SHEET), np.concatenate(rows)[..., ::-1])
+        if rows and len({row.shape for row in rows}) == 1:
+            cv2.imwrite(str(self.folder.out / SHEET), np.concatenate(rows)[..., ::-1])
 
     def _report(self, status: str) -> dict[str, Any]:
         """What training.json says, and the encoder's file."""
@@ -336,6 +402,21 @@ class _Lessons:
 
     def _writing(self) -> AbstractContextManager[None]:
         return write_errors(self.folder.out, self.checkpoints)
+
+    def _begin_with(self, start: str) -> None:
+        """Take over the eyes of a policy, and the colours that it is used to."""
+        with user_errors(PolicyError):
+            policy = load(find_checkpoint(start))
+        keys = [f"observation.images.{name}" for name in CAMERAS]
+        try:
+            self.sight.load_state_dict(eyes_of(policy), strict=False)
+            for name, buffer in (("mean", self.sight.mean), ("std", self.sight.std)):
+                values = [255 * policy.normalizer.buffer(key, name) for key in keys]
+                cast(Tensor, buffer).copy_(torch.stack(values))
+        except (RuntimeError, KeyError, PolicyError) as error:
+            raise UserError(
+                f"{start} has other eyes than rt1 in its preset small ({error}); leave out --start"
+            ) from error
 
     def _go_on(self, latest: Path) -> None:
         weights, optimizer, state = read_training(latest)

@@ -21,6 +21,9 @@ class SightConfig:
     """Train for so many minutes, in which saving and drawing the first rooms do not count; this or
     --steps."""
 
+    start: str | None = None
+    """Checkpoint of RT-1, by folder or short name, with whose eyes to begin."""
+
     batch_size: int = 64
     """Images a step."""
 

@@ -47,6 +47,11 @@ class Walker:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def title(self) -> str:
+        """For people: the short name where it ships, else the folder."""
+        return SHIPPED if self.folder == weights_folder(SHIPPED) else str(self.folder)
+
+    @property
     def is_teacher(self) -> bool:
         """Whether it sees what only a simulator knows."""
         return PRIVILEGED in self.groups

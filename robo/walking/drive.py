@@ -123,7 +123,7 @@ class _Page(Closing):
             "setup",
             {
                 "robot": walker.robot.name,
-                "policy": str(walker.folder),
+                "policy": walker.title,
                 "note": note,
                 "terrain": terrain,
                 "fps": CONTROL_HZ,

@@ -6,20 +6,34 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from envs.kitchen.pictures import SHOWN
+from policies.checkpoint import save
 from policies.errors import PolicyError
 from policies.rt1.config import RT1Config
 from policies.rt1.rt1 import RT1
 from robo.errors import UserError
+from robo.instructions import WIDTH
+from robo.rollouts.splits import HELD_OUT, HELD_OUT_PHRASINGS, PHRASINGS
 from robo.training import sight, sight_rooms
+from robo.training.checkpoints import read_training
 from robo.training.sight import ENCODER, SHEET, train_sight
 from robo.training.sight_config import SightConfig
+from robo.training.sight_questions import Questions
+from robo.training.sight_rooms import CAMERAS
 
 LAST = Path("checkpoints") / "last" / ENCODER
+DATA = "observation.images."
 TINY = {"rooms": 1, "renewed": 2, "batch_size": 8, "workers": 0, "threads": 1}
+
+
+def small(cameras: tuple[str, ...], **values: Any) -> RT1Config:
+    inputs = {DATA + name: (96, 96, 3) for name in cameras} | {"observation.state": (31,)}
+    return RT1Config.for_dataset(inputs, 11, "small", **values)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +47,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_learns_and_shows_what_it_sees(run: Path) -> None:
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert {"validation/overlap head", "validation/overlap wrist"} <= lines[-1].keys()
+    told = {f"validation/{what} {name}" for what in ("overlap", "found") for name in CAMERAS}
+    assert told <= lines[-1].keys()
     assert (run / SHEET).is_file()
     assert (run / "curve.png").is_file()
     report = json.loads((run / "checkpoints" / "last" / "encoder.json").read_text())
@@ -42,16 +57,65 @@ def test_it_learns_and_shows_what_it_sees(run: Path) -> None:
 
 
 def test_a_policy_begins_with_its_weights(run: Path) -> None:
-    inputs = {"observation.images.head": (96, 96, 3), "observation.state": (31,)}
-    policy = RT1(RT1Config.for_dataset(inputs, 11, "small"))
+    policy = RT1(small(("head", "wrist"), instruction_width=WIDTH))
     policy.load_encoder(run / LAST)
-    for name, tensor in load_file(run / LAST).items():
-        torch.testing.assert_close(policy.encoder.state_dict()[name], tensor)
-    narrow = RT1(RT1Config.for_dataset(inputs, 11, "small", encoder_widths=(16, 16, 16, 16)))
+    eyes = load_file(run / LAST)
+    assert {name.split(".")[0] for name in eyes} == {"encoder", "instruction", "camera"}
+    for name, tensor in eyes.items():
+        torch.testing.assert_close(policy.state_dict()[name], tensor)
+    # With one camera and without words it takes what it has a use for.
+    deaf = RT1(small(("head",)))
+    own = deaf.camera.clone()
+    deaf.load_encoder(run / LAST)
+    torch.testing.assert_close(deaf.encoder.stem.weight, policy.encoder.stem.weight)
+    torch.testing.assert_close(deaf.camera, own)
+    narrow = RT1(small(("head",), encoder_widths=(16, 16, 16, 16)))
     with pytest.raises(PolicyError, match="does not hold this encoder"):
         narrow.load_encoder(run / LAST)
     with pytest.raises(PolicyError, match="cannot be read as safetensors"):
         narrow.load_encoder(run / "log.jsonl")
+
+
+def test_it_begins_with_a_policys_eyes_and_colours(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    policy = RT1(small(("head", "wrist"), instruction_width=WIDTH))
+    colours = {"mean": [[[0.2]], [[0.3]], [[0.4]]], "std": [[[0.5]], [[0.6]], [[0.7]]]}
+    bounds = {"min": [[[0.0]]] * 3, "max": [[[1.0]]] * 3}
+    image = {key: np.array(value) for key, value in {**colours, **bounds}.items()}
+    vector = {"mean": np.zeros(31), "std": np.ones(31), "min": -np.ones(31), "max": np.ones(31)}
+    actions = {key: value[:11] for key, value in vector.items()}
+    stats = {DATA + name: image for name in CAMERAS}
+    policy.normalizer.set_stats({**stats, "observation.state": vector, "action": actions})
+    save(policy, tmp_path / "policy", {})
+    config = SightConfig(steps=1, start=str(tmp_path / "policy"), learning_rate=1e-9, **TINY)
+    train_sight(tmp_path / "run", config)
+    for name, tensor in load_file(tmp_path / "run" / LAST).items():
+        torch.testing.assert_close(tensor, policy.state_dict()[name], atol=1e-6, rtol=1e-4)
+    weights, _, _ = read_training(tmp_path / "run" / "checkpoints" / "last")
+    torch.testing.assert_close(weights["mean"], torch.tensor([[51.0, 76.5, 102.0]] * 2))
+
+
+def test_questions_name_what_is_there_in_words_that_may_be_trained_with() -> None:
+    questions = Questions()
+    assert "pick up the sponge" in questions.texts
+    assert "shut the top drawer" in questions.texts
+    said = set(questions.texts)
+    for skill, things in HELD_OUT.items():
+        for thing in things:
+            words = (skill + " the {}", *PHRASINGS[skill], *HELD_OUT_PHRASINGS[skill])
+            assert not said & {phrase.format(thing) for phrase in words}
+    for skill, words in HELD_OUT_PHRASINGS.items():
+        assert not said & {phrase.format("sponge") for phrase in words}, skill
+    shown = np.zeros((400, 4, 4), np.uint8)
+    sponge, robot = SHOWN.index("sponge"), SHOWN.index("robot")
+    shown[:, 0, 0], shown[:, 1, 1] = sponge, robot
+    asked, words = questions.ask(shown, np.random.default_rng(0))
+    assert 0.8 < (asked == sponge).mean() < 0.95
+    assert robot not in asked
+    assert all(w in questions.phrases[int(label)] for label, w in zip(asked, words, strict=True))
+    pictures, labels = questions.all_of(shown[:3])
+    assert pictures.tolist() == [0, 1, 2]
+    assert labels.tolist() == [sponge] * 3
 
 
 def test_going_on_equals_not_stopping(tmp_path: Path) -> None:

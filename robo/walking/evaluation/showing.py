@@ -47,7 +47,7 @@ def film(walker: Walker, effort: Effort, tick: Tick, path: Path, *, brief: bool)
     last_walk = max(n for n, (_, command) in enumerate(parts) if any(command))
     with make_batch(walker, 1, effort) as batch:
         pushed_at = round((ends[last_walk] - parts[last_walk][0] + 0.5) * batch.control_hz)
-        title = f"{walker.robot.name}, {walker.folder}"
+        title = f"{walker.robot.name}, {walker.title}"
         try:
             camera = WalkFilm(path, [batch], [title])
         except RenderingUnavailableError as error:

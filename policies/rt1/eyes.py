@@ -1,0 +1,42 @@
+"""What of RT-1 sees: the image encoder, and the words that FiLM looks at it with.
+
+They can be taught apart, see `robo train sight`, and a policy begins with them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from policies.vision.weights_file import WeightsFileError, read_weights
+
+_PARTS = ("encoder.", "instruction.", "camera")
+"""Prefixes of its weights' names in a policy."""
+_ADVICE = "robo train sight makes one for the preset small, with its widths and strides"
+
+
+def eyes_of(module: nn.Module) -> dict[str, Tensor]:
+    """Weights by name, of a policy or of what has the same parts."""
+    return {name: w for name, w in module.state_dict().items() if name.startswith(_PARTS)}
+
+
+def load_eyes(module: nn.Module, path: Path) -> None:
+    """Take over weights that `eyes_of` gave.
+
+    A module without instructions leaves them out, and one with other cameras keeps its own numbers
+    for them.
+
+    Raises:
+        WeightsFileError: The file is missing, damaged or of another network.
+    """
+    given, own = read_weights(path), eyes_of(module)
+    if "camera" in own and own["camera"].shape != given.get("camera", own["camera"]).shape:
+        given["camera"] = own["camera"]
+    for name, weights in own.items():
+        if name not in given or given[name].shape != weights.shape:
+            raise WeightsFileError(
+                f"{path} does not hold this encoder: {name} is missing or of another shape; "
+                f"{_ADVICE}"
+            )
+    module.load_state_dict({name: given[name] for name in own}, strict=False)
