@@ -86,7 +86,7 @@ class TrainingConfig:
 
     encoder: Optional[Path] = None
     """Weights of the image encoder to begin with (safetensors): those that `robo train sight` wrote
-    for rt1, ImageNet's ResNet-18 for act."""
+    for rt1, ImageNet's ResNet-18 for act. With --start they take the place of its own."""
 
     save_minutes: Optional[float] = 10.0
     """Validate and save after so many minutes of training."""
