@@ -362,7 +362,8 @@ class _Lessons:
 
     def _draw(self, held_out: list[Room]) -> None:
         """A sheet for people: what was seen, what was there, what was said, what was named."""
-        palette = np.random.default_rng(4).integers(60, 255, (len(SHOWN), 3)).astype(np.uint8)
+        rng = np.random.default_rng(4)
+        palette = rng.integers(60, 255, (len(SHOWN), 3)).astype(np.uint8)
         palette[SHOWN.index("other")] = 0
         rows = []
         for camera in range(len(CAMERAS)):
@@ -371,7 +372,8 @@ class _Lessons:
                 views, asked = self.questions.all_of(labels[:, camera])
                 if not len(views):
                     continue
-                view, label = views[-1], asked[-1]
+                question = rng.integers(len(views))
+                view, label = views[question], asked[question]
                 image = images[view, camera]
                 said, named = self._said(image[None], camera, np.array([label]))
                 light = np.uint8(255 / (1 + np.exp(-named[0])))[..., None].repeat(3, -1)
