@@ -376,7 +376,7 @@ class _Lessons:
                 view, label = views[question], asked[question]
                 image = images[view, camera]
                 said, named = self._said(image[None], camera, np.array([label]))
-                light = np.uint8(255 / (1 + np.exp(-named[0])))[..., None].repeat(3, -1)
+                light = (255 / (1 + np.exp(-named[0]))).astype(np.uint8)[..., None].repeat(3, -1)
                 column = [
                     cv2.resize(tile, (_TILE, _TILE), interpolation=cv2.INTER_NEAREST)
                     for tile in (image, palette[labels[view, camera]], palette[said[0]], light)
