@@ -5,6 +5,7 @@ They can be taught apart, see `robo train sight`, and a policy begins with them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -22,21 +23,35 @@ def eyes_of(module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_eyes(module: nn.Module, path: Path) -> None:
+    """`give_eyes` from a file.
+
+    Raises:
+        WeightsFileError: The file is missing, damaged or of another network.
+    """
+    give_eyes(module, read_weights(path), str(path))
+
+
+def give_eyes(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
     """Take over weights that `eyes_of` gave.
 
     A module without instructions leaves them out, and one with other cameras keeps its own numbers
     for them.
 
+    Args:
+        module: Where they go.
+        weights: By name.
+        source: Where they are from, for the error.
+
     Raises:
-        WeightsFileError: The file is missing, damaged or of another network.
+        WeightsFileError: They are those of another network.
     """
-    given, own = read_weights(path), eyes_of(module)
+    given, own = dict(weights), eyes_of(module)
     if "camera" in own and own["camera"].shape != given.get("camera", own["camera"]).shape:
         given["camera"] = own["camera"]
-    for name, weights in own.items():
-        if name not in given or given[name].shape != weights.shape:
+    for name, tensor in own.items():
+        if name not in given or given[name].shape != tensor.shape:
             raise WeightsFileError(
-                f"{path} does not hold this encoder: {name} is missing or of another shape; "
+                f"{source} does not hold this encoder: {name} is missing or of another shape; "
                 f"{_ADVICE}"
             )
     module.load_state_dict({name: given[name] for name in own}, strict=False)

@@ -13,7 +13,8 @@ from robo.training.sight_config import SightConfig
 class SightTraining:
     """Teach RT-1's image encoder what there is to see in the kitchen, before it learns to act.
 
-    Draws views of random things at random places and learns the label of every pixel. Writes
+    Draws views of random things at random places and learns what is where, and where is what an
+    instruction names. Writes
     encoder.safetensors (for robo train rt1 --encoder), log.jsonl, TensorBoard's events, curve.png
     and sight.png: what the cameras saw, what was there, what was said. Ctrl-C saves; the same
     command with --resume goes on as if nothing had happened.

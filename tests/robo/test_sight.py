@@ -170,6 +170,8 @@ def test_ctrl_c_before_the_first_step_is_heard(
 
 
 def test_mistakes_are_told_in_a_sentence(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="act does not hold this encoder"):
+        train_sight(tmp_path / "b", SightConfig(steps=1, start="act", **TINY))
     with pytest.raises(UserError, match="say how long"):
         train_sight(tmp_path / "a", SightConfig())
     with pytest.raises(UserError, match="--rooms is 0"):
