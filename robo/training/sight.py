@@ -283,7 +283,8 @@ class _Lessons:
         """What is found in rooms that are not learnt from, by camera.
 
         `overlap`: intersection over union of said and true places, the mean over things, a view as
-        often as there is something to ask about it. `found`: how often the likeliest place of what is named is on it or beside it.
+        often as there is something to ask about it. `found`: how often the likeliest place of what
+        is named is on it or beside it.
         """
         shape = len(CAMERAS), len(SHOWN)
         inside, either, true, hits, asks = np.zeros((5, *shape))
