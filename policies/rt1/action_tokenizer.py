@@ -47,16 +47,6 @@ class ActionTokenizer:
         mean = logits.float().softmax(-1) @ places
         return self.decode(torch.where(self.categorical, logits.argmax(-1).float(), mean))
 
-    def mean(self, logits: Tensor) -> Tensor:
-        """As `expectation`, of every number and with gradients.
-
-        Args:
-            logits: [..., m, bins].
-        """
-        places = torch.linspace(0, 1, self.bins, device=logits.device)
-        mean: Tensor = self.low + logits.float().softmax(-1) @ places * (self.high - self.low)
-        return mean
-
     def to_unit(self, actions: Tensor) -> Tensor:
         """Actions [..., m] from their bounds to [-1, 1], for what is regressed instead."""
         span = (self.high - self.low).clamp_min(1e-6)

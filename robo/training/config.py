@@ -81,6 +81,10 @@ class TrainingConfig:
     brightness: float = 0.0
     """Augmentation: images get brighter or darker by up to this share, a sample's all alike."""
 
+    tint: float = 0.0
+    """Augmentation: each colour of the images gets brighter or darker by up to this share, besides;
+    a sample's all alike."""
+
     start: Optional[str] = None
     """Checkpoint, by folder or short name, whose weights to begin with."""
 
@@ -134,7 +138,7 @@ class TrainingConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UserError(f"{option(name)} is {value}; it must be more than 0")
-        for name in ("ema", "validation", "warmup", "brightness"):
+        for name in ("ema", "validation", "warmup", "brightness", "tint"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(
                     f"{option(name)} is {getattr(self, name)}; it must be at least 0 and below 1"

@@ -123,7 +123,7 @@ def prepare(
         batches,
         data.windows_of(dataset, policy, within, held) if held else None,
         instructions,
-        Augmentation(config.shift, config.brightness),
+        Augmentation(config.shift, config.brightness, config.tint),
         description,
         notes,
     )

@@ -8,6 +8,7 @@ from policies.checkpoint import load, save
 from policies.errors import PolicyError
 from policies.export import export
 from policies.rt1.aims import aims, hand_changes
+from policies.rt1.bins import of_bins
 from policies.rt1.config import RT1Config
 from policies.rt1.rt1 import RT1
 
@@ -336,6 +337,22 @@ def test_the_mean_over_bins_can_be_learnt_too():
     assert torch.allclose(parts["error"], square.sqrt(), atol=1e-4)
 
 
+def test_what_is_asked_of_bins_is_cross_entropy_and_mean():
+    torch.manual_seed(0)
+    ours = (3 * torch.randn(2500, 16)).requires_grad_()
+    naive = ours.detach().clone().requires_grad_()
+    wanted, weights = torch.randint(0, 16, (2500,)), torch.rand(2, 2500)
+    bins = of_bins(ours, wanted)
+    entropy = torch.nn.functional.cross_entropy(naive, wanted, reduction="none")
+    place = naive.softmax(-1) @ torch.linspace(0, 1, 16)
+    torch.testing.assert_close(bins.entropy, entropy)
+    torch.testing.assert_close(bins.place, place)
+    assert torch.equal(bins.right, naive.argmax(-1) == wanted)
+    (bins.entropy * weights[0] + bins.place.square() * weights[1]).sum().backward()
+    (entropy * weights[0] + place.square() * weights[1]).sum().backward()
+    torch.testing.assert_close(ours.grad, naive.grad)
+
+
 def test_where_a_chunk_leads_to_can_be_learnt_from_what_was_really_done():
     """Mending a disturbance is in every action; where it leads to is without."""
     policy = _policy(chunk=3, executed=1, path=(0, 1), path_weight=2.0, path_of="sent").eval()
@@ -346,7 +363,9 @@ def test_where_a_chunk_leads_to_can_be_learnt_from_what_was_really_done():
     batch["sent"] = batch["action"] + 0.1
     _, parts = policy.loss(batch)
     with torch.no_grad():
-        means = policy.tokenizer().mean(policy.outputs(batch))
+        places = policy.outputs(batch).softmax(-1) @ torch.linspace(0, 1, 16)
+        tokenizer = policy.tokenizer()
+        means = tokenizer.low + places * (tokenizer.high - tokenizer.low)
     deviation = policy.normalizer.buffer("action", "std")
     total = 0.0
     for frame in range(means.shape[1]):

@@ -125,12 +125,19 @@ def test_going_on_equals_not_having_stopped(dataset: Path, tmp_path: Path, worke
 
 def test_augmentation_and_seed_change_the_curve(dataset: Path, tmp_path: Path) -> None:
     curves = []
-    changes: list[dict[str, Any]] = [{}, {}, {"seed": 1}, {"shift": 4}, {"brightness": 0.3}]
+    changes: list[dict[str, Any]] = [
+        {},
+        {},
+        {"seed": 1},
+        {"shift": 4},
+        {"brightness": 0.3},
+        {"tint": 0.1},
+    ]
     for number, change in enumerate(changes):
         run(dataset, tmp_path / str(number), steps=3, validation=0, **change)
         curves.append(timeless(tmp_path / str(number))[0]["loss"])
     assert curves[0] == curves[1]
-    assert len(set(curves)) == 4
+    assert len(set(curves)) == 5
 
 
 def test_the_newest_and_the_best_checkpoints_are_kept(dataset: Path, tmp_path: Path) -> None:

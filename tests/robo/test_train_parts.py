@@ -169,12 +169,19 @@ def test_phrasings_of_labels_that_the_set_lacks_are_left_out(dataset: Dataset) -
 
 
 def test_brightness_is_cut_at_white_and_touches_only_images() -> None:
-    images = torch.tensor([100, 200], dtype=torch.uint8).reshape(2, 1, 1, 1, 1)
-    assert brightened(images, torch.tensor([1.5, 1.5])).flatten().tolist() == [150, 255]
+    images = torch.tensor([100, 200], dtype=torch.uint8).reshape(2, 1, 1, 1, 1).tile(1, 2, 3, 4, 3)
+    bright = brightened(images, torch.tensor([[1.5], [1.5]]))
+    assert bright.shape == images.shape and bright[:, 1, 2, 3].tolist() == [[150] * 3, [255] * 3]
+    tinted = brightened(images, torch.tensor([[1.5, 1.0, 0.5]]).expand(2, 3))
+    assert tinted[:, 1, 2, 3].tolist() == [[150, 100, 50], [255, 200, 100]]
     batch: Batch = {"observation.images.head": images, "action": torch.ones(2, 3, 2)}
     changed = Augmentation(0, 0.5)(batch, np.random.default_rng(1))
     assert torch.equal(changed["action"], batch["action"])
     assert not torch.equal(changed["observation.images.head"], images)
+    grey = changed["observation.images.head"][..., :1].expand(images.shape)
+    assert torch.equal(changed["observation.images.head"], grey)
+    changed = Augmentation(tint=0.5)(batch, np.random.default_rng(1))
+    assert changed["observation.images.head"][0, 0, 0, 0].unique().numel() == 3
 
 
 def test_the_fingerprint_follows_the_content(tmp_path: Path, dataset: Dataset) -> None:
