@@ -170,7 +170,7 @@ class RT1(Policy):
         return torch.cat([tokens, torch.stack(more).sum(0)[:, None]], 1)
 
     def _normalized(self, pictures: Tensor) -> Tensor:
-        """Images [n, cameras, h, w, 3] uint8 as float [n · cameras, h, w, 3], colours per camera."""
+        """Images [n, cameras, h, w, 3] uint8 to floats [n · cameras, h, w, 3], per camera."""
         stats = [
             [self.normalizer.buffer(key, name) for key in self.config.cameras]
             for name in ("mean", "std")

@@ -171,7 +171,8 @@ def test_phrasings_of_labels_that_the_set_lacks_are_left_out(dataset: Dataset) -
 def test_brightness_is_cut_at_white_and_touches_only_images() -> None:
     images = torch.tensor([100, 200], dtype=torch.uint8).reshape(2, 1, 1, 1, 1).tile(1, 2, 3, 4, 3)
     bright = brightened(images, torch.tensor([[1.5], [1.5]]))
-    assert bright.shape == images.shape and bright[:, 1, 2, 3].tolist() == [[150] * 3, [255] * 3]
+    assert bright.shape == images.shape
+    assert bright[:, 1, 2, 3].tolist() == [[150] * 3, [255] * 3]
     tinted = brightened(images, torch.tensor([[1.5, 1.0, 0.5]]).expand(2, 3))
     assert tinted[:, 1, 2, 3].tolist() == [[150, 100, 50], [255, 200, 100]]
     batch: Batch = {"observation.images.head": images, "action": torch.ones(2, 3, 2)}
