@@ -20,7 +20,6 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from typing import Any, Final, cast
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -29,7 +28,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from envs.kitchen.pictures import SHOWN
-from envs.kitchen.vocabulary import OBJECTS
 from envs.rendering import RenderingUnavailableError
 from policies import storage
 from policies.checkpoint import load
@@ -55,6 +53,7 @@ from robo.training.randomness import numpy_generator, seed_torch
 from robo.training.run_folder import RunFolder, write_errors
 from robo.training.schedule import Schedule
 from robo.training.sight_config import FREE, SightConfig
+from robo.training.sight_exam import Exam
 from robo.training.sight_questions import Questions
 from robo.training.sight_rooms import CAMERAS, NewestRooms, Room, Rooms
 from robo.training.stopping import StopSignals
@@ -63,7 +62,6 @@ ENCODER, SHEET = "encoder.safetensors", "sight.png"
 HELD_OUT_ROOMS: Final = 6
 LOG_STEPS: Final = 20
 _KEEP: Final = 2
-_TILE: Final = 192
 _CLIP: Final = 1.0
 _COMMON: Final = {"other": 0.1, "robot": 0.1}
 """Weights of labels that are no place and no thing to be taken: there is fifty times as much."""
@@ -279,41 +277,6 @@ class _Lessons:
         said, named = logits[:, :-1].argmax(1), logits[:, -1]
         return np.asarray(said.cpu().numpy()), np.asarray(named.cpu().numpy())
 
-    def _validate(self, held_out: list[Room]) -> dict[str, float]:
-        """What is found in rooms that are not learnt from, by camera.
-
-        `overlap`: intersection over union of said and true places, the mean over things, a view as
-        often as there is something to ask about it. `found`: how often the likeliest place of what
-        is named is on it or beside it.
-        """
-        shape = len(CAMERAS), len(SHOWN)
-        inside, either, true, hits, asks = np.zeros((5, *shape))
-        for images, labels in held_out:
-            for camera in range(len(CAMERAS)):
-                views, asked = self.questions.all_of(labels[:, camera])
-                if not len(views):
-                    continue
-                shown = labels[views, camera]
-                said, named = self._said(images[views, camera], camera, asked)
-                for label in range(len(SHOWN)):
-                    here, there = said == label, shown == label
-                    inside[camera, label] += (here & there).sum()
-                    either[camera, label] += (here | there).sum()
-                    true[camera, label] += there.sum()
-                there = shown == asked[:, None, None]
-                for label, where, places in zip(asked, named, there, strict=True):
-                    row, column = np.unravel_index(where.argmax(), where.shape)
-                    around = places[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
-                    hits[camera, label] += around.any()
-                    asks[camera, label] += 1
-        results = {}
-        for camera, name in enumerate(CAMERAS):
-            things = [label for label in map(SHOWN.index, OBJECTS) if true[camera, label]]
-            overlaps = (inside / np.maximum(either, 1))[camera, things]
-            results[f"overlap {name}"] = float(overlaps.mean())
-            results[f"found {name}"] = float(hits[camera].sum() / max(1.0, asks[camera].sum()))
-        return results
-
     def _write_line(self, log: TrainingLog) -> None:
         steps, seconds = self.step - self._since[0], self.seconds - self._since[1]
         line = {
@@ -340,7 +303,8 @@ class _Lessons:
 
     def _save(self, log: TrainingLog, held_out: list[Room]) -> None:
         self._check_finite(float(self._sum))
-        found = self._validate(held_out)
+        exam = Exam(held_out, self.questions, self._said)
+        found = exam.results()
         state = {"seconds": self.seconds, "sum": float(self._sum), "since": list(self._since)}
         with self._writing():
             log.add(self.step, {VALIDATION + name: value for name, value in found.items()})
@@ -352,7 +316,7 @@ class _Lessons:
                 state,
                 best=False,
             )
-            self._draw(held_out)
+            exam.draw(self.folder.out / SHEET)
             draw_curve(self.folder.out, f"sight, {self.step} steps, {duration(self.seconds)}")
         words = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
         self.display.say(f"{self.step} steps, {duration(self.seconds)}: saved; {words}")
@@ -360,35 +324,6 @@ class _Lessons:
     def _write_encoder(self, folder: Path, found: dict[str, float]) -> None:
         report = {**self._report("running"), **found}
         storage.write(folder / ENCODER, folder / "encoder.json", eyes_of(self.sight), report)
-
-    def _draw(self, held_out: list[Room]) -> None:
-        """A sheet for people: what was seen, what was there, what was said, what was named."""
-        rng = np.random.default_rng(4)
-        palette = rng.integers(60, 255, (len(SHOWN), 3)).astype(np.uint8)
-        palette[SHOWN.index("other")] = 0
-        rows = []
-        for camera in range(len(CAMERAS)):
-            tiles = []
-            for images, labels in held_out:
-                views, asked = self.questions.all_of(labels[:, camera])
-                if not len(views):
-                    continue
-                question = rng.integers(len(views))
-                view, label = views[question], asked[question]
-                image = images[view, camera]
-                said, named = self._said(image[None], camera, np.array([label]))
-                light = (255 / (1 + np.exp(-named[0]))).astype(np.uint8)[..., None].repeat(3, -1)
-                column = [
-                    cv2.resize(tile, (_TILE, _TILE), interpolation=cv2.INTER_NEAREST)
-                    for tile in (image, palette[labels[view, camera]], palette[said[0]], light)
-                ]
-                phrase = self.questions.texts[self.questions.phrases[label][0]]
-                cv2.putText(column[-1], phrase, (4, _TILE - 6), 0, 0.36, (255, 200, 80), 1, 16)
-                tiles.append(np.concatenate(column))
-            if tiles:
-                rows.append(np.concatenate(tiles, 1))
-        if rows and len({row.shape for row in rows}) == 1:
-            cv2.imwrite(str(self.folder.out / SHEET), np.concatenate(rows)[..., ::-1])
 
     def _report(self, status: str) -> dict[str, Any]:
         """What training.json says, and the encoder's file."""
