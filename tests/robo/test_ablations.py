@@ -73,6 +73,12 @@ def test_a_gate_that_does_not_pass_is_a_result(ablations, ran, tmp_path):
     row = record["rows"]["no-randomization"]
     assert row["gate"] == verdict["verdict"]
     assert row["commands"][0].startswith("robo train walk --no-randomization")
+    # On another machine, or after its folder is gone.
+    elsewhere = ablations.Ablations("walk", tmp_path / "b", ("student-0",), tmp_path / "walk.json")
+    elsewhere.run()
+    record = json.loads((tmp_path / "walk.json").read_text())
+    assert record["rows"]["no-randomization"] == row
+    assert record["rows"]["student-0"].keys() == {"commands"}
     assert row["commands"][2].startswith("robo sim2sim --policy")
 
 
@@ -82,9 +88,3 @@ def test_columns_are_rates_with_intervals(ablations):
     assert found == {"seen": "31/49 (63%, 49%–75%)"}
     with pytest.raises(SystemExit, match='no variant "x": choose from act, chunk-of-1'):
         ablations.Ablations("act", only=("x",)).run()
-    # On another machine, or after its folder is gone.
-    elsewhere = ablations.Ablations("walk", tmp_path / "b", ("student-0",), tmp_path / "walk.json")
-    elsewhere.run()
-    record = json.loads((tmp_path / "walk.json").read_text())
-    assert record["rows"]["no-randomization"] == row
-    assert record["rows"]["student-0"].keys() == {"commands"}
