@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
+from robo import __version__
 from robo.errors import UserError
 
 COMMANDS = {
@@ -95,6 +96,9 @@ def main() -> None:
 def _parse(arguments: list[str]) -> Any:
     """The command that was asked for; a named one alone, because reading all takes longer."""
     config = (tyro.conf.OmitSubcommandPrefixes,)
+    if arguments == ["--version"]:
+        sys.stdout.write(f"robo {__version__}\n")
+        sys.exit()
     if arguments[:2] == ["train", "sight"]:
         from robo.commands.sight_training import SightTraining
 
@@ -112,7 +116,8 @@ def _parse(arguments: list[str]) -> Any:
     return tyro.cli(
         every,
         prog="robo",
-        description="An embodied robotics agent stack: plan with a language model, act in MuJoCo.",
+        description="An embodied robotics agent stack: plan with a language model, act in MuJoCo. "
+        "--version says which.",
         args=arguments,
         config=config,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from robo import __version__
 from robo.cli import BROKEN_PIPE, COMMANDS
 
 HEAVY = ("torch", "mujoco", "gymnasium", "transformers", "matplotlib", "av", "cv2", "pyarrow")
@@ -41,6 +42,11 @@ def test_help_is_printed_without_importing_anything_heavy(command: str) -> None:
     assert done.returncode == 0
     assert "usage: robo" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+def test_the_version_is_told() -> None:
+    done = robo("--version")
+    assert (done.returncode, done.stdout) == (0, f"robo {__version__}\n")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
