@@ -63,6 +63,8 @@ class RT1Config(PolicyConfig):
         aim_steps: How many actions on that is at most.
         aim_ends: Number of an action that is the hand's opening.
         shift: Pixels that a training segment's images are shifted by at most.
+        eyes_rate: Learning rate of what sees (see `eyes.py`), as a share of the rest's. Eyes that
+            have learnt from many rooms forget them for the few of the demonstrations.
     """
 
     use_state: bool = False
@@ -100,6 +102,7 @@ class RT1Config(PolicyConfig):
     aim_steps: int = 80
     aim_ends: int = 0
     shift: int = 0
+    eyes_rate: float = 1.0
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "full": {"image_size": (300, 300)},
@@ -182,6 +185,7 @@ class RT1Config(PolicyConfig):
             "history, chunk, segment, layers and image_tokens must be 1 at least": (
                 min(self.history, self.chunk, self.segment, self.layers, self.image_tokens) >= 1
             ),
+            "eyes_rate must be from 0 to 1": 0 <= self.eyes_rate <= 1,
             f"executed must be from 1 to the chunk, {self.chunk}": (
                 self.executed is None or 1 <= self.executed <= self.chunk
             ),

@@ -19,7 +19,12 @@ _ADVICE = "robo train sight makes one for the preset small, with its widths and 
 
 def eyes_of(module: nn.Module) -> dict[str, Tensor]:
     """Weights by name, of a policy or of what has the same parts."""
-    return {name: w for name, w in module.state_dict().items() if name.startswith(_PARTS)}
+    return {name: w for name, w in module.state_dict().items() if is_eye(name)}
+
+
+def is_eye(name: str) -> bool:
+    """Whether a weight of this name is one of the eyes'."""
+    return name.startswith(_PARTS)
 
 
 def load_eyes(module: nn.Module, path: Path) -> None:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ from policies.rt1.aims import aims, hand_changes
 from policies.rt1.bins import of_bins
 from policies.rt1.config import RT1Config
 from policies.rt1.efficientnet import EfficientNetB3
-from policies.rt1.eyes import load_eyes
+from policies.rt1.eyes import is_eye, load_eyes
 from policies.rt1.instruction import InstructionPooling
 from policies.rt1.residual_encoder import ResidualEncoder
 from policies.rt1.token_learner import TokenLearner
@@ -116,6 +116,17 @@ class RT1(Policy):
             self.encoder.load(path)
         else:
             load_eyes(self, path)
+
+    def optimizer_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """The eyes learn at `eyes_rate` times the rate of the rest."""
+        if self.config.eyes_rate == 1:
+            return super().optimizer_groups(learning_rate)
+        eyes = [parameter for name, parameter in self.named_parameters() if is_eye(name)]
+        rest = [parameter for name, parameter in self.named_parameters() if not is_eye(name)]
+        return [
+            {"params": rest, "lr": learning_rate},
+            {"params": eyes, "lr": learning_rate * self.config.eyes_rate},
+        ]
 
     def windows(self) -> dict[str, range]:
         """All features of a segment, around the sample's frame.

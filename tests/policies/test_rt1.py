@@ -75,6 +75,17 @@ def _observation(batch, row, frame):
     }
 
 
+def test_eyes_may_learn_slower_than_the_rest():
+    policy = _policy(eyes_rate=0.1)
+    rest, eyes = policy.optimizer_groups(1e-3)
+    assert (rest["lr"], eyes["lr"]) == (1e-3, pytest.approx(1e-4))
+    assert len(rest["params"]) + len(eyes["params"]) == len(list(policy.parameters()))
+    names = {id(parameter): name for name, parameter in policy.named_parameters()}
+    parts = {names[id(parameter)].split(".")[0] for parameter in eyes["params"]}
+    assert parts == {"encoder", "instruction", "camera"}
+    assert len(_policy().optimizer_groups(1e-3)) == 1
+
+
 @pytest.mark.parametrize("summary", [False, True])
 @pytest.mark.parametrize("sees", ["own", "earlier"])
 @torch.no_grad()
