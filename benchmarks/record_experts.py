@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from robo.commands.record import ALL, FAMILIES
-from robo.recording.expert_episodes import ExpertResult, record_experts
+from robo.recording.expert_episodes import record_experts
+from robo.recording.expert_parts import ExpertResult
 from robo.recording.expert_settings import ExpertSettings
 
 

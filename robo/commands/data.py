@@ -131,12 +131,14 @@ class DataSplit:
 
     def execute(self) -> int:
         """Run the command."""
+        from robo.arguments import check_seed
         from robo.data.assembling import assemble, split_by_share
         from robo.data.errors import DatasetError
         from robo.errors import UserError, user_errors
 
         if bool(self.into) + bool(self.episodes) + self.successes != 1:
             raise UserError("say one of --into, --episodes and --successes")
+        check_seed(self.seed)
         with user_errors(DatasetError):
             dataset = _open(self.dataset)
             if self.into:
@@ -224,9 +226,11 @@ def _say_made(folder: Path) -> int:
 def _shares(parts: tuple[str, ...]) -> dict[str, float]:
     from robo.errors import UserError
 
-    shares = {}
+    shares: dict[str, float] = {}
     for part in parts:
         name, _, share = part.partition("=")
+        if name in shares:
+            raise UserError(f'--into names the part "{name}" twice; each needs a name of its own')
         try:
             shares[name] = float(share)
         except ValueError:
@@ -244,10 +248,14 @@ def _numbers(text: str, count: int) -> list[int]:
     for part in filter(None, text.split(",")):
         first, dash, last = part.partition("-")
         try:
-            numbers += range(int(first), int(last if dash else first) + 1)
+            begin, end = int(first), int(last if dash else first)
         except ValueError:
             raise UserError(f'--episodes takes numbers such as 0-9,12, not "{part}"') from None
-    wrong = [number for number in numbers if not 0 <= number < count]
-    if wrong:
-        raise UserError(f"there is no episode {wrong[0]}; the set has {count}")
+        for number in (begin, end):
+            if not 0 <= number < count:
+                raise UserError(f"there is no episode {number}; the set has {count}")
+        numbers += range(begin, end + 1)
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        raise UserError(f"--episodes names episode {twice} twice; name each once")
     return numbers

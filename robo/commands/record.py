@@ -1,6 +1,7 @@
 """`robo record`: demonstrations from a person or a script into a dataset."""
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Optional, Union
 
@@ -90,11 +91,15 @@ class Record:
         """Run the command; 1 when fewer episodes than asked for are there."""
         from rich.console import Console
 
+        from robo.arguments import check_seed
         from robo.data.errors import DatasetError
         from robo.errors import UserError, user_errors
 
-        if self.episodes < 1 or self.workers < 1 or self.noise < 0:
+        if self.episodes < 1 or self.workers < 1 or not 0 <= self.noise < inf:
             raise UserError("--episodes and --workers must be 1 or more, --noise 0 or more")
+        if self.max_seconds is not None and not 0 < self.max_seconds < inf:
+            raise UserError(f"--max-seconds is {self.max_seconds:g}; it must be more than 0")
+        check_seed(self.seed)
         if (self.hold_out or self.after) and self.device != "expert":
             raise UserError("--hold-out and --after are for the expert; leave them out")
         if self.realtime:
@@ -170,12 +175,13 @@ class Record:
         from robo.recording.discarding import discard
         from robo.recording.environments import make_environment, make_task
         from robo.recording.recorder import Recorder
-        from robo.recording.replacing import finish_replacing
+        from robo.recording.replacing import check_place, finish_replacing
         from robo.recording.session import Session
 
         if self.task == ALL:
             raise UserError('"all" is for the expert; say what is to be done')
         task = make_task(self.env, self._words(), self.seed, self.scene)
+        check_place(self.dataset)
         made = make_environment(
             self.env,
             image_size=self.image_size,

@@ -100,6 +100,7 @@ class Replay:
 
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         if self.json:
             rows = [{**asdict(result), "same": self._is_same(result)} for result in results]
@@ -109,11 +110,11 @@ class Replay:
         for result in results:
             table.add_row(
                 str(result.index),
-                result.task,
+                Text(result.task),
                 str(result.frames),
                 "no state"
                 if result.worst is None
-                else f"{result.worst:.2g} {result.worst_name}, frame {result.worst_frame}",
+                else Text(f"{result.worst:.2g} {result.worst_name}, frame {result.worst_frame}"),
                 "" if result.mean is None else f"{result.mean:.2g}",
                 f"{_word(result.success)}, was {_word(result.recorded_success)}",
                 "yes" if self._is_same(result) else "[red]no[/red]",

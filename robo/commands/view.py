@@ -31,6 +31,7 @@ class DataView:
 
         from robo.data.errors import DatasetError
         from robo.data.lerobot_reader import Dataset
+        from robo.data.storage import write_errors
         from robo.errors import UserError, user_errors
 
         say = Console(soft_wrap=True, highlight=False, markup=False).print
@@ -48,7 +49,10 @@ class DataView:
             if self.png is not None:
                 from robo.recording.browser_sheet import write_pictures
 
-                for path in write_pictures(view, self._chosen(len(dataset.episodes)), self.png):
+                chosen = self._chosen(len(dataset.episodes))
+                with write_errors(self.png, "choose another folder"):
+                    written = write_pictures(view, chosen, self.png)
+                for path in written:
                     say(str(path))
                 return 0
             server = ViewServer(view, self.port)

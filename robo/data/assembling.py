@@ -17,16 +17,15 @@ import pyarrow as pa
 from robo.data.dataset_stats import compute_stats, write_stats
 from robo.data.episodes import Episode, Film, episodes_schema
 from robo.data.errors import DatasetError, DatasetFormatError
-from robo.data.features import RECORDED, SUBTASK
+from robo.data.features import AUTOMATIC, RECORDED, SUBTASK, Feature
 from robo.data.frames import FrameStore
-from robo.data.layout import SUBTASKS, TASKS, FileNumber, Info
+from robo.data.layout import FIRST, SUBTASKS, TASKS, FileNumber, Info
 from robo.data.lerobot_reader import Dataset
 from robo.data.statistics import FeatureStats, ImageHistogram, Stats, stats_of_rows
 from robo.data.storage import make_folder, sync_folder, write_errors, write_whole
 from robo.data.tables import column_values, parquet, rows_table, texts_table
 
 SAMPLED_IMAGES = 20
-FIRST = FileNumber(0, 0)
 
 
 def merge_sets(sources: Sequence[Dataset], out: Path) -> None:
@@ -42,8 +41,6 @@ def merge_sets(sources: Sequence[Dataset], out: Path) -> None:
     """
     if not sources:
         raise DatasetError("there is nothing to merge")
-    for other in sources[1:]:
-        _check_same(sources[0], other)
     assemble([(source, range(len(source.episodes))) for source in sources], out)
 
 
@@ -55,13 +52,15 @@ def assemble(picks: Sequence[tuple[Dataset, Sequence[int]]], out: Path) -> None:
         out: A folder that does not exist.
 
     Raises:
-        DatasetError: No episode was chosen, a set is damaged, or `out` exists.
+        DatasetError: No episode was chosen, the sets differ, one is damaged, or `out` exists.
         DatasetWriteError: The disk refused; `out` does not exist then.
     """
     if out.exists():
         raise DatasetError(f"{out} exists; choose another folder")
     if not any(len(numbers) for _, numbers in picks):
         raise DatasetError("no episode was chosen")
+    for other, _ in picks[1:]:
+        _check_same(picks[0][0], other)
     with _whole_folder(out) as folder:
         made = _Assembly(folder, picks[0][0].info)
         for source, numbers in picks:
@@ -82,7 +81,7 @@ def split_by_share(
     Raises:
         DatasetError: The shares are not such, or a part would be empty.
     """
-    if not shares or min(shares.values()) <= 0 or sum(shares.values()) > 1 + 1e-9:
+    if not shares or not all(s > 0 for s in shares.values()) or sum(shares.values()) > 1 + 1e-9:
         raise DatasetError("shares must be above 0 and at most 1 together")
     count = len(dataset.episodes)
     order = np.random.default_rng(seed).permutation(count)
@@ -166,14 +165,25 @@ class _Assembly:
         columns = {
             "index": start + np.arange(count),
             "episode_index": np.full(count, len(self.episodes)),
-            "task_index": tasks[rows["task_index"].to_numpy()],
+            "task_index": _renamed(rows, AUTOMATIC["task_index"], tasks),
         }
         if SUBTASK in rows.column_names and len(labels):
-            columns[SUBTASK] = labels[rows[SUBTASK].to_numpy()]
+            columns[SUBTASK] = _renamed(rows, RECORDED[SUBTASK], labels)
         for key, values in columns.items():
             place = rows.column_names.index(key)
             rows = rows.set_column(place, rows.schema.field(place), pa.array(values, pa.int64()))
         return rows
+
+
+def _renamed(rows: pa.Table, feature: Feature, numbers: np.ndarray) -> np.ndarray:
+    """A column of numbers of texts, with the texts' new numbers."""
+    values = column_values(rows, feature)
+    if len(values) and (values.min() < 0 or values.max() >= len(numbers)):
+        raise DatasetFormatError(
+            f"{feature.key} reaches from {values.min()} to {values.max()}, there are "
+            f"{len(numbers)} texts; `robo data validate` says where"
+        )
+    return np.asarray(numbers[values])
 
 
 def _stats(source: Dataset, episode: Episode, table: pa.Table) -> Stats:
@@ -238,8 +248,8 @@ def _whole_folder(out: Path) -> Iterator[Path]:
     partial = out.with_name(out.name + ".partial")
     with write_errors(out, "it was not made; the sources are untouched"):
         shutil.rmtree(partial, ignore_errors=True)
+        make_folder(partial)
         try:
-            make_folder(partial)
             yield partial
             partial.rename(out)
             sync_folder(out.parent)

@@ -161,11 +161,14 @@ def _write_stats(info: Info, stats: Stats) -> None:
     path = info.root / STATS
     before: list[Stats] = []
     if info.total_episodes and path.is_file():
-        known = {k: FeatureStats.from_json(v) for k, v in read_json(path).items()}
+        try:
+            known = {k: FeatureStats.from_json(v) for k, v in read_json(path).items()}
+        except (DatasetFormatError, AttributeError, KeyError, TypeError, ValueError):
+            known = {}  # damaged
         if known.keys() == stats.keys() and known["index"].count == info.raw["total_frames"]:
             before = [known]
     if info.total_episodes and not before:
-        # A cut came between stats.json and info.json: begin again from the episodes' rows.
+        # Damaged, or a cut came between stats.json and info.json: from the episodes' rows.
         before = [episode.feature_stats() for episode in counted_episodes(info)]
     total = merge_all([*before, stats])
     write_json(path, {key: part.as_json() for key, part in total.items()})

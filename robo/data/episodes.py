@@ -53,10 +53,20 @@ class EpisodeInfo:
 
     @staticmethod
     def from_row(row: Mapping[str, Any]) -> "EpisodeInfo":
-        """Columns of meta/episodes; what a set by someone else lacks keeps its default."""
+        """Columns of meta/episodes; what a set by someone else lacks keeps its default.
+
+        Raises:
+            DatasetFormatError: A column that holds JSON objects holds something else.
+        """
         known = {k: row[k] for k in _EXTRA_TYPES if row.get(k) is not None}
         for key in _JSON & known.keys():
-            known[key] = json.loads(known[key])
+            try:
+                known[key] = dict(json.loads(known[key]))
+            except (TypeError, ValueError) as error:
+                raise DatasetFormatError(
+                    f"the column {key} of episode {row.get('episode_index')} holds no JSON object: "
+                    f"{error}"
+                ) from error
         return EpisodeInfo(**known)
 
 
@@ -201,12 +211,14 @@ def episode_of_row(row: Mapping[str, Any], features: Features) -> Episode:
     """An episode from its row.
 
     Raises:
-        DatasetFormatError: A column is missing.
+        DatasetFormatError: A column is missing or holds something else.
     """
     try:
         films = {
             key: Film(
-                FileNumber(row[f"videos/{key}/chunk_index"], row[f"videos/{key}/file_index"]),
+                FileNumber(
+                    int(row[f"videos/{key}/chunk_index"]), int(row[f"videos/{key}/file_index"])
+                ),
                 float(row[f"videos/{key}/from_timestamp"]),
                 float(row[f"videos/{key}/to_timestamp"]),
             )
@@ -217,7 +229,7 @@ def episode_of_row(row: Mapping[str, Any], features: Features) -> Episode:
             tasks=tuple(row["tasks"] or ()),
             start=int(row["dataset_from_index"]),
             stop=int(row["dataset_to_index"]),
-            data=FileNumber(row["data/chunk_index"], row["data/file_index"]),
+            data=FileNumber(int(row["data/chunk_index"]), int(row["data/file_index"])),
             row=FileNumber(
                 row.get("meta/episodes/chunk_index") or 0, row.get("meta/episodes/file_index") or 0
             ),
@@ -227,7 +239,7 @@ def episode_of_row(row: Mapping[str, Any], features: Features) -> Episode:
         )
     except KeyError as error:
         raise DatasetFormatError(f"meta/episodes lacks the column {error.args[0]}") from error
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise DatasetFormatError(f"a row of meta/episodes is not complete: {error}") from error
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from robo.data.errors import DatasetFormatError
 from robo.data.layout import FileNumber
 from robo.data.lerobot_reader import Dataset
+from robo.data.storage import write_errors
 from robo.data.video_decoding import VideoFile
 
 SMALL = 160 * 160
@@ -85,6 +86,7 @@ class FrameStore:
 
         Raises:
             DatasetFormatError: A film is missing, damaged or too short.
+            DatasetWriteError: The cache cannot be written.
         """
         frames, places = np.unique(indices, return_inverse=True)
         if self._pictures is not None:
@@ -139,9 +141,11 @@ class FrameStore:
                 raise DatasetFormatError(f"there is no file {path}") from None
             name = f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {self.size} {length}"
             kept = self._cache / "frames" / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.rgb"
-            if not kept.is_file():
-                self._decode_all(path, length, kept)
-            self._maps[film] = np.memmap(kept, np.uint8, "r", shape=(length, *self.size, 3))
+            with write_errors(kept, "set ROBO_CACHE to a folder that can be written to"):
+                size = length * self.size[0] * self.size[1] * 3
+                if not kept.is_file() or kept.stat().st_size != size:
+                    self._decode_all(path, length, kept)
+                self._maps[film] = np.memmap(kept, np.uint8, "r", shape=(length, *self.size, 3))
         return self._maps[film]
 
     def _decode_all(self, path: Path, length: int, kept: Path) -> None:
@@ -151,6 +155,8 @@ class FrameStore:
             with VideoFile(path, self._info.fps, self.size) as video, partial.open("wb") as file:
                 for image in video.images(range(length)):
                     file.write(image.tobytes())
+                file.flush()
+                os.fsync(file.fileno())
             partial.replace(kept)
         finally:
             partial.unlink(missing_ok=True)

@@ -1,11 +1,12 @@
 """Where the files of a set lie, and its meta/info.json."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from robo.data.errors import DatasetFormatError
-from robo.data.features import AUTOMATIC, RECORDED, Feature, Features
+from robo.data.features import AUTOMATIC, RECORDED, Feature, Features, cameras_of
 from robo.data.storage import read_json, write_json
 
 VERSION = "v3.0"
@@ -33,6 +34,9 @@ class FileNumber(NamedTuple):
         if self.file + 1 < chunks_size:
             return FileNumber(self.chunk, self.file + 1)
         return FileNumber(self.chunk + 1, 0)
+
+
+FIRST = FileNumber(0, 0)
 
 
 @dataclass(frozen=True)
@@ -145,10 +149,42 @@ def read_info(root: Path) -> Info:
             f"{root} has the format version {version}; this reads {VERSION}: "
             "convert it with lerobot's own conversion script"
         )
-    for key in ("fps", "total_episodes", "total_frames"):
-        if not isinstance(raw.get(key), int | float) or raw[key] != int(raw[key]) or raw[key] < 0:
-            raise DatasetFormatError(f"{root / INFO}: {key} is {raw.get(key)!r}, not a count")
-    if raw["fps"] < 1:
-        raise DatasetFormatError(f"{root / INFO}: fps is {raw['fps']}")
+    for key, least in (("fps", 1), ("total_episodes", 0), ("total_frames", 0)):
+        _check_count(root, raw, key, least)
+    if raw.get("chunks_size") is not None:
+        _check_count(root, raw, "chunks_size", 1)
     features = {key: Feature.from_json(key, entry) for key, entry in raw["features"].items()}
-    return Info(root, raw, features)
+    info = Info(root, raw, features)
+    _check_paths(info)
+    return info
+
+
+def _check_count(root: Path, raw: Mapping[str, Any], key: str, least: int) -> None:
+    value = raw.get(key)
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if not whole or value < least:  # type: ignore[operator]
+        raise DatasetFormatError(f"{root / INFO}: {key} is {value!r}, not a count")
+
+
+def _check_paths(info: Info) -> None:
+    """Refuse paths that cannot be filled in, or that lead out of the set."""
+    for key in ("data_path", "video_path"):
+        if not info.raw.get(key):
+            continue
+        try:
+            paths = [info.data_path(FIRST)]
+            if key == "video_path":
+                paths = [info.video_path(camera, FIRST) for camera in cameras_of(info.features)]
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise DatasetFormatError(
+                f"{info.root / INFO}: {key} is {info.raw[key]!r}, which cannot be filled in: "
+                f"{error!r}"
+            ) from error
+        # An absolute one inside would lead out of the sets that are made of this one.
+        absolute = str(info.raw[key]).startswith("/")
+        for path in paths:
+            inside = path.is_relative_to(info.root) and not absolute
+            if not inside or ".." in path.relative_to(info.root).parts:
+                raise DatasetFormatError(
+                    f"{info.root / INFO}: {key} is {info.raw[key]!r}, which leads out of the set"
+                )

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from robo.data.episodes import Episode, counted_episodes
 from robo.data.errors import DatasetFormatError
-from robo.data.features import SUBTASK, Features
+from robo.data.features import IMAGE, SUBTASK, Features
 from robo.data.layout import STATS, SUBTASKS, TASKS, Info, read_info
 from robo.data.statistics import FeatureStats, Stats
 from robo.data.storage import read_json
@@ -58,7 +58,7 @@ class Dataset:
     @property
     def cameras(self) -> list[str]:
         """Keys of the cameras, films and single images alike."""
-        return [key for key, f in self.features.items() if f.is_camera or f.dtype == "image"]
+        return [key for key, f in self.features.items() if f.is_camera or f.dtype == IMAGE]
 
     def __len__(self) -> int:
         return self.episodes[-1].stop if self.episodes else 0
@@ -77,7 +77,7 @@ class Dataset:
                 for key, values in content.items()
                 if key in self.features
             }
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DatasetFormatError(
                 f"{self.root / STATS} is not complete ({error!r}); `robo data stats` writes it anew"
             ) from error

@@ -128,9 +128,15 @@ def _count(root: Path) -> list[str]:
     for key in ("total_episodes", "total_frames", "total_tasks"):
         if info.raw.get(key) != right.raw[key]:
             done.append(f"meta/info.json: {key} was {info.raw.get(key)}, is {right.raw[key]}")
+    partial = counted < len(rows) and committing != counted
+    if partial and any(_is_whole(info, row) for row in rows[counted:]):
+        raise DatasetFormatError(
+            f"{root}: episode {rows[counted].index} is there only in part, but whole ones lie "
+            "behind it, which would be lost; bring back its files from a copy and repair it again"
+        )
     if done:
         right.write()
-    if counted < len(rows) and committing != counted:
+    if partial:
         removed = drop_uncounted(right)
         if removed:
             done.append(f"removed {len(removed)} files of episodes that are there only in part")

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from robo.data.findings import Report, Severity
 from robo.data.lerobot_reader import Dataset
@@ -57,9 +58,10 @@ def print_info(dataset: Dataset, *, as_json: bool) -> None:
         if value is None or value == []:
             continue
         if isinstance(value, dict):
-            text = "\n".join(f"{name}  [dim]{kind}[/dim]" for name, kind in value.items())
+            lines = [Text.assemble(name, "  ", (kind, "dim")) for name, kind in value.items()]
+            text = Text("\n").join(lines)
         else:
-            text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+            text = Text("\n".join(map(str, value)) if isinstance(value, list) else str(value))
         table.add_row(key.replace("_", " "), text)
     console.print(table, highlight=False)
 
@@ -78,8 +80,8 @@ def print_report(report: Report, *, as_json: bool) -> None:
         table.add_row(
             f"[{colour}]{finding.severity}[/{colour}]",
             finding.check,
-            finding.place,
-            finding.message,
+            Text(finding.place),
+            Text(finding.message),
         )
     if report.findings:
         console.print(table, highlight=False, markup=True)
@@ -117,7 +119,7 @@ def print_stats(stats: Stats, *, as_json: bool) -> None:
         console.print_json(json.dumps({key: part.as_json() for key, part in stats.items()}))
         return
     for key, part in stats.items():
-        table = Table(box=None, padding=(0, 1, 0, 0), title=key, title_justify="left")
+        table = Table(box=None, padding=(0, 1, 0, 0), title=Text(key), title_justify="left")
         table.title_style = "bold"
         table.add_column("", min_width=3, justify="right")
         for name in ("min", "q01", "q50", "q99", "max", "mean", "std"):

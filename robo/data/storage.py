@@ -93,12 +93,14 @@ class Lock:
 
     Args:
         path: The lock's file; it is left behind, empty.
+        guarded: What it keeps others out of, for the message; the folder around the lock's when
+            left out.
 
     Raises:
         DatasetBusyError: Another process holds it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, guarded: Path | None = None) -> None:
         make_folder(path.parent)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -108,7 +110,8 @@ class Lock:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise
             raise DatasetBusyError(
-                f"another process is writing to {path.parent.parent}; wait for it or end it first"
+                f"another process is writing to {guarded or path.parent.parent}; "
+                "wait for it or end it first"
             ) from None
 
     def release(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from robo.data.assembling import assemble
+from robo.data.errors import DatasetFormatError
 from robo.data.features import AUTOMATIC, RECORDED
 from robo.data.layout import JOURNAL
 from robo.data.lerobot_reader import Dataset
@@ -19,9 +20,18 @@ NOTE = "discarded.json"
 
 
 def read_discarded(root: Path) -> frozenset[int]:
-    """Indices of the episodes that are to be taken out."""
+    """Indices of the episodes that are to be taken out.
+
+    Raises:
+        DatasetFormatError: The note is damaged.
+    """
     path = root / JOURNAL / NOTE
-    return frozenset(read_json(path)) if path.is_file() else frozenset()
+    noted = read_json(path) if path.is_file() else []
+    if not isinstance(noted, list) or not all(isinstance(number, int) for number in noted):
+        raise DatasetFormatError(
+            f"{path} is no list of episodes; delete it, then no episode is taken out"
+        )
+    return frozenset(noted)
 
 
 def write_discarded(root: Path, episodes: Collection[int]) -> None:
@@ -39,14 +49,18 @@ def discard(root: Path) -> int:
 
     Raises:
         DatasetBusyError: Someone is recording into the set.
+        DatasetFormatError: The note is damaged.
         DatasetWriteError: The disk refused; the set is as it was.
     """
     finish_replacing(root)
-    gone = read_discarded(root)
-    if not gone:
+    if not read_discarded(root):
         return 0
     # The open writer keeps others out, and has brought an unfinished episode back.
     with DatasetWriter(root) as writer:
+        # Read only now: another process may have taken them out, and the others have new numbers.
+        gone = read_discarded(root)
+        if not gone:
+            return 0
         new = new_place(root)
         left = [e.index for e in writer.episodes if e.index not in gone]
         if left:

@@ -14,54 +14,32 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from robo.data.assembling import assemble
-from robo.data.layout import INFO
+from robo.data.layout import INFO, read_info
 from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter
+from robo.data.recovery import check_appendable
 from robo.errors import UserError
 from robo.recording.environments import make_task
+from robo.recording.expert_parts import (
+    RESULTS,
+    ExpertResult,
+    check_settings,
+    locked,
+    read_results,
+    write_settings,
+)
 from robo.recording.expert_settings import ExpertSettings, make_device, make_env
 from robo.recording.origin import Origin
-from robo.recording.recorder import Recorder
-from robo.recording.replacing import finish_replacing, new_place, replace_set
+from robo.recording.recorder import Recorder, check_same, features_of_env, rate_of
+from robo.recording.replacing import check_place, finish_replacing, new_place, replace_set
 from robo.recording.session import Session
 from robo.workers import begin_worker
 
 TRIES = 10
 """A task is given up when so many times as many starts as episodes were tried."""
-
-RESULTS = "results.jsonl"
-SETTINGS = "settings.json"
-
-
-@dataclass(frozen=True)
-class ExpertResult:
-    """How one draw went.
-
-    Attributes:
-        task: As it was asked for.
-        number: Of the draw.
-        success: Whether every skill's rule held.
-        failure: Why not, in a few words.
-        frames: How many were recorded.
-        wall_seconds: How long it took.
-        cpu_seconds: Processor time that it took.
-        shard: The set that it lies in; empty where it was not kept.
-        episode: Its index there.
-    """
-
-    task: str
-    number: int
-    success: bool
-    failure: str
-    frames: int
-    wall_seconds: float
-    cpu_seconds: float
-    shard: str = ""
-    episode: int = -1
 
 
 @dataclass
@@ -99,39 +77,34 @@ def record_experts(
 
     Raises:
         UserError: A task fails too often, the settings differ from those of the run that was cut
-            off, or a process died.
-        DatasetError: The set cannot be added to.
+            off, what that run left is damaged, or a process died.
+        DatasetError: The set cannot be added to, or another process is recording into it.
     """
     began = time.perf_counter()
     for task in tasks:
         make_task(settings.environment, task, settings.seed, hold_out=settings.hold_out).start(0)
-    make_env(settings).env.close()
-    finish_replacing(root)
+    made = make_env(settings)
+    made.env.close()
+    make_device(settings)
+    check_place(root)
     folder = root.with_name(f".{root.name}.parts")
-    _check_settings(folder, settings)
-    there = _numbers_in(root, settings.seed)
-    plans = [_Plan(task, episodes, there.get(task, {})) for task in tasks]
-    for result in _read_results(folder):
-        if result.task not in tasks:
-            raise UserError(
-                f'{folder} holds episodes of "{result.task}" of a run that was cut off; '
-                "run that one again, or remove the folder"
-            )
-        for plan in plans:
-            if plan.task == result.task and result.number >= plan.first:
-                plan.take(result)
-    if not all(plan.is_done for plan in plans):
-        _run(folder, plans, settings, workers, on_result)
-    elif not any(plan.counted() for plan in plans):
-        # What is left of a run whose episodes are all in the set.
-        shutil.rmtree(folder, ignore_errors=True)
-    report = ExpertReport(
-        results=[result for plan in plans for result in plan.counted()],
-        wall_seconds=time.perf_counter() - began,
-    )
-    report.kept = _put_together(root, folder, report.results)
-    report.wall_seconds = time.perf_counter() - began
-    return report
+    with locked(folder, root):
+        finish_replacing(root)
+        if (root / INFO).exists():
+            sent = settings.noise > 0
+            features = features_of_env(made.env, made.names, with_sent_action=sent)
+            check_same(root, features, rate_of(made.env))
+            check_appendable(read_info(root))
+        check_settings(folder, settings)
+        plans = _plans(root, folder, tasks, episodes, settings.seed)
+        if not all(plan.is_done for plan in plans):
+            _run(folder, plans, settings, workers, on_result)
+        elif not any(plan.counted() for plan in plans):
+            # What is left of a run whose episodes are all in the set.
+            shutil.rmtree(folder, ignore_errors=True)
+        results = [result for plan in plans for result in plan.counted()]
+        kept = _put_together(root, folder, results)
+    return ExpertReport(kept, results, time.perf_counter() - began)
 
 
 class _Plan:
@@ -189,6 +162,22 @@ class _Plan:
         return number
 
 
+def _plans(root: Path, folder: Path, tasks: Sequence[str], episodes: int, seed: int) -> list[_Plan]:
+    """What is to be done, less what the set and a run that was cut off hold already."""
+    there = _numbers_in(root, seed)
+    plans = [_Plan(task, episodes, there.get(task, {})) for task in tasks]
+    for result in read_results(folder):
+        if result.task not in tasks:
+            raise UserError(
+                f'{folder} holds episodes of "{result.task}" of a run that was cut off; '
+                "run that one again, or remove the folder"
+            )
+        for plan in plans:
+            if plan.task == result.task and result.number >= plan.first:
+                plan.take(result)
+    return plans
+
+
 def _run(
     folder: Path,
     plans: Sequence[_Plan],
@@ -197,7 +186,7 @@ def _run(
     on_result: Callable[[ExpertResult], None] | None,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    _write_settings(folder, settings)
+    write_settings(folder, settings)
     pool = ProcessPoolExecutor(
         workers,
         mp_context=get_context("spawn"),
@@ -322,40 +311,3 @@ def _numbers_in(root: Path, seed: int) -> dict[str, dict[int, bool]]:
                 numbers = found.setdefault(str(draw.get("task", episode.tasks[0])), {})
                 numbers[int(draw["number"])] = bool(episode.info.success)
     return found
-
-
-def _read_results(folder: Path) -> list[ExpertResult]:
-    """Draws of a run that was cut off; a line cut off at the end is dropped."""
-    path = folder / RESULTS
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    return [ExpertResult(**json.loads(line)) for line in whole.splitlines()]
-
-
-def _check_settings(folder: Path, settings: ExpertSettings) -> None:
-    path = folder / SETTINGS
-    if not path.exists():
-        return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    now = _as_json(settings)
-    changed = [key for key in now if before.get(key) != now[key]]
-    if changed:
-        words = ", ".join(f"{key} {before.get(key)!r} there, {now[key]!r} now" for key in changed)
-        raise UserError(
-            f"{folder} holds episodes of a run that was cut off, with other settings ({words}); "
-            "run that one again, or remove the folder"
-        )
-
-
-def _write_settings(folder: Path, settings: ExpertSettings) -> None:
-    partial = folder / (SETTINGS + ".partial")
-    partial.write_text(json.dumps(_as_json(settings), indent=2), encoding="utf-8")
-    partial.replace(folder / SETTINGS)
-
-
-def _as_json(settings: ExpertSettings) -> dict[str, Any]:
-    return {**asdict(settings), "randomization": list(settings.randomization)}

@@ -12,7 +12,7 @@ from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter
 from robo.errors import user_errors
 from robo.recording.origin import Origin
-from robo.recording.replacing import finish_replacing, new_place, replace_set
+from robo.recording.replacing import check_place, finish_replacing, new_place, replace_set
 from robo.rollouts.folder import Result
 
 SHARDS = "recording"
@@ -32,13 +32,15 @@ def put_together(root: Path, folder: Path, results: Iterable[Result]) -> int:
         How many were added.
 
     Raises:
-        UserError: The set has other features, or the disk refused.
+        UserError: `root` is no set or one of other features, or the disk refused; what was
+            recorded stays in the run's folder.
     """
     recorded = [r for r in results if r["shard"] and (folder / SHARDS / r["shard"]).exists()]
     if not recorded:
         return 0
     with user_errors(DatasetError):
         finish_replacing(root)
+        check_place(root)
         names = dict.fromkeys(r["shard"] for r in recorded)
         shards = {name: Dataset(folder / SHARDS / name) for name in names}
         picks = [(shards[r["shard"]], [int(r["shard_episode"])]) for r in recorded]

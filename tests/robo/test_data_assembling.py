@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from robo.data.features import ACTION, STATE, vector
 from robo.data.frames import FrameStore
 from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter, create_dataset
+from robo.data.tables import parquet, read_parquet
 from robo.data.validate import validate
 from tests.robo import demonstrations as demo
 
@@ -92,14 +94,30 @@ def test_mistakes_are_named_and_leave_nothing(dataset: Dataset, tmp_path: Path) 
     create_dataset(root, demo.FPS, [vector(STATE, 4), vector(ACTION, 2)])
     with pytest.raises(DatasetError, match="only like sets can be merged"):
         merge_sets([dataset, Dataset(root)], tmp_path / "out")
+    with pytest.raises(DatasetError, match="only like sets can be merged"):
+        assemble([(dataset, [0]), (Dataset(root), [])], tmp_path / "out")
     with pytest.raises(DatasetError, match="exists"):
         merge_sets([dataset], root)
     with pytest.raises(DatasetError, match="no episode was chosen"):
         assemble([(dataset, [])], tmp_path / "out")
     with pytest.raises(DatasetError, match="at most 1 together"):
         split_by_share(dataset, {"a": 0.8, "b": 0.4}, 0)
+    with pytest.raises(DatasetError, match="at most 1 together"):
+        split_by_share(dataset, {"a": float("nan")}, 0)
     broken = Dataset(demo.record(tmp_path / "broken", [5]))
     next(broken.root.glob("videos/*/*/*.mp4")).unlink()
     with pytest.raises(DatasetError, match="there is no file"):
         merge_sets([broken], tmp_path / "out")
+    with pytest.raises(DatasetError, match="cannot write /proc/out"):
+        merge_sets([dataset], Path("/proc/out"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "other"]
+
+
+def test_a_task_that_is_not_there_is_said(tmp_path: Path) -> None:
+    root = demo.record(tmp_path / "set", [5])
+    file = root / "data/chunk-000/file-000.parquet"
+    table = read_parquet(file)
+    place = table.column_names.index("task_index")
+    file.write_bytes(parquet(table.set_column(place, "task_index", pa.array([99] * 5))))
+    with pytest.raises(DatasetError, match="reaches from 99 to 99, there are 1 texts"):
+        merge_sets([Dataset(root)], tmp_path / "out")

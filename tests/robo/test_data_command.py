@@ -13,8 +13,10 @@ from robo.commands.data import (
     DataStats,
     DataValidate,
 )
+from robo.commands.view import DataView
 from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter
+from robo.data.tables import parquet, texts_table
 from robo.errors import UserError
 from tests.robo import demonstrations as demo
 
@@ -45,6 +47,27 @@ def test_validate_returns_1_with_an_error(
     assert "meta/stats.json" in capsys.readouterr().out
     assert DataValidate(own, json=True).execute() == 1
     assert json.loads(capsys.readouterr().out)["errors"] == 1
+
+
+def test_a_task_may_hold_brackets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "set"
+    demo.make(own)
+    with DatasetWriter(own) as writer:
+        writer.begin_episode("press [/] the key")
+        writer.add_frame(demo.frame_of(0, 0), capture_time=0.0)
+        writer.finish_episode()
+    assert DataInfo(own).execute() == 0
+    assert "press [/] the key" in capsys.readouterr().out
+    tasks = own / "meta/tasks.parquet"
+    tasks.write_bytes(parquet(texts_table(["another"], "task")))
+    assert DataValidate(own, no_images=True).execute() == 1
+    assert "press [/] the key" in " ".join(capsys.readouterr().out.split())
+
+
+def test_pictures_need_a_folder(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="choose another folder"):
+        DataView(root, tmp_path / "file").execute()
 
 
 def test_repair_says_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,6 +132,11 @@ def test_a_mistake_is_one_sentence(
         ({"into": ("train",)}, "takes parts such as"),
         ({"into": ("../x=0.5",)}, "takes parts such as"),
         ({"into": ("a=0.5", "b=0.7")}, "at most 1 together"),
+        ({"into": ("a=nan",)}, "above 0"),
+        ({"into": ("a=0.5", "a=0.5")}, 'the part "a" twice'),
+        ({"into": ("a=0.5", "b=0.5"), "seed": -1}, "--seed is -1"),
+        ({"episodes": "0-1000000000000"}, "there is no episode 1000000000000"),
+        ({"episodes": "0,2,0"}, "names episode 0 twice"),
     ],
 )
 def test_a_wrong_choice_is_one_sentence(

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robo.data.errors import DatasetError, DatasetFormatError
+from robo.data.errors import DatasetError, DatasetFormatError, DatasetWriteError
 from robo.data.features import ACTION, STATE
 from robo.data.frames import FrameStore, default_cache
 from robo.data.layout import FileNumber
@@ -141,6 +141,17 @@ def test_a_changed_film_is_not_read_from_the_cache(root: Path, tmp_path: Path) -
     next(own.glob("videos/*/*/*.mp4")).write_bytes(mp4_of_packets(packets, demo.FPS))
     after = FrameStore(Dataset(own), demo.CAMERA, None, tmp_path / "cache").images(np.arange(4))
     assert np.abs(after.astype(int) - before).mean() > 20
+
+
+def test_a_damaged_cache_is_made_anew_and_a_refused_one_is_said(tmp_path: Path) -> None:
+    own = Dataset(demo.record(tmp_path / "set", [4]))
+    images = FrameStore(own, demo.CAMERA, None, tmp_path / "cache").images(np.arange(4))
+    (kept,) = (tmp_path / "cache" / "frames").iterdir()
+    kept.write_bytes(b"")
+    again = FrameStore(own, demo.CAMERA, None, tmp_path / "cache").images(np.arange(4))
+    assert np.array_equal(again, images)
+    with pytest.raises(DatasetWriteError, match="set ROBO_CACHE to a folder"):
+        FrameStore(own, demo.CAMERA, None, Path("/dev/null")).images(np.arange(4))
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from robo.data.errors import DatasetFormatError
 from robo.data.features import ACTION, STATE
 from robo.data.findings import Severity
 from robo.data.lerobot_reader import Dataset
@@ -199,6 +200,57 @@ def test_an_episode_that_is_there_in_part_is_dropped(root: Path) -> None:
     data_file(root, 2).unlink()
     assert "there only in part" in " ".join(repair(root))
     assert len(Dataset(root).episodes) == 2
+    assert validate(root).findings == []
+
+
+def test_whole_episodes_behind_one_in_part_are_not_dropped(root: Path) -> None:
+    change_info(root, total_episodes=1)
+    next(root.glob("videos/*/*/file-001.mp4")).unlink()
+    files = sorted(root.rglob("*"))
+    with pytest.raises(DatasetFormatError, match="episode 1 is there only in part"):
+        repair(root)
+    assert sorted(root.rglob("*")) == files
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"fps": float("nan")}, "fps is nan, not a count"),
+        ({"total_episodes": float("inf")}, "total_episodes is inf"),
+        ({"chunks_size": "abc"}, "chunks_size is 'abc'"),
+        ({"data_path": "data/{chunk}.parquet"}, "data_path .* cannot be filled in"),
+        ({"video_path": "{}"}, "video_path .* cannot be filled in"),
+        ({"data_path": "/tmp/{file_index}"}, "data_path .* leads out of the set"),
+        ({"video_path": "../{file_index}"}, "video_path .* leads out of the set"),
+    ],
+)
+def test_a_damaged_info_is_one_sentence(
+    values: dict[str, object], message: str, root: Path
+) -> None:
+    change_info(root, **values)
+    for read in (Dataset, repair, DatasetWriter):
+        with pytest.raises(DatasetFormatError, match=message):
+            read(root)
+    assert re.search(message, validate(root).findings[0].message)
+
+
+def test_a_start_that_is_no_json_is_found(root: Path) -> None:
+    kind = pa.array(["{"])
+    change_table(
+        row_file(root, 1),
+        lambda table: table.set_column(table.column_names.index("start"), "start", kind),
+    )
+    with pytest.raises(DatasetFormatError, match="start of episode 1 holds no JSON object"):
+        Dataset(root)
+    assert "start of episode 1" in validate(root).findings[0].message
+
+
+def test_statistics_that_are_none_are_said_and_made_anew(root: Path) -> None:
+    (root / "meta/stats.json").write_text("[]")
+    with pytest.raises(DatasetFormatError, match="`robo data stats` writes it anew"):
+        Dataset(root).stats  # noqa: B018
+    with DatasetWriter(root) as writer:
+        demo.add_episode(writer, 8)
     assert validate(root).findings == []
 
 

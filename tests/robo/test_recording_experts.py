@@ -1,10 +1,14 @@
 """Experts in the kitchen: chains, starts from a seed, noise, shards, the same for any workers."""
 
+import json
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +20,18 @@ from envs.kitchen.start import StartState
 from envs.kitchen.vocabulary import DRAWERS
 from planners.skills import Skill, Verb
 from robo.commands.record import FAMILIES, Record
+from robo.data.errors import DatasetError
 from robo.data.features import ACTION, CAPTURE_TIME, STATE, SUBTASK, SUCCESS
 from robo.data.lerobot_reader import Dataset
+from robo.data.recovery import LOCK_FILE
+from robo.data.storage import Lock
 from robo.data.validate import validate
 from robo.errors import UserError
 from robo.recording import expert_episodes
 from robo.recording.environments import make_environment
 from robo.recording.expert import ExpertDevice
-from robo.recording.expert_episodes import ExpertResult, record_experts
+from robo.recording.expert_episodes import record_experts
+from robo.recording.expert_parts import RESULTS, SETTINGS, ExpertResult, read_results
 from robo.recording.expert_settings import ExpertSettings
 from robo.recording.kitchen import KitchenTask, chain_of, skills_of
 from robo.recording.origin import Origin
@@ -215,7 +223,7 @@ def test_a_kill_of_all_its_processes_does_not_change_what_is_recorded(
     options = f"--device expert --env {KITCHEN} --episodes 3 --seed 4 --noise 0.1 --image-size 0"
     command = [sys.executable, "-m", "robo", "record", *options.split(), "--workers", "2"]
     command += ["--task", "go to", "--dataset", str(root)]
-    results = tmp_path / ".set.parts" / expert_episodes.RESULTS
+    results = tmp_path / ".set.parts" / RESULTS
     child = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
     limit = time.monotonic() + 600
     while not (results.exists() and results.stat().st_size) and time.monotonic() < limit:
@@ -299,12 +307,79 @@ def test_a_task_that_always_fails_is_given_up() -> None:
         ({"task": "go to", "scene": Path("x.json")}, "leave out --scene"),
         ({"task": "go to", "episodes": 0}, "1 or more"),
         ({"task": "go to", "randomization": ("weather",)}, "weather"),
+        ({"task": "go to", "noise": float("nan")}, "--noise 0 or more"),
+        ({"task": "go to", "max_seconds": float("nan")}, "--max-seconds is nan"),
+        ({"task": "go to", "seed": -1}, "--seed is -1"),
+        ({"task": "go to", "after": "nope"}, "nope"),
     ],
 )
 def test_mistakes_are_refused(tmp_path: Path, options: dict, saying: str) -> None:
     with pytest.raises(UserError, match=saying):
         Record(dataset=tmp_path / "set", device="expert", **options).execute()
-    assert not (tmp_path / "set").exists()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def never_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails a test that begins to record."""
+
+    def fail(*_: object) -> None:
+        pytest.fail("it began to record")
+
+    monkeypatch.setattr(expert_episodes, "_run", fail)
+
+
+@pytest.mark.usefixtures("never_run")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (ExpertSettings(KITCHEN, seed=1, noise=0.2, image_size=48), "images.head.* 48"),
+        (ExpertSettings(KITCHEN, seed=1, noise=0.0, image_size=32), "sent_action.* missing here"),
+    ],
+)
+def test_a_set_of_other_features_is_refused_before_anything_is_recorded(
+    settings: ExpertSettings, message: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "set"
+    shutil.copytree(SMALL, root)
+    with pytest.raises(DatasetError, match=message):
+        record_experts(root, ["go to"], 2, settings, workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+@pytest.mark.usefixtures("never_run")
+def test_one_process_records_into_a_set_at_a_time(tmp_path: Path) -> None:
+    lock = Lock(tmp_path / ".set.parts" / LOCK_FILE)
+    with pytest.raises(DatasetError, match="another process is writing to .*/set;"):
+        record_experts(tmp_path / "set", ["go to"], 1, CUT, workers=1)
+    lock.release()
+
+
+@pytest.mark.usefixtures("never_run")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(SETTINGS, "{"), (SETTINGS, "[]"), (RESULTS, "{}\n"), (RESULTS, "nonsense\n")],
+)
+def test_what_a_cut_off_run_left_damaged_is_said(name: str, text: str, tmp_path: Path) -> None:
+    parts = tmp_path / ".set.parts"
+    parts.mkdir()
+    (parts / name).write_text(text)
+    with pytest.raises(UserError, match="remove the folder to record its episodes anew"):
+        record_experts(tmp_path / "set", ["go to"], 1, CUT, workers=1)
+
+
+def test_a_line_that_was_cut_off_goes_and_the_others_are_not_written_again(tmp_path: Path) -> None:
+    result = ExpertResult("find the \u2028 tea", 0, True, "", 9, 1, 1, "a", 0)
+    line = json.dumps(asdict(result), ensure_ascii=False) + "\n"
+    file = tmp_path / RESULTS
+    file.write_text(line + '{"task": "go')
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # as on a full disk
+    try:
+        assert read_results(tmp_path) == [result]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert file.read_text() == line
 
 
 # ------------------------------------------------------------------------------------ corrections

@@ -8,10 +8,14 @@ import gymnasium
 import numpy as np
 import pytest
 
+from robo.commands.record import Record
+from robo.data.errors import DatasetError
 from robo.data.features import ACTION, CAPTURE_TIME, STATE
 from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter
 from robo.data.validate import validate
+from robo.errors import UserError
+from robo.recording import discarding
 from robo.recording.device import NOTHING, Command, Event, Phase, Tick
 from robo.recording.discarding import discard, write_discarded
 from robo.recording.environments import make_environment
@@ -19,6 +23,7 @@ from robo.recording.recorder import Recorder
 from robo.recording.replacing import finish_replacing, new_place
 from robo.recording.session import Session
 from robo.recording.tasks import PlainTask
+from robo.rollouts.recording import put_together
 from tests.robo.point_env import POINT_ID, RATE, step_to_mark
 from tests.robo.scripted import MOVE, Script, device_of, keep, play, recorder
 
@@ -117,6 +122,29 @@ def test_all_episodes_can_be_discarded(tmp_path: Path) -> None:
     assert len(Dataset(tmp_path / "set").episodes) == 1
 
 
+def test_a_note_that_another_process_has_carried_out_is_not_carried_out_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait_for_the_other(root: Path) -> DatasetWriter:
+        (root / "journal" / discarding.NOTE).unlink(missing_ok=True)
+        return DatasetWriter(root)
+
+    root = tmp_path / "set"
+    play(root, [*keep(3), *keep(4)], wanted=2)
+    write_discarded(root, [0])
+    monkeypatch.setattr(discarding, "DatasetWriter", wait_for_the_other)
+    assert discard(root) == 0
+    assert len(Dataset(root).episodes) == 2
+
+
+def test_a_damaged_note_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    play(root, keep(3), wanted=1)
+    (root / "journal" / discarding.NOTE).write_text("5")
+    with pytest.raises(DatasetError, match="no list of episodes"):
+        discard(root)
+
+
 def test_a_cut_session_forgets_no_discard_and_no_frame(tmp_path: Path) -> None:
     root = tmp_path / "set"
     play(root, [*keep(3), *keep(4)], wanted=2)
@@ -138,6 +166,7 @@ def test_a_cut_session_forgets_no_discard_and_no_frame(tmp_path: Path) -> None:
 def test_a_cut_while_a_set_is_replaced_leaves_a_set(tmp_path: Path, moment: str) -> None:
     root = tmp_path / "set"
     play(root, keep(3), wanted=1)
+    (root / "README.md").write_text("mine")
     before = root.with_name(".set.before")
     root.rename(before)
     if moment == "new is there":
@@ -145,8 +174,41 @@ def test_a_cut_while_a_set_is_replaced_leaves_a_set(tmp_path: Path, moment: str)
     finish_replacing(root)
     length = 4 if moment == "new is there" else 3
     assert [episode.length for episode in Dataset(root).episodes] == [length]
+    assert (root / "README.md").read_text() == "mine"
     assert not before.exists()
     assert not new_place(root).exists()
+
+
+@pytest.mark.parametrize("path", ["precious/thesis.txt", "precious"])
+def test_what_is_no_set_is_not_replaced(tmp_path: Path, path: str) -> None:
+    root, thesis = tmp_path / "precious", tmp_path / path
+    thesis.parent.mkdir(exist_ok=True)
+    thesis.write_text("thesis")
+    play(tmp_path / "run" / "recording" / "a", keep(3), wanted=1)
+    with pytest.raises(UserError, match="precious is there and is no dataset"):
+        put_together(root, tmp_path / "run", [{"shard": "a", "shard_episode": 0}])
+    for device in ("expert", "keyboard"):
+        with pytest.raises(UserError, match="precious is there and is no dataset"):
+            Record(root, "go to the table", device=device).execute()  # type: ignore[arg-type]
+    assert thesis.read_text() == "thesis"
+    assert {path.name for path in tmp_path.iterdir()} == {"precious", "run"}
+    assert (tmp_path / "run" / "recording" / "a").exists(), "what was recorded stays"
+
+
+def test_an_empty_folder_becomes_a_set_and_a_readme_stays(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    root.mkdir()
+    for shard in ("a", "b"):
+        play(tmp_path / "run" / "recording" / shard, keep(3), wanted=1, seed=ord(shard))
+        put_together(root, tmp_path / "run", [{"shard": shard, "shard_episode": 0}])
+        (root / "README.md").write_text("mine")
+        (root / ".git").mkdir(exist_ok=True)
+    write_discarded(root, [0])
+    assert discard(root) == 1
+    assert len(Dataset(root).episodes) == 1
+    assert (root / "README.md").read_text() == "mine"
+    assert (root / ".git").is_dir()
+    assert not validate(root).errors
 
 
 def test_a_replay_shows_what_was_recorded_and_records_nothing(tmp_path: Path) -> None:

@@ -52,6 +52,17 @@ def test_what_was_sent_is_replayed_not_what_was_meant(root: Path) -> None:
     assert result.frames == dataset.episodes[0].length
 
 
+def test_a_task_may_hold_brackets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = make_environment(POINT_ID, image_size=32)
+    task = "press [/] it"
+    with Recorder(made.env, tmp_path / "set", task, arguments=made.arguments) as record:
+        observation, _ = record.reset(seed=0)
+        record.step(step_to_mark(observation))
+        record.keep()
+    assert Replay(tmp_path / "set").execute() == 0
+    assert "[/]" in capsys.readouterr().out
+
+
 def test_changed_actions_are_noticed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = root / "data" / "chunk-000" / "file-001.parquet"
     table = pq.read_table(path)
