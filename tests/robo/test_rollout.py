@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from policies import checkpoint
 from policies.act.act import ACT, ACTConfig
@@ -15,9 +16,10 @@ from robo.data.lerobot_reader import Dataset
 from robo.errors import UserError
 from robo.rollouts.actors import RandomActor
 from robo.rollouts.crew import Done
-from robo.rollouts.folder import read_results
+from robo.rollouts.folder import RunFolder, read_results
 from robo.rollouts.run import Rollouts
 from robo.rollouts.settings import PlannedEpisode
+from robo.rollouts.summary import print_summary
 from tests.robo import test_cli
 from tests.robo.point_env import POINT_ID, step_to_mark
 from tests.robo.test_cli import robo
@@ -102,6 +104,35 @@ def test_more_episodes_can_be_asked_for_other_settings_cannot(tmp_path: Path) ->
     (tmp_path / "out" / "results.jsonl").write_text("nonsense\n")
     with pytest.raises(UserError, match="line 1: damaged"):
         rollouts(tmp_path / "out").execute(1, workers=0)
+
+
+def test_a_run_without_results_may_begin_again_with_other_settings(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="takes no randomization"):
+        rollouts(tmp_path / "out", randomization=("nope",)).execute(1, workers=0)
+    assert rollouts(tmp_path / "out").execute(1, workers=0)["episodes"] == 1
+
+
+def test_a_damaged_policy_is_a_sentence_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy" / "model.safetensors").write_bytes(b"junk")
+    with pytest.raises(UserError, match="cannot be read as a policy"):
+        rollouts(tmp_path / "out", str(tmp_path / "policy"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_ends_of_lines_within_a_text_end_no_result(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "out", {})
+    folder.add({"key": "go\u2028there\u0085now"})
+    assert list(folder.results()) == ["go\u2028there\u0085now"]
+    folder.release()
+
+
+def test_a_task_with_brackets_is_printed_as_it_is(tmp_path: Path) -> None:
+    tasks = ("press [/] the key", "press [/b]")
+    summary = rollouts(tmp_path / "out", tasks=tasks).execute(2, workers=0)
+    console = Console(width=100, record=True, quiet=True)
+    print_summary(summary, console)
+    assert all(task in console.export_text() for task in tasks[:1])
 
 
 def test_a_policy_gives_the_same_results_in_processes_of_its_own(tmp_path: Path) -> None:
@@ -191,6 +222,8 @@ def test_an_episode_that_processes_die_of_is_a_failure_that_is_counted_once(
         (["--policy", "random", "--task", "juggle"], '"juggle" is no skill'),
         (["--policy", "random", "--episodes", "0"], "--episodes must be 1 or more"),
         (["--policy", "random", "--seed", "-1"], "--seed is -1"),
+        (["--policy", "random", "--max-seconds", "nan"], "--max-seconds is nan"),
+        (["--policy", "random", "--env", ".a:b"], "begins with a dot"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path: Path, arguments: list[str], saying: str) -> None:
