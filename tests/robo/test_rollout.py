@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from policies import checkpoint
 from policies.act.act import ACT, ACTConfig
 from robo.data.lerobot_reader import Dataset
 from robo.errors import UserError
+from robo.recording.environments import import_environment
 from robo.rollouts.actors import RandomActor
 from robo.rollouts.crew import Done
 from robo.rollouts.folder import RunFolder, read_results
@@ -128,11 +130,11 @@ def test_other_ends_of_lines_within_a_text_end_no_result(tmp_path: Path) -> None
 
 
 def test_a_task_with_brackets_is_printed_as_it_is(tmp_path: Path) -> None:
-    tasks = ("press [/] the key", "press [/b]")
+    tasks = ("press [/] the key", "press [b] the key")
     summary = rollouts(tmp_path / "out", tasks=tasks).execute(2, workers=0)
-    console = Console(width=100, record=True, quiet=True)
-    print_summary(summary, console)
-    assert all(task in console.export_text() for task in tasks[:1])
+    written = StringIO()
+    print_summary(summary, Console(width=100, file=written))
+    assert all(task in written.getvalue() for task in tasks)
 
 
 def test_a_policy_gives_the_same_results_in_processes_of_its_own(tmp_path: Path) -> None:
@@ -231,6 +233,16 @@ def test_mistakes_are_one_sentence(tmp_path: Path, arguments: list[str], saying:
     assert done.returncode == 2, done.stderr
     assert saying in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_environment_comes_from_the_current_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import gymnasium\ngymnasium.register('Mine-v0', 'tests.robo.point_env:Point')\n"
+    (tmp_path / "my_own_envs.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    assert import_environment("my_own_envs:Mine-v0") == "Mine-v0"
 
 
 def test_an_unknown_policy_cannot_carry_out_an_instruction(tmp_path: Path) -> None:
