@@ -78,9 +78,7 @@ def set_up(arguments: Planning) -> None:
     for name, config in variants(arguments.llm, arguments.default).items():
         if not arguments.only or name in arguments.only:
             planner = planner_with(model, config)
-            _evaluators[name] = Evaluator(
-                planner, config.feedback, arguments.seed, arguments.physics
-            )
+            _evaluators[name] = Evaluator(planner, arguments.seed, arguments.physics)
 
 
 def run(scenario: Scenario) -> dict[str, Any]:

@@ -150,7 +150,9 @@ class _Reader:
             raise GoalError("an alternative of the goal is empty")
         drawers = item.get("drawers", {})
         visited = item.get("visited", [])
-        if not isinstance(drawers, dict) or not set(drawers.values()) <= {"open", "closed"}:
+        if not isinstance(drawers, dict) or any(
+            value not in ("open", "closed") for value in drawers.values()
+        ):
             raise GoalError('"drawers" must map each drawer to "open" or "closed"')
         if not isinstance(visited, list):
             raise GoalError('"visited" must be a list of places')

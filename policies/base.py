@@ -21,6 +21,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -109,6 +110,27 @@ class PolicyConfig:
     def cameras(self) -> tuple[str, ...]:
         """Keys of the images, in order."""
         return tuple(key for key, shape in self.inputs.items() if is_image(shape))
+
+    @property
+    def shortest_side(self) -> float:
+        """Pixels of the shortest side of all images; infinite without cameras."""
+        return min((size for key in self.cameras for size in self.inputs[key][:2]), default=inf)
+
+    def check_numbers(self, ranges: Mapping[str, tuple[float, float]]) -> None:
+        """Refuse numbers, alone or several in a field, that are out of range; None is none.
+
+        Args:
+            ranges: By field, the least value and what it must be below.
+
+        Raises:
+            PolicyError: With the first of them.
+        """
+        for name, (least, end) in ranges.items():
+            value = getattr(self, name)
+            numbers = value if isinstance(value, tuple) else (value,)
+            if not numbers or any(n is not None and not least <= n < end for n in numbers):
+                below = "" if end == inf else f" and below {end}"
+                raise PolicyError(f"{name} is {value}; it must be {least} or more{below}")
 
     @property
     def needs(self) -> dict[str, tuple[int, ...]]:

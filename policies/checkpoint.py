@@ -84,7 +84,11 @@ def describe(folder: Path) -> Description:
         raise CheckpointError(f"{folder} has no {MODEL}; give a folder that robo train wrote")
     try:
         values = storage.read_description(path)
-        return Description(**{key: values[key] for key in ("policy", "config", "metadata")})
+        description = Description(**{key: values[key] for key in ("policy", "config", "metadata")})
+        for key in ("config", "metadata"):
+            if not isinstance(getattr(description, key), dict):
+                raise TypeError(f"{key} is no object")
+        return description
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise CheckpointError(
             f"{path} cannot be read as a policy ({error!r}); copy or train it again"
@@ -103,7 +107,14 @@ def load(folder: Path, device: torch.device | str = "cpu") -> Policy:
         policy = kind(kind.config_class.from_json(description.config))
         tensors = load_file(folder / MODEL)
         policy.load_state_dict(tensors)
-    except (PolicyError, SafetensorError, RuntimeError, TypeError, OSError) as error:
+    except (
+        PolicyError,
+        SafetensorError,
+        RuntimeError,
+        TypeError,
+        AttributeError,
+        OSError,
+    ) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(
             f'the weights in {folder} do not fit this version\'s "{description.policy}" '

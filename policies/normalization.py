@@ -44,15 +44,6 @@ class Normalizer(nn.Module):
             self._features[_module_name(key)] = feature
         self._shapes = dict(shapes)
 
-    @classmethod
-    def from_stats(
-        cls, shapes: Mapping[str, tuple[int, ...]], stats: Mapping[str, Mapping[str, Any]]
-    ) -> Normalizer:
-        """A normaliser with the statistics of a data set, see `set_stats`."""
-        normalizer = cls(shapes)
-        normalizer.set_stats(stats)
-        return normalizer
-
     def set_stats(self, stats: Mapping[str, Mapping[str, Any]]) -> None:
         """Take the statistics of a data set, in the layout of LeRobot's stats.json.
 

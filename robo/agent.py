@@ -109,7 +109,6 @@ def run_episode(
     body: Body,
     instruction: str,
     *,
-    feedback: bool = True,
     max_steps: int = MAX_STEPS,
     on_decision: Callable[[Decision], None] | None = None,
     on_step: Callable[[Episode], None] | None = None,
@@ -123,7 +122,6 @@ def run_episode(
         skills: What the robot can do; the last one is `done`.
         body: Where it is done.
         instruction: What a person asks.
-        feedback: Whether outcomes are told to the chooser.
         max_steps: How many skills may be chosen.
         on_decision: Called before a skill is carried out.
         on_step: Called after it, with the episode so far.
@@ -150,7 +148,7 @@ def run_episode(
         steps.append(AgentStep(skill, decision, outcome))
         world = body.world
         seen[world.things, world.robot_at, tuple(world.drawers.items())] += 1
-        history.append(Step(skill.label, outcome.feedback if feedback else ""))
+        history.append(Step(skill.label, outcome.feedback))
         episode = Episode(instruction, tuple(steps), start, world, done)
         if on_step is not None:
             on_step(episode)

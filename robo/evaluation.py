@@ -26,7 +26,6 @@ class Evaluator:
 
     Attributes:
         planner: Chooses the skills.
-        feedback: Whether it is told what came of them.
         seed: Of what is drawn.
         physics: Whether scenarios are carried out in physics too.
         policy: What carries out skills in physics, a short name or a checkpoint's folder; the
@@ -34,7 +33,6 @@ class Evaluator:
     """
 
     planner: "Chooser"
-    feedback: bool
     seed: int
     physics: bool
     policy: str | None = None
@@ -87,9 +85,7 @@ class Evaluator:
         from robo.agent import run_episode
         from robo.planning import kitchen_skills
 
-        return run_episode(
-            self.planner, kitchen_skills(), body, scenario.instruction, feedback=self.feedback
-        )
+        return run_episode(self.planner, kitchen_skills(), body, scenario.instruction)
 
 
 _evaluator: Evaluator | UserError | None = None
@@ -104,7 +100,7 @@ def set_up_worker(
 
     prepare_process()
     try:
-        _evaluator = Evaluator(make_planner(config), config.feedback, seed, physics, policy)
+        _evaluator = Evaluator(make_planner(config), seed, physics, policy)
     except UserError as error:
         _evaluator = error
 
@@ -160,6 +156,7 @@ def _rates(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def print_table(summary: dict[str, Any], *, execution: bool) -> None:
     """Print a summary as a table."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("family", "plan success", *(["execution success"] if execution else []))
@@ -167,5 +164,7 @@ def print_table(summary: dict[str, Any], *, execution: bool) -> None:
         if name == "total":
             table.add_section()
         cells = [rates["plan_success"]] + ([rates["execution_success"]] if execution else [])
-        table.add_row(name, *(str(Rate(cell["successes"], cell["trials"])) for cell in cells))
+        table.add_row(
+            escape(name), *(str(Rate(cell["successes"], cell["trials"])) for cell in cells)
+        )
     Console().print(table)

@@ -82,7 +82,8 @@ def load_scenarios(path: Path) -> list[Scenario]:
     """
     scenarios: list[Scenario] = []
     seen: dict[str, int] = {}
-    for number, line in enumerate(_read(path).splitlines(), start=1):
+    # Not `splitlines`: JSON leaves other ends of lines, such as U+2028, within its texts.
+    for number, line in enumerate(_read(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:

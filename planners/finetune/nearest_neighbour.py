@@ -1,23 +1,28 @@
 """The baseline that a language model has to beat: answer as for the most similar known request.
 
+Measured with `python -m planners.finetune.nearest_neighbour scenarios/kitchen_dev.jsonl`.
+
 Names of things and places are found with the generator's own lexicon and replaced by slots, so that
 "bring me a coke" is like "bring me an apple"; the neighbour's errands are then filled with this
 request's things and places, and the oracle carries them out.
 """
 
+import argparse
 import itertools
 import math
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from planners.finetune.categories import CATEGORIES
 from planners.finetune.language import Noun
 from planners.finetune.nouns import NAMES, PLACE_NAMES, PLURALS, bare
 from planners.finetune.oracle import Deed, Errand, Wish, next_skill
-from planners.finetune.rollout import MAX_STEPS, Rollout
+from planners.finetune.rollout import MAX_STEPS, Rollout, load_trials, table
 from planners.finetune.scenes import distance, scene_order
 from planners.finetune.synthetic import Example, examples
 from planners.skills import DONE
@@ -175,3 +180,23 @@ def transfer(known: Example, theirs: Parsed, ours: Parsed, start: World) -> list
                 replace(errand, things=tuple(ids), place=place, told=HAND not in places_of_ids)
             )
     return errands
+
+
+def main() -> None:
+    """Parse arguments, run a file of scenarios, print a table."""
+    parser = argparse.ArgumentParser(prog="python -m planners.finetune.nearest_neighbour")
+    parser.add_argument("scenarios", type=Path, help="file of scenarios")
+    parser.add_argument("--known", type=int, default=5000, help="how many requests it knows")
+    parser.add_argument("--seed", type=int, default=0, help="of these requests")
+    given = parser.parse_args()
+    neighbour = NearestNeighbour(given.seed, given.known)
+    results = []
+    for trial in load_trials(given.scenarios):
+        rollout = neighbour.roll_out(trial.instruction, trial.start)
+        success = rollout.done and trial.goal.reached(trial.start, rollout.end)
+        results.append((trial.family, success))
+    sys.stdout.write(f"{table(results)}\n")
+
+
+if __name__ == "__main__":
+    main()

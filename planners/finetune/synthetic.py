@@ -1,8 +1,8 @@
 """Synthetic instructions with their start states and what they ask for, from a seed."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from planners.finetune.categories import CATEGORIES
 from planners.finetune.language import Noun, Speaker, is_held_out
@@ -198,8 +198,3 @@ def distinct_nouns(speaker: Speaker, count: int, category_share: float) -> list[
         if all(not meant & {*other.names, *other.fringe} for other, _ in found):
             found.append((noun, name))
     return found
-
-
-def with_one_more(noun: Noun, names: Sequence[str]) -> Noun:
-    """The same words for fewer objects."""
-    return replace(noun, names=tuple(names), fringe=())

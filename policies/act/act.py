@@ -16,6 +16,7 @@ trains nothing else, so `full` has 1.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -37,7 +38,14 @@ from policies.errors import PolicyError
 from policies.instruction_pool import InstructionPool
 from policies.vision.augmentation import random_shift
 from policies.vision.grid_summary import GridSummary
-from policies.vision.resnet import RESNET18_WIDTHS, Kernels, Norm, ResNet, load_backbone
+from policies.vision.resnet import (
+    RESNET18_WIDTHS,
+    Kernels,
+    Norm,
+    ResNet,
+    check_widths,
+    load_backbone,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,14 +123,23 @@ class ACTConfig(PolicyConfig):
     def __post_init__(self) -> None:
         if not self.inputs:
             raise PolicyError("ACT needs a state or a camera; the data set has neither")
+        names = ("chunk", "width", "heads", "feedforward", "decoder_layers", "vae_layers", "latent")
+        self.check_numbers(
+            {
+                **dict.fromkeys((*names, "backbone"), (1, inf)),
+                **dict.fromkeys(("encoder_layers", "ensemble_decay"), (0, inf)),
+                **dict.fromkeys(("kl_weight", "backbone_rate"), (0, inf)),
+                "dropout": (0, 1),
+                "image_shift": (0, self.shortest_side),
+            }
+        )
+        check_widths(self.backbone, self.backbone_norm)
         if self.executed is not None and not 1 <= self.executed <= self.chunk:
             raise PolicyError(
                 f"executed is {self.executed}; it must be from 1 to the chunk, {self.chunk}"
             )
         if self.positions not in ("keys", "tokens"):
             raise PolicyError(f'positions is "{self.positions}"; it must be "keys" or "tokens"')
-        if not 0 <= self.dropout < 1:
-            raise PolicyError(f"dropout is {self.dropout}; it must be 0 or more and below 1")
         if self.width % (4 * self.heads):
             raise PolicyError(
                 f"width is {self.width}; it must be a multiple of 4 · heads, {4 * self.heads}"

@@ -15,6 +15,7 @@ How the paper's parts map to this file:
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,7 +30,7 @@ from policies.diffusion.unet import UNet
 from policies.errors import PolicyError
 from policies.instruction_pool import InstructionPool
 from policies.vision.augmentation import random_shift
-from policies.vision.resnet import RESNET18_WIDTHS, ResNet
+from policies.vision.resnet import RESNET18_WIDTHS, ResNet, check_widths
 from policies.vision.spatial_softmax import SpatialSoftmax
 
 VALIDATION_SEED = 0
@@ -83,6 +84,19 @@ class DiffusionConfig(PolicyConfig):
     def __post_init__(self) -> None:
         if not self.inputs:
             raise PolicyError("Diffusion Policy needs a state or a camera; the data has neither")
+        names = ("observation_horizon", "horizon", "unet", "kernel", "groups", "backbone", "points")
+        self.check_numbers(
+            {
+                **dict.fromkeys((*names, "instruction_features"), (1, inf)),
+                "step_width": (4, inf),
+                "image_shift": (0, self.shortest_side),
+            }
+        )
+        check_widths(self.backbone, "group")
+        if self.kernel % 2 == 0 or self.step_width % 2:
+            raise PolicyError("kernel must be odd and step_width even")
+        if any(width % self.groups for width in self.unet):
+            raise PolicyError(f"unet is {self.unet}; give multiples of groups, {self.groups}")
         first = self.observation_horizon - 1
         if not 1 <= self.executed <= self.horizon - first:
             raise PolicyError(

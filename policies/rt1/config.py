@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, ClassVar, Literal, Self
 
 from policies.base import ACTION, PolicyConfig
@@ -165,6 +166,18 @@ class RT1Config(PolicyConfig):
         Raises:
             PolicyError: A value is out of range.
         """
+        names = ("history", "chunk", "segment", "layers", "image_tokens", "heads", "width")
+        weights = ("mean_weight", "path_weight", "aim_weight")
+        self.check_numbers(
+            {
+                **dict.fromkeys((*names, "encoder_strides"), (1, inf)),
+                **dict.fromkeys((*weights, "ffn_width"), (0, inf)),
+                **dict.fromkeys(("bins", "head_width"), (2, inf)),
+                "condition": (8, inf),
+                **dict.fromkeys(("dropout", "ends_at", "eyes_rate"), (0, 1)),
+                "shift": (0, self.shortest_side),
+            }
+        )
         cameras = self.cameras
         sizes = {self.inputs[camera] for camera in cameras}
         bounds = {len(self.action_low), len(self.action_high)}
@@ -182,10 +195,6 @@ class RT1Config(PolicyConfig):
             "vectors among RT-1's inputs need use_state, set it or leave them out": (
                 self.use_state or len(cameras) == len(self.inputs)
             ),
-            "history, chunk, segment, layers and image_tokens must be 1 at least": (
-                min(self.history, self.chunk, self.segment, self.layers, self.image_tokens) >= 1
-            ),
-            "eyes_rate must be from 0 to 1": 0 <= self.eyes_rate <= 1,
             f"executed must be from 1 to the chunk, {self.chunk}": (
                 self.executed is None or 1 <= self.executed <= self.chunk
             ),
@@ -236,6 +245,9 @@ class RT1Config(PolicyConfig):
             ),
             f"action_low and action_high must be empty or {self.action_size} numbers each": (
                 bounds in ({0}, {self.action_size})
+            ),
+            "action_low must be below action_high": all(
+                low < high for low, high in zip(self.action_low, self.action_high, strict=False)
             ),
         }
         broken = [rule for rule, holds in rules.items() if not holds]

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from policies.errors import PolicyError
 from policies.vision import winograd
 from policies.vision.weights_file import fill, read_weights
 
@@ -52,6 +53,16 @@ def _norm(kind: Norm, channels: int) -> nn.Module:
     if kind == "frozen_batch":
         return FrozenBatchNorm(channels)
     return nn.GroupNorm(max(1, channels // GROUP_CHANNELS), channels, eps=NORM_EPSILON)
+
+
+def check_widths(widths: tuple[int, ...], norm: Norm) -> None:
+    """Refuse channels of stages that the norm cannot divide into groups.
+
+    Raises:
+        PolicyError: There are some.
+    """
+    if norm == "group" and any(n % max(1, n // GROUP_CHANNELS) for n in widths):
+        raise PolicyError(f"backbone is {widths}; give multiples of {GROUP_CHANNELS}")
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Conv2d:

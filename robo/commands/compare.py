@@ -46,14 +46,17 @@ class Compare:
 
     def _print(self, comparison: "Comparison") -> None:
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
 
         console = Console()
-        table = Table("", str(self.first), str(self.second), "difference (95%)", "p")
+        table = Table(
+            "", *(escape(str(p)) for p in (self.first, self.second)), "difference (95%)", "p"
+        )
         for row in comparison.rows:
             low, high = (100 * end for end in row.interval)
             table.add_row(
-                row.name,
+                escape(row.name),
                 str(row.first),
                 str(row.second),
                 f"{100 * row.value:+.0f} ({low:+.0f} to {high:+.0f})",

@@ -50,7 +50,6 @@ class Plan:
                 kitchen_skills(),
                 SymbolicBody(world_of(start), distance),
                 instruction,
-                feedback=self.planner.feedback,
                 on_decision=display.show_decision if display else None,
                 on_step=(lambda so_far: display.show_step(so_far.steps[-1])) if display else None,
             )

@@ -22,7 +22,7 @@ class Rollout:
     """"expert", "random", the short name of shipped weights, or the folder of a checkpoint."""
 
     env: str = "robo/Kitchen-v1"
-    """The gymnasium id, or "module:id"."""
+    """The gymnasium id; "module:id" imports the module first, from the current folder too."""
 
     task: Union[None, tuple[str, ...]] = None
     """In the kitchen skills ("pick up the apple") or families ("pick up"), which take turns; all

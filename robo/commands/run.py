@@ -123,7 +123,6 @@ class Run:
                 kitchen_skills(),
                 body,
                 instruction,
-                feedback=self.planner.feedback,
                 on_decision=begin,
                 on_step=report,
             )

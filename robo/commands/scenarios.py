@@ -9,11 +9,11 @@ import tyro
 from robo.planning import PlannerArguments, PlannerConfig
 
 if TYPE_CHECKING:
+    from robo.rollouts.folder import Result, RunFolder
     from robo.scenario import Scenario
 
-RESULTS = "results.jsonl"
-SUMMARY = "summary.json"
-SETTINGS = "run.json"
+RESULT = ("id", "family", "instruction", "plan_success")
+"""What every result has; the first tells it from the others."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Scenarios:
         from robo.arguments import check_seed
         from robo.errors import UserError
         from robo.graphics import check_graphics
-        from robo.results import make_folder
+        from robo.rollouts.folder import RunFolder
         from robo.scenario import load_scenarios
 
         if self.workers < 1:
@@ -56,7 +56,6 @@ class Scenarios:
         scenarios = load_scenarios(self.file)
         if not self.plan_only:
             check_graphics()
-        make_folder(self.out)
         settings = {
             "seed": self.seed,
             "plan_only": self.plan_only,
@@ -64,40 +63,37 @@ class Scenarios:
             "weights": weights_of(self.policy),
             "planner": asdict(self.planner),
         }
-        finished = self._resume(settings, scenarios)
-        waiting = [scenario for scenario in scenarios if scenario.id not in finished]
-        self._run(waiting, done=len(finished))
-        self._summarise(settings, scenarios)
+        folder = RunFolder(self.out, settings, RESULT)
+        try:
+            finished = self._finished(folder, scenarios)
+            waiting = [scenario for scenario in scenarios if scenario.id not in finished]
+            self._run(folder, waiting, done=len(finished))
+            self._summarise(settings, self._finished(folder, scenarios), scenarios)
+        finally:
+            folder.release()
         return 0
 
-    def _resume(
-        self, settings: dict[str, Any], scenarios: list["Scenario"]
-    ) -> dict[str, dict[str, Any]]:
-        """Results that are there already, refused when they are another configuration's."""
+    def _finished(self, folder: "RunFolder", scenarios: list["Scenario"]) -> dict[str, "Result"]:
+        """Results that are there already, by scenario id."""
         from robo.errors import UserError
-        from robo.results import json_object, write_json
 
-        path = self.out / SETTINGS
-        if path.exists():
-            before = json_object(path.read_text(encoding="utf-8"), str(path))
-            if before != settings:
+        results = folder.results()
+        for scenario in scenarios:
+            there = results.get(scenario.id, {}).get("instruction", scenario.instruction)
+            if there != scenario.instruction:
                 raise UserError(
-                    f"{self.out} holds results of other settings ({_difference(before, settings)});"
-                    " choose another --out or the same settings"
+                    f"{self.out} holds {scenario.id!r} with another instruction than the scenario "
+                    "file; choose another --out"
                 )
-        else:
-            write_json(path, settings)
-        return _read_results(self.out / RESULTS, scenarios)
+        return results
 
-    def _run(self, waiting: list["Scenario"], done: int) -> None:
-        import json
+    def _run(self, folder: "RunFolder", waiting: list["Scenario"], done: int) -> None:
         from concurrent.futures import as_completed
         from concurrent.futures.process import BrokenProcessPool
 
         from robo.errors import UserError
         from robo.evaluation import run_scenario, set_up_worker
         from robo.progress import progress_bar
-        from robo.results import writing
         from robo.workers import worker_pool
 
         if not waiting:
@@ -105,16 +101,13 @@ class Scenarios:
         workers = min(self.workers, len(waiting))
         physics = not self.plan_only
         set_up = (self.planner, self.seed, physics, self.policy)
-        path = self.out / RESULTS
         try:
             with (
                 progress_bar("scenarios", total=done + len(waiting), completed=done) as advance,
                 worker_pool(workers, set_up_worker, *set_up) as pool,
             ):
                 for future in as_completed([pool.submit(run_scenario, one) for one in waiting]):
-                    line = json.dumps(future.result(), ensure_ascii=False) + "\n"
-                    with writing(path), path.open("a", encoding="utf-8") as results:
-                        results.write(line)
+                    folder.add(future.result())
                     advance()
         except BrokenProcessPool:
             raise UserError(
@@ -122,12 +115,17 @@ class Scenarios:
                 " with fewer --workers if it happens again"
             ) from None
 
-    def _summarise(self, settings: dict[str, Any], scenarios: list["Scenario"]) -> None:
+    def _summarise(
+        self,
+        settings: dict[str, Any],
+        results: dict[str, "Result"],
+        scenarios: list["Scenario"],
+    ) -> None:
         from envs.kitchen.rules import SUCCESS_RULE_VERSION
         from robo.evaluation import print_table, summarise
         from robo.results import provenance, write_json
+        from robo.rollouts.folder import SUMMARY
 
-        results = _read_results(self.out / RESULTS, scenarios)
         table = summarise([results[scenario.id] for scenario in scenarios])
         write_json(
             self.out / SUMMARY,
@@ -139,34 +137,3 @@ class Scenarios:
             },
         )
         print_table(table, execution=not self.plan_only)
-
-
-def _read_results(path: Path, scenarios: list["Scenario"]) -> dict[str, dict[str, Any]]:
-    """Whole lines of a results file by scenario id; one cut off at the end is dropped."""
-    from robo.errors import UserError
-    from robo.results import json_object
-
-    if not path.exists():
-        return {}
-    text = path.read_text(encoding="utf-8")
-    if not text.endswith("\n"):
-        text = text[: text.rfind("\n") + 1]
-        path.write_text(text, encoding="utf-8")
-    results = {}
-    asked = {scenario.id: scenario.instruction for scenario in scenarios}
-    for number, line in enumerate(text.splitlines(), start=1):
-        result = json_object(line, f"{path}, line {number}")
-        if asked.get(result["id"], result["instruction"]) != result["instruction"]:
-            raise UserError(
-                f"{path} holds {result['id']!r} with another instruction than the scenario file;"
-                " choose another --out"
-            )
-        results[result["id"]] = result
-    return results
-
-
-def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
-    old = {**before, **before.get("planner", {})}
-    new = {**now, **now["planner"]}
-    changed = [key for key in new if key != "planner" and old.get(key) != new[key]]
-    return ", ".join(f"{key} {old.get(key)!r} there, {new[key]!r} now" for key in changed)

@@ -14,10 +14,10 @@ class SightTraining:
     """Teach RT-1's image encoder what there is to see in the kitchen, before it learns to act.
 
     Draws views of random things at random places and learns what is where, and where is what an
-    instruction names. Writes
-    encoder.safetensors (for robo train rt1 --encoder), log.jsonl, TensorBoard's events, curve.png
-    and sight.png: what the cameras saw, what was there, what was said. Ctrl-C saves; the same
-    command with --resume goes on as if nothing had happened.
+    instruction names. Writes checkpoints, of which checkpoints/last/encoder.safetensors is for
+    robo train rt1 --encoder, log.jsonl, TensorBoard's events, curve.png and sight.png: what the
+    cameras saw, what was there, what was said. Ctrl-C saves; the same command with --resume goes on
+    as if nothing had happened.
     """
 
     policy: tyro.conf.Positional[Literal["sight"]]
@@ -35,8 +35,15 @@ class SightTraining:
         """Run the command; 128 and the signal's number when it was stopped."""
         from rich.console import Console
 
+        from policies.errors import PolicyError
+        from policies.registry import find_checkpoint
+        from robo.errors import user_errors
         from robo.memory import keep_memory
 
+        self.training.check()
+        if self.training.start is not None and not self.resume:
+            with user_errors(PolicyError):
+                find_checkpoint(self.training.start)
         keep_memory()
         from robo.training.sight import train_sight
         from robo.training.telling import tell

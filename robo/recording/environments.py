@@ -1,6 +1,7 @@
 """Making the environment that is recorded, by its gymnasium id, with what it takes."""
 
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -150,12 +151,17 @@ def default_task(environment: str) -> str | None:
 
 
 def import_environment(environment: str) -> str:
-    """The gymnasium id in "module:id", once the module was imported.
+    """The gymnasium id in "module:id", once the module was imported, from the current folder too.
 
     Raises:
         UserError: There is no such module or environment.
     """
     module, _, name = environment.rpartition(":")
+    if module.startswith("."):
+        raise UserError(f'the module in "{environment}" begins with a dot; give its full name')
+    here = str(Path.cwd())
+    if module and here not in sys.path:
+        sys.path.append(here)
     try:
         if module:
             import_module(module)

@@ -13,7 +13,7 @@ from robo.rollouts.exact_tests import (
     paired_interval,
     unpaired_interval,
 )
-from robo.rollouts.folder import Result, differences, read_results, read_settings
+from robo.rollouts.folder import EPISODE, Result, differences, read_results, read_settings
 from robo.rollouts.summary import TOTAL, grouped, rate_of
 from robo.statistics import Rate
 
@@ -124,9 +124,9 @@ def read_run(path: Path) -> Run:
     """The run in a folder.
 
     Raises:
-        UserError: There is none, or it has no results.
+        UserError: There is none, it has no results, or they are another command's.
     """
-    run = Run(path, read_settings(path), read_results(path))
+    run = Run(path, read_settings(path), read_results(path, EPISODE))
     if not run.results:
         raise UserError(f"{path} holds no results yet; run robo rollout --out {path} first")
     return run

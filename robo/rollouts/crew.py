@@ -74,10 +74,12 @@ def done_by_crew(
                     continue
                 job, deaths = member.job, member.deaths
                 if kind == "died":
-                    if deaths + 1 < MOST_DEATHS:
-                        waiting.appendleft((job, deaths + 1))
+                    # One that died before it could begin did not die of the job.
+                    deaths += member.has_begun
+                    if deaths < MOST_DEATHS:
+                        waiting.appendleft((job, deaths))
                     else:
-                        yield Done(job, None, deaths + 1)
+                        yield Done(job, None, deaths)
                     continue
                 yield Done(job, value, deaths)
                 if waiting:
@@ -102,6 +104,7 @@ class _Member:
     connection: "Connection[Any, Any]"
     job: Any = None
     deaths: int = 0
+    has_begun: bool = False
 
 
 class _Crew:
@@ -154,6 +157,7 @@ class _Crew:
             raise RuntimeError(value)
         if kind == "ready":
             self._stillborn = 0
+            member.has_begun = True
         return kind, value
 
     def _bury(self, member: _Member) -> None:

@@ -4,7 +4,7 @@ results.jsonl is only ever added to; an episode has one line, by its key, and th
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,10 @@ SUMMARY = "summary.json"
 SETTINGS = "run.json"
 LOCK = ".lock/lock"
 
+KEY = ("key",)
+EPISODE = (*KEY, "split", "success")
+"""What every result of `robo rollout` has."""
+
 Result = dict[str, Any]
 
 
@@ -27,15 +31,19 @@ class RunFolder:
     Args:
         path: The folder.
         settings: Of the run, plain JSON values.
+        needed: What every result has; the first tells it from the others.
 
     Raises:
         UserError: It cannot be made, another process is writing to it, or it holds results of
             other settings.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, settings: Mapping[str, Any], needed: Sequence[str] = KEY
+    ) -> None:
         self.path = make_folder(path)
         self._settings = dict(settings)
+        self._needed = needed
         with user_errors(DatasetBusyError), writing(path):
             self._lock = Lock(path / LOCK)
         try:
@@ -56,7 +64,7 @@ class RunFolder:
             if not data.endswith(b"\n"):
                 with writing(path), path.open("r+b") as file:
                     file.truncate(data.rfind(b"\n") + 1)
-        return read_results(self.path)
+        return read_results(self.path, self._needed)
 
     def add(self, result: Mapping[str, Any]) -> None:
         """Add a line.
@@ -74,13 +82,11 @@ class RunFolder:
 
     def _check_same(self) -> None:
         path = self.path / SETTINGS
-        if not path.exists():
-            if (self.path / RESULTS).exists():
-                raise UserError(
-                    f"{self.path} holds results without {SETTINGS}; choose another --out"
-                )
+        if not read_results(self.path, self._needed):
             write_json(path, self._settings)
             return
+        if not path.exists():
+            raise UserError(f"{self.path} holds results without {SETTINGS}; choose another --out")
         changed = differences(read_settings(self.path), self._settings)
         if changed:
             raise UserError(
@@ -90,13 +96,15 @@ class RunFolder:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Settings that differ, such as "seed 0 there, 1 now"."""
-    keys = dict.fromkeys((*before, *now))
-    return [
-        f"{key} {before.get(key)!r} there, {now.get(key)!r} now"
-        for key in keys
-        if before.get(key) != now.get(key)
-    ]
+    """Settings that differ, such as "seed 0 there, 1 now", also those within a group."""
+    found = []
+    for key in dict.fromkeys((*before, *now)):
+        there, here = before.get(key), now.get(key)
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            found += differences(there, here)
+        elif there != here:
+            found.append(f"{key} {there!r} there, {here!r} now")
+    return found
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -108,20 +116,30 @@ def read_settings(path: Path) -> dict[str, Any]:
     return json_object(_text(path / SETTINGS), str(path / SETTINGS))
 
 
-def read_results(path: Path) -> dict[str, Result]:
+def read_results(path: Path, needed: Sequence[str] = KEY) -> dict[str, Result]:
     """Whole lines of the results in a folder, by key.
 
+    Args:
+        path: The folder.
+        needed: See `RunFolder`.
+
     Raises:
-        UserError: A line is damaged.
+        UserError: A line is damaged, or another command's.
     """
     file = path / RESULTS
     if not file.exists():
         return {}
     text = _text(file)
     results: dict[str, Result] = {}
-    for number, line in enumerate(text[: text.rfind("\n") + 1].splitlines(), start=1):
+    # Not `splitlines`: JSON leaves other ends of lines, such as U+2028, within its texts.
+    for number, line in enumerate(text.split("\n")[:-1], start=1):
         result = json_object(line, f"{file}, line {number}")
-        results.setdefault(str(result.get("key")), result)
+        if missing := [name for name in needed if name not in result]:
+            raise UserError(
+                f'{file}, line {number} has no "{missing[0]}": another command wrote it; '
+                "give another folder"
+            )
+        results.setdefault(str(result[needed[0]]), result)
     return results
 
 

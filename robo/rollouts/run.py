@@ -7,13 +7,15 @@ summary = run.execute(episodes=100, workers=2)
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
+from robo.data.errors import DatasetError
 from robo.errors import UserError, user_errors
 from robo.results import provenance, write_json
 from robo.rollouts.crew import Done, done_by_crew
-from robo.rollouts.folder import SUMMARY, Result, RunFolder
+from robo.rollouts.folder import EPISODE, SUMMARY, Result, RunFolder
 from robo.rollouts.recording import put_together
 from robo.rollouts.settings import (
     EXPERT,
@@ -62,12 +64,18 @@ class Rollouts:
         device: str = "auto",
     ) -> None:
         from robo.recording.environments import import_environment
+        from robo.recording.replacing import check_place
 
         for name in splits:
             if name not in SPLITS:
                 raise UserError(f'there is no split "{name}"; there are {", ".join(SPLITS)}')
-        if max_seconds is not None and max_seconds <= 0:
-            raise UserError(f"--max-seconds is {max_seconds:g}; it must be more than 0")
+        if max_seconds is not None and not 0 < max_seconds < inf:
+            raise UserError(
+                f"--max-seconds is {max_seconds:g}; it must be more than 0, and not infinite"
+            )
+        if record is not None:
+            with user_errors(DatasetError):
+                check_place(record)
         name = import_environment(environment)
         settings = RolloutSettings(
             environment=environment,
@@ -85,6 +93,7 @@ class Rollouts:
 
         self.settings = replace(settings, tasks=checked_tasks(settings))
         self.out = out
+        self._policy = _described(policy)
         self._record = record
         self._device = device
 
@@ -115,7 +124,7 @@ class Rollouts:
         if episodes < 1 or workers < 0 or films < 0:
             raise UserError("--episodes must be 1 or more, --workers and --video 0 or more")
         planned = planned_episodes(self.settings, episodes)
-        folder = RunFolder(self.out, self._identity())
+        folder = RunFolder(self.out, self._identity(), EPISODE)
         try:
             there = folder.results()
             waiting = [episode for episode in planned if episode.key not in there]
@@ -157,7 +166,7 @@ class Rollouts:
         settings = self.settings
         summary = {
             **provenance(settings.as_json(), settings.seed),
-            "policy": self._described(),
+            "policy": self._policy,
             "success_rule_version": ", ".join(
                 sorted({str(r.get("success_rule_version") or "") for r in results} - {""})
             ),
@@ -176,16 +185,22 @@ class Rollouts:
             values.pop("policy")
         return values
 
-    def _described(self) -> dict[str, Any]:
-        """What a checkpoint says of itself."""
-        policy = self.settings.policy
-        if policy in (EXPERT, RANDOM):
-            return {"name": policy}
-        from policies.checkpoint import describe
-        from policies.registry import find_checkpoint
 
+def _described(policy: str) -> dict[str, Any]:
+    """What a checkpoint says of itself.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    if policy in (EXPERT, RANDOM):
+        return {"name": policy}
+    from policies.checkpoint import describe
+    from policies.errors import PolicyError
+    from policies.registry import find_checkpoint
+
+    with user_errors(PolicyError):
         description = describe(find_checkpoint(policy))
-        return {"name": policy, "kind": description.policy, "metadata": description.metadata}
+    return {"name": policy, "kind": description.policy, "metadata": description.metadata}
 
 
 def _weights(environment: str, policy: str) -> str:

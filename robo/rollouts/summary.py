@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from robo.rollouts.folder import Result
@@ -95,11 +96,13 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     table = Table("task", *(["success"] if list(splits) == [SEEN] else splits))
     tasks = dict.fromkeys(task for column in splits.values() for task in column["tasks"])
     for task in tasks if len(tasks) > 1 else ():
-        table.add_row(task, *(_cell(column["tasks"].get(task)) for column in splits.values()))
+        table.add_row(
+            escape(task), *(_cell(column["tasks"].get(task)) for column in splits.values())
+        )
     if len(tasks) > 1:
         table.add_section()
     name = TOTAL if len(tasks) > 1 else next(iter(tasks), TOTAL)
-    table.add_row(name, *(_cell(column["success"]) for column in splits.values()))
+    table.add_row(escape(name), *(_cell(column["success"]) for column in splits.values()))
     for kind in ("pair", "words"):
         cells = [column.get("held_out", {}).get(kind) for column in splits.values()]
         if any(cells):

@@ -15,8 +15,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Checkpoints:
     def all(self) -> list[Path]:
         """Whole checkpoints from the oldest to the newest."""
         found = [p for p in self.folder.glob(f"{_PREFIX}*") if p.is_dir() and not p.is_symlink()]
-        return sorted(found, key=step_of)
+        return sorted((p for p in found if _number_of(p).isdecimal()), key=step_of)
 
     def latest(self) -> Path | None:
         """The newest."""
@@ -154,7 +154,28 @@ class Checkpoints:
 
 def step_of(path: Path) -> int:
     """The step of a checkpoint's folder."""
-    return int(path.name.removeprefix(_PREFIX))
+    return int(_number_of(path))
+
+
+def _number_of(path: Path) -> str:
+    return path.name.removeprefix(_PREFIX)
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Say of a checkpoint that it is damaged, in a sentence.
+
+    Raises:
+        UserError: It is.
+    """
+    wrong = (SafetensorError, OSError, DatasetFormatError, LookupError, TypeError, ValueError)
+    try:
+        yield
+    except wrong as error:
+        raise UserError(
+            f"{folder} cannot be gone on with ({error!r}); take it away to go on from the one "
+            "before"
+        ) from error
 
 
 def read_training(
@@ -166,13 +187,11 @@ def read_training(
         UserError: It is damaged.
     """
     training = folder / TRAINING
-    try:
+    with reading(folder):
         state = read_json(training / STATE)
+        if not isinstance(state, dict):
+            raise TypeError(f"{STATE} holds no object")
         return load_file(training / WEIGHTS), load_file(training / OPTIMIZER), state
-    except (SafetensorError, OSError, DatasetFormatError) as error:
-        raise UserError(
-            f"{folder} cannot be gone on with ({error}); take it away to go on from the one before"
-        ) from error
 
 
 def _sync(path: Path) -> None:

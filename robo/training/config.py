@@ -132,7 +132,7 @@ class TrainingConfig:
         }
         for name, bound in least.items():
             value = getattr(self, name)
-            if value is not None and value < bound:
+            if value is not None and not bound <= value < float("inf"):
                 raise UserError(f"{option(name)} is {value}; it must be {bound} or more")
         for name in ("minutes", "learning_rate", "clip", "save_minutes"):
             value = getattr(self, name)

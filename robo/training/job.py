@@ -26,7 +26,7 @@ from robo.data.errors import DatasetError
 from robo.errors import UserError, user_errors
 from robo.instructions import VERSION
 from robo.training.batches import WINDOW, loaded
-from robo.training.checkpoints import Checkpoints, read_training, step_of
+from robo.training.checkpoints import Checkpoints, read_training, reading, step_of
 from robo.training.config import TrainingConfig
 from robo.training.display import TrainingDisplay, duration
 from robo.training.log import VALIDATION, TrainingLog
@@ -335,10 +335,12 @@ class _Job:
         if latest is None:
             return
         weights, optimizer, state = read_training(latest)
-        average = load_file(latest / MODEL)
-        self.trainer.go_on(weights, average, optimizer, step_of(latest), state["seconds"])
-        self.best = math.inf if state["best"] is None else state["best"]
-        self.sums, self.since = dict(state["sums"]), state["since"]
+        with reading(latest):
+            average = load_file(latest / MODEL)
+            self.best = math.inf if state["best"] is None else float(state["best"])
+            self.sums, self.since = dict(state["sums"]), int(state["since"])
+            seconds = float(state["seconds"])
+        self.trainer.go_on(weights, average, optimizer, step_of(latest), seconds)
         self.clock = (self.trainer.step, self.trainer.seconds)
 
 

@@ -79,12 +79,14 @@ def prepare(
         kind = policy_class(name)
     parsed_options(kind, options)
     dataset = data.open_dataset(root)
-    within = data.where_windows_end(dataset, config.within)
-    words = data.words_of(dataset, within, data.read_phrasings(config.phrasings))
+    with user_errors(DatasetError):
+        within = data.where_windows_end(dataset, config.within)
+        words = data.words_of(dataset, within, data.read_phrasings(config.phrasings))
     seed_torch(config.seed, "weights")
     policy = _policy(kind, dataset, config, options, instructed=len(words.texts) > 1)
     data.check_fits(dataset, policy)
-    described = data.description(dataset)
+    with user_errors(DatasetError):
+        described = data.description(dataset)
     if folder.before:
         config.check_resumes(folder.before["config"])
         folder.check_same(name, described, policy.config.to_json())

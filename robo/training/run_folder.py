@@ -49,7 +49,7 @@ class RunFolder:
         if there:
             with user_errors(DatasetFormatError):
                 self.before = read_json(out / DESCRIPTION)
-            if not isinstance(self.before, dict) or not self.before.keys() >= KNOWN:
+            if not _is_description(self.before):
                 raise UserError(f"{out / DESCRIPTION} is not one that robo train wrote")
         self._lock: Lock | None = None
 
@@ -82,22 +82,23 @@ class RunFolder:
         Raises:
             UserError: Something differs.
         """
-        before, data = self.before, self.before["dataset"]
+        before, data = self.before, self.before["dataset"] or {}
         if before["policy"] != policy:
             raise UserError(f"{self.out} trains {before['policy']}, not {policy}")
         for key, what in (("fps", "frames a second"), ("fingerprint", "as its fingerprint")):
-            if data[key] != dataset[key]:
+            if data.get(key) != dataset[key]:
                 raise UserError(
                     f"{dataset['path']} has {dataset[key]} {what}, the run began on a set with "
-                    f"{data[key]}; give --resume the same data set, or begin with another --out "
-                    "(--start takes over the weights)"
+                    f"{data.get(key)}; give --resume the same data set, or begin with another "
+                    "--out (--start takes over the weights)"
                 )
-        if before["policy_config"] != config:
-            key = next(k for k in config if before["policy_config"].get(k) != config[k])
-            raise UserError(
-                f"the run began with {key} {before['policy_config'].get(key)}, not {config[key]}; "
-                "give the same --config with --resume, or another --out"
-            )
+        begun = before["policy_config"]
+        for key in (*config, *begun):
+            if begun.get(key) != config.get(key):
+                raise UserError(
+                    f"the run began with {key} {begun.get(key)}, not {config.get(key)}; give the "
+                    "same --config with --resume, or another --out"
+                )
 
 
 @contextmanager
@@ -114,6 +115,16 @@ def write_errors(out: Path, checkpoints: Checkpoints) -> Iterator[None]:
             f"cannot write to {out}: {reason}; {kept}: {advice}, then give the same command with "
             "--resume"
         ) from error
+
+
+def _is_description(value: object) -> bool:
+    """Whether it is what `describe` writes."""
+    return (
+        isinstance(value, dict)
+        and value.keys() >= KNOWN
+        and all(isinstance(value[name], dict) for name in ("policy_config", "config"))
+        and isinstance(value["dataset"], dict | None)  # a walker has none
+    )
 
 
 def _has_files(out: Path) -> bool:

@@ -41,7 +41,7 @@ from policies.vision.place_labels import PlaceLabels
 from robo.errors import UserError, user_errors
 from robo.instructions import WIDTH
 from robo.results import provenance
-from robo.training.checkpoints import Checkpoints, read_training, step_of
+from robo.training.checkpoints import Checkpoints, read_training, reading, step_of
 from robo.training.config import refuse_changes
 from robo.training.curve import draw_curve
 from robo.training.display import TrainingDisplay, duration
@@ -361,6 +361,8 @@ class _Lessons:
                 f"the checkpoint is that of another version ({error}); train anew with another "
                 "--out"
             ) from error
-        self.step, self.seconds = step_of(latest), state["seconds"]
-        self._sum.fill_(state["sum"])
-        self._since = (state["since"][0], state["since"][1])
+        self.step = step_of(latest)
+        with reading(latest):
+            self.seconds = float(state["seconds"])
+            self._sum.fill_(state["sum"])
+            self._since = (state["since"][0], state["since"][1])

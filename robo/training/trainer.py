@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from policies.base import Batch, Policy
+from policies.base import ACTION, Batch, Policy
 from robo.errors import UserError
 from robo.training.config import TrainingConfig
 from robo.training.moving_average import MovingAverage
@@ -104,13 +104,14 @@ class Trainer:
 
         Returns:
             By name, the means over all batches of all processes; and of the first batches, by how
-            large a share the loss rises with inputs of other samples, see `reliance`.
+            large a share the loss rises with inputs of other samples, see `reliance`; that is left
+            out where a batch is one sample.
         """
         policy = self.average.policy
         policy.eval()
         sums: dict[str, Tensor] = {}
         others = {RELIANCE + name: keys for name, keys in groups(policy.config).items()}
-        rises = dict.fromkeys(others, torch.zeros((), dtype=torch.float64))
+        rises: dict[str, Tensor] = {}
         count = 0
         for number, batch in enumerate(batches):
             seed_torch(self.config.seed, "validation", number, self.processes.rank)
@@ -119,11 +120,14 @@ class Trainer:
             for name, value in {"loss": loss, **parts}.items():
                 sums[name] = sums.get(name, torch.zeros(())) + value.detach().double().cpu()
             count += 1
-            for name, keys in others.items() if number < BATCHES else ():
+            # A sample alone has none whose inputs it could be given.
+            looked_at = number < BATCHES and len(batch[ACTION]) > 1
+            for name, keys in others.items() if looked_at else ():
                 seed_torch(self.config.seed, "validation", number, self.processes.rank)
                 with self._autocast():
                     worse, _ = policy.loss(exchanged(batch, keys))
-                rises[name] = rises[name] + (worse / loss - 1).double().cpu()
+                rise = (worse / loss - 1).double().cpu()
+                rises[name] = rises.get(name, torch.zeros(())) + rise
         self.policy.train()
         means = [value / count for value in sums.values()]
         means += [value / min(count, BATCHES) for value in rises.values()]

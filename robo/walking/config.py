@@ -147,7 +147,7 @@ class WalkTrainingConfig:
         }
         for name, bound in least.items():
             value = getattr(self, name)
-            if value is not None and value < bound:
+            if value is not None and not bound <= value < float("inf"):
                 raise UserError(f"{option(name)} is {value}; it must be {bound} or more")
         positive = ("minutes", "physics_hz", "initial_std", "learning_rate", "divergence")
         for name in (*positive, "save_minutes", "fastest"):

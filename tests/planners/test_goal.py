@@ -73,6 +73,7 @@ def test_drawers_have_to_be_as_asked() -> None:
         ({"any": [{"on": [["apple", "moon"]]}]}, "unknown place 'moon'"),
         ({"any": [{"on": ["apple"]}]}, "pairs"),
         ({"any": [{"drawers": {"top drawer": "ajar"}}]}, "open"),
+        ({"any": [{"drawers": {"top drawer": []}}]}, "open"),
         ({"any": [{"robot": "table"}]}, "unknown key 'robot'"),
         ({"any": [{"held": "apple"}], "never": []}, "unknown key 'never'"),
     ],

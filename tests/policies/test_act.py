@@ -331,6 +331,15 @@ def test_the_backbone_has_a_learning_rate_of_its_own() -> None:
         ({"width": 20}, "width is 20; it must be a multiple of"),
         ({"dropout": 1.0}, "dropout is 1.0; it must be 0 or more and below 1"),
         ({"cameras": 0, "state": 0}, "needs a state or a camera"),
+        ({"chunk": -1}, "chunk is -1; it must be 1 or more"),
+        ({"heads": 0}, "heads is 0"),
+        ({"width": -16}, "width is -16"),
+        ({"kl_weight": float("inf")}, "kl_weight is inf"),
+        ({"backbone": ()}, r"backbone is \(\)"),
+        (
+            {"backbone": (50,), "backbone_norm": "group"},
+            r"backbone is \(50,\); give multiples of 16",
+        ),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:

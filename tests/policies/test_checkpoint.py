@@ -127,6 +127,14 @@ def _other_weights(folder):
     _described(folder, config=config.to_json())
 
 
+def _list_of_inputs(folder):
+    _described(folder, config={"inputs": [], "action_size": 1})
+
+
+def _list_as_metadata(folder):
+    _described(folder, metadata=[])
+
+
 @pytest.mark.parametrize(
     ("breaking", "words"),
     [
@@ -136,6 +144,8 @@ def _other_weights(folder):
         (_other_policy, 'no policy "rt9"'),
         (_other_config, 'no "wheels"'),
         (_other_weights, "Missing key"),
+        (_list_of_inputs, "do not fit this version"),
+        (_list_as_metadata, "metadata is no object"),
     ],
 )
 def test_what_is_no_checkpoint_is_refused_in_one_sentence(tmp_path, breaking, words):

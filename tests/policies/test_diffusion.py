@@ -244,6 +244,12 @@ def test_saving_and_loading_changes_nothing(tmp_path: Path) -> None:
         ({"horizon": 7, "executed": 1}, "horizon is 7; it must be a multiple of 2"),
         ({"inference_steps": 101}, "inference_steps is 101"),
         ({"cameras": 0, "state": 0}, "needs a state or a camera"),
+        ({"observation_horizon": 0}, "observation_horizon is 0"),
+        ({"unet": ()}, r"unet is \(\)"),
+        ({"unet": (8, 12), "groups": 8}, "give multiples of groups, 8"),
+        ({"kernel": 4}, "kernel must be odd"),
+        ({"step_width": 2}, "step_width is 2; it must be 4 or more"),
+        ({"image_shift": 1000}, "image_shift is 1000"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused(options: dict[str, Any], words: str) -> None:

@@ -21,6 +21,12 @@ def stats(**changes):
     return {"action": {**values, **changes}}
 
 
+def fitted(shapes, stats):
+    normalizer = Normalizer(shapes)
+    normalizer.set_stats(stats)
+    return normalizer
+
+
 def test_without_statistics_vectors_stay():
     value = torch.randn(2, 3)
     normalizer = Normalizer(SHAPES)
@@ -31,7 +37,7 @@ def test_without_statistics_vectors_stay():
 def test_a_normalised_vector_has_mean_0_and_std_1():
     rows = np.random.default_rng(0).normal(3, 2, (1000, 3))
     found = {n: getattr(rows, n)(0).tolist() for n in ("mean", "std", "min", "max")}
-    normalizer = Normalizer.from_stats({"action": (3,)}, {"action": found})
+    normalizer = fitted({"action": (3,)}, {"action": found})
     result = normalizer.normalize("action", torch.from_numpy(rows))
     assert torch.allclose(result.mean(0), torch.zeros(3), atol=1e-5)
     assert torch.allclose(result.std(0, correction=0), torch.ones(3), atol=1e-4)
@@ -41,7 +47,7 @@ def test_a_normalised_vector_has_mean_0_and_std_1():
 
 
 def test_what_hardly_or_never_moves_is_not_blown_up():
-    normalizer = Normalizer.from_stats(SHAPES, stats())
+    normalizer = fitted(SHAPES, stats())
     moved = normalizer.normalize("action", torch.tensor([1.0, 1.0, 5.01]))
     assert moved.abs().max() <= 20
     assert moved[2] == pytest.approx(0.01, abs=1e-5)
@@ -51,7 +57,7 @@ def test_what_hardly_or_never_moves_is_not_blown_up():
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(-100, 100, width=32), min_size=3, max_size=3))
 def test_there_and_back(numbers):
-    normalizer = Normalizer.from_stats(SHAPES, stats())
+    normalizer = fitted(SHAPES, stats())
     value = torch.tensor(numbers)
     back = normalizer.unnormalize("action", normalizer.normalize("action", value))
     assert torch.allclose(back, value, atol=1e-4)
@@ -61,7 +67,7 @@ def test_there_and_back(numbers):
 
 
 def test_a_camera_keeps_imagenets_colours_until_its_own_come():
-    normalizer = Normalizer.from_stats(SHAPES, stats())
+    normalizer = fitted(SHAPES, stats())
     white = torch.full((2, 4, 5, 3), 255, dtype=torch.uint8)
     expected = (1 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
     assert torch.allclose(normalizer.normalize(CAMERA, white)[0, 0, 0], expected)
@@ -76,11 +82,11 @@ def test_a_camera_keeps_imagenets_colours_until_its_own_come():
 )
 def test_statistics_that_do_not_fit_are_refused(wrong):
     with pytest.raises(PolicyError, match="compute them anew"):
-        Normalizer.from_stats(SHAPES, wrong)
+        fitted(SHAPES, wrong)
 
 
 def test_statistics_are_in_the_weights():
-    saved = Normalizer.from_stats(SHAPES, stats()).state_dict()
+    saved = fitted(SHAPES, stats()).state_dict()
     fresh = Normalizer(SHAPES)
     fresh.load_state_dict(saved)
     assert fresh.buffer("action", "max").tolist() == [5, 1, 5]

@@ -488,6 +488,13 @@ def test_a_training_sample_is_centred():
         (INPUTS, {"categorical": (3,)}, "0 to 2"),
         (INPUTS, {"action_low": (0.0,)}, "3 numbers each"),
         (INPUTS, {"encoder": "vit"}, "encoder must be"),
+        (INPUTS, {"heads": 0}, "heads is 0; it must be 1 or more"),
+        (INPUTS, {"bins": 0}, "bins is 0; it must be 2 or more"),
+        (INPUTS, {"width": -4}, "width is -4"),
+        (INPUTS, {"dropout": 5.0}, "dropout is 5.0; it must be 0 or more and below 1"),
+        (INPUTS, {"mean_weight": float("nan")}, "mean_weight is nan"),
+        (INPUTS, {"encoder_strides": (0,)}, r"encoder_strides is \(0,\)"),
+        (INPUTS, {"shift": 40}, "shift is 40; it must be 0 or more and below 32"),
     ],
 )
 def test_what_cannot_be_built_is_refused(inputs, changes, words):

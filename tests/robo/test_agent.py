@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from planners.prompts import Step
-from planners.saycan import Decision
+from planners.language_models.base import LabelScores
+from planners.prompts import ScenePrompt, Step
+from planners.saycan import FAILURE_DISCOUNT, Decision, SayCan
 from planners.skills import Skill
 from planners.symbolic import Outcome
 from robo.agent import MAX_REPEATS, SymbolicBody, run_episode
@@ -58,14 +59,41 @@ def test_an_episode_ends_with_done_and_tells_what_came_of_each_step() -> None:
     assert script.heard[-1][1] == Step("pick up the apple", "apple: picked up")
 
 
-def test_failures_are_told_unless_feedback_is_off() -> None:
-    labels = ("find the apple", "pick up the apple", "done")
-    for feedback, heard in ((True, "failed: not in the gripper"), (False, "")):
-        script = Script(*labels)
-        body = Clumsy(kitchen(("apple", "table")), distance)
-        episode = run_episode(script, SKILLS, body, "eat", feedback=feedback)
-        assert script.heard[-1][-1].feedback == heard
-        assert not episode.steps[1].outcome.success
+def test_failures_are_told() -> None:
+    script = Script("find the apple", "pick up the apple", "done")
+    body = Clumsy(kitchen(("apple", "table")), distance)
+    episode = run_episode(script, SKILLS, body, "eat")
+    assert script.heard[-1][-1].feedback == "failed: not in the gripper"
+    assert not episode.steps[1].outcome.success
+
+
+class Fickle:
+    """A language model that likes what is in a list, in turn; keeps the prompts."""
+
+    name = "fickle"
+
+    def __init__(self, *plan: str) -> None:
+        self.plan = list(plan)
+        self.prompts: list[str] = []
+
+    def score(self, prompt: str, labels: Sequence[str]) -> LabelScores:
+        self.prompts.append(prompt)
+        liked = self.plan[min(len(self.prompts), len(self.plan)) - 1]
+        return LabelScores(np.array([20.0 * (label == liked) for label in labels]), np.ones(1, int))
+
+    def generate(self, prompt: str, max_tokens: int = 64, stop: Sequence[str] = ()) -> str:
+        raise NotImplementedError
+
+
+def test_without_feedback_a_failure_is_kept_from_the_language_model_alone() -> None:
+    model = Fickle("find the apple", "pick up the apple", "pick up the apple", "done")
+    planner = SayCan(model, SKILLS, ScenePrompt(feedback=False))
+    body = Clumsy(kitchen(("apple", "table")), distance)
+    episode = run_episode(planner, SKILLS, body, "eat")
+    assert episode.plan == model.plan
+    assert "failed" not in model.prompts[-1]
+    again = episode.steps[2].decision
+    assert again.affordance[again.chosen] == FAILURE_DISCOUNT
 
 
 def test_going_in_circles_and_endless_plans_are_given_up() -> None:

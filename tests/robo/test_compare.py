@@ -150,3 +150,18 @@ def test_other_rules_other_environments_and_no_results_are_refused(tmp_path: Pat
         read_run(run_of(tmp_path / "empty", []))
     with pytest.raises(UserError, match="holds no results of robo rollout"):
         read_run(tmp_path)
+    scenarios = tmp_path / "scenarios"
+    scenarios.mkdir()
+    (scenarios / "run.json").write_text("{}")
+    (scenarios / "results.jsonl").write_text('{"id": "go", "plan_success": true}\n')
+    with pytest.raises(UserError, match='line 1 has no "key": another command wrote it'):
+        read_run(scenarios)
+
+
+def test_names_with_brackets_are_printed_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = run_of(Path("[one]"), [True])
+    assert Compare(one, one).execute() == 0
+    assert "[one]" in capsys.readouterr().out

@@ -16,12 +16,13 @@ from planners.skills import DONE
 from robo import kitchen_body, planning
 from robo.agent import run_episode
 from robo.commands.run import Run
-from robo.commands.scenarios import RESULTS, SETTINGS, Scenarios
+from robo.commands.scenarios import Scenarios
 from robo.errors import UserError
 from robo.kitchen_body import KitchenBody
 from robo.planning import PlannerConfig, kitchen_skills
 from robo.results import write_json
 from robo.rollouts import actors
+from robo.rollouts.folder import RESULTS, SETTINGS, RunFolder
 from robo.video import VideoWriter
 from tests.planners.language_model_servers import EchoServer, serve
 from tests.planners.tiny_language_models import VOCABULARY, tiny_llama
@@ -151,10 +152,10 @@ def test_a_model_that_cannot_be_had_is_a_sentence_from_a_worker_too(tmp_path: Pa
 
 @pytest.mark.parametrize("name", [RESULTS, SETTINGS])
 def test_damaged_results_are_named(tmp_path: Path, name: str) -> None:
-    command = Scenarios(tmp_path / "set.jsonl", tmp_path)
-    (tmp_path / name).write_text("{nonsense\n", encoding="utf-8")
+    for file, text in ((SETTINGS, "{}"), (RESULTS, '{"key": 1}\n'), (name, "{nonsense\n")):
+        (tmp_path / file).write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=f"{name}.*: damaged; choose another --out"):
-        command._resume({}, [])
+        RunFolder(tmp_path, {})
 
 
 def test_a_film_appears_whole_and_never_in_place_of_one_that_failed(tmp_path: Path) -> None:

@@ -3,21 +3,25 @@
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from policies import checkpoint
 from policies.act.act import ACT, ACTConfig
 from robo.data.lerobot_reader import Dataset
 from robo.errors import UserError
+from robo.recording.environments import import_environment
 from robo.rollouts.actors import RandomActor
 from robo.rollouts.crew import Done
-from robo.rollouts.folder import read_results
+from robo.rollouts.folder import RunFolder, read_results
 from robo.rollouts.run import Rollouts
 from robo.rollouts.settings import PlannedEpisode
+from robo.rollouts.summary import print_summary
 from tests.robo import test_cli
 from tests.robo.point_env import POINT_ID, step_to_mark
 from tests.robo.test_cli import robo
@@ -104,6 +108,35 @@ def test_more_episodes_can_be_asked_for_other_settings_cannot(tmp_path: Path) ->
         rollouts(tmp_path / "out").execute(1, workers=0)
 
 
+def test_a_run_without_results_may_begin_again_with_other_settings(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="takes no randomization"):
+        rollouts(tmp_path / "out", randomization=("nope",)).execute(1, workers=0)
+    assert rollouts(tmp_path / "out").execute(1, workers=0)["episodes"] == 1
+
+
+def test_a_damaged_policy_is_a_sentence_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy" / "model.safetensors").write_bytes(b"junk")
+    with pytest.raises(UserError, match="cannot be read as a policy"):
+        rollouts(tmp_path / "out", str(tmp_path / "policy"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_ends_of_lines_within_a_text_end_no_result(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "out", {})
+    folder.add({"key": "go\u2028there\u0085now"})
+    assert list(folder.results()) == ["go\u2028there\u0085now"]
+    folder.release()
+
+
+def test_a_task_with_brackets_is_printed_as_it_is(tmp_path: Path) -> None:
+    tasks = ("press [/] the key", "press [b] the key")
+    summary = rollouts(tmp_path / "out", tasks=tasks).execute(2, workers=0)
+    written = StringIO()
+    print_summary(summary, Console(width=100, file=written))
+    assert all(task in written.getvalue() for task in tasks)
+
+
 def test_a_policy_gives_the_same_results_in_processes_of_its_own(tmp_path: Path) -> None:
     folder = act_checkpoint(tmp_path / "policy")
     summary = rollouts(tmp_path / "here", str(folder)).execute(2, workers=0)
@@ -158,6 +191,14 @@ def test_recorded_episodes_come_into_the_set_once_and_in_order(tmp_path: Path) -
     assert len(Dataset(root).episodes) == 3
 
 
+def test_a_folder_that_is_no_set_is_not_recorded_into(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("one")
+    with pytest.raises(UserError, match="is no dataset"):
+        rollouts(tmp_path / "run", record=tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "one"
+
+
 def test_recording_changes_no_result(tmp_path: Path) -> None:
     rollouts(tmp_path / "plain").execute(2, workers=0)
     rollouts(tmp_path / "recorded", record=tmp_path / "set").execute(2, workers=0)
@@ -191,6 +232,8 @@ def test_an_episode_that_processes_die_of_is_a_failure_that_is_counted_once(
         (["--policy", "random", "--task", "juggle"], '"juggle" is no skill'),
         (["--policy", "random", "--episodes", "0"], "--episodes must be 1 or more"),
         (["--policy", "random", "--seed", "-1"], "--seed is -1"),
+        (["--policy", "random", "--max-seconds", "nan"], "--max-seconds is nan"),
+        (["--policy", "random", "--env", ".a:b"], "begins with a dot"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path: Path, arguments: list[str], saying: str) -> None:
@@ -198,6 +241,16 @@ def test_mistakes_are_one_sentence(tmp_path: Path, arguments: list[str], saying:
     assert done.returncode == 2, done.stderr
     assert saying in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_environment_comes_from_the_current_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import gymnasium\ngymnasium.register('Mine-v0', 'tests.robo.point_env:Point')\n"
+    (tmp_path / "my_own_envs.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    assert import_environment("my_own_envs:Mine-v0") == "Mine-v0"
 
 
 def test_an_unknown_policy_cannot_carry_out_an_instruction(tmp_path: Path) -> None:

@@ -42,6 +42,11 @@ def test_a_process_that_is_killed_loses_its_job_only_which_is_done_again(tmp_pat
     assert list(tmp_path.glob("closed-*"))
 
 
+def test_processes_that_die_before_they_begin_do_not_fail_a_job() -> None:
+    with pytest.raises(UserError, match="one process after the other died"):
+        list(done_by_crew(["a job"], 1, os._exit, (1,)))
+
+
 def test_a_workers_refusal_is_ours(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="99 is too many"):
         list(done_by_crew([99], 1, Careless, [tmp_path]))

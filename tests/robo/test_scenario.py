@@ -67,6 +67,13 @@ def test_a_broken_line_is_refused_with_its_number(
         load_scenarios(write(tmp_path / "set.jsonl", LINE, broken))
 
 
+def test_other_ends_of_lines_within_a_text_end_no_line(tmp_path: Path) -> None:
+    said = "Throw\u2028the apple\u0085away."
+    line = json.dumps({**LINE, "instruction": said}, ensure_ascii=False)
+    (scenario,) = load_scenarios(write(tmp_path / "set.jsonl", line))
+    assert scenario.instruction == said
+
+
 def test_a_file_that_is_not_there_or_empty_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         load_scenarios(tmp_path / "none.jsonl")

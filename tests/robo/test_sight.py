@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from policies.checkpoint import save
 from policies.errors import PolicyError
 from policies.rt1.config import RT1Config
 from policies.rt1.rt1 import RT1
+from robo.commands.sight_training import SightTraining
 from robo.errors import UserError
 from robo.instructions import WIDTH
 from robo.rollouts.splits import HELD_OUT, HELD_OUT_PHRASINGS, PHRASINGS
@@ -167,6 +169,15 @@ def test_ctrl_c_before_the_first_step_is_heard(
     assert outcome.stopped == signal.SIGINT
     assert outcome.checkpoint is None
     assert train_sight(tmp_path / "run", SightConfig(steps=2, **TINY), resume=True).steps == 2
+
+
+def test_weights_that_are_not_there_are_refused_before_anything_heavy_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "robo.training.sight", None)
+    command = SightTraining("sight", tmp_path / "run", training=SightConfig(steps=1, start="nope"))
+    with pytest.raises(UserError, match='"nope" is no folder'):
+        command.execute()
 
 
 def test_mistakes_are_told_in_a_sentence(run: Path, tmp_path: Path) -> None:

@@ -96,6 +96,13 @@ def test_a_run_learns_and_leaves_all_that_is_needed(dataset: Path, tmp_path: Pat
     assert {"step", "loss", "first", "learning_rate", "gradient_norm", "waiting"} <= line.keys()
 
 
+def test_a_sample_alone_tells_nothing_of_reliance(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "run", steps=1, batch_size=1)
+    last = read_log(tmp_path / "run")[-1]
+    assert "validation/loss" in last
+    assert not any("reliance" in name for name in last)
+
+
 def test_a_checkpoint_acts_and_says_where_it_comes_from(dataset: Path, tmp_path: Path) -> None:
     outcome = run(dataset, tmp_path / "run", steps=4, seed=5)
     assert outcome.checkpoint is not None

@@ -23,11 +23,19 @@ from tests.robo.line_policy import NAME, WHERE
 
 SHORT = TrainingConfig(steps=1, batch_size=4, workers=0, threads=1, validation=0)
 PLAIN = ("instruction_width=0",)
+MORE: dict[str, Any] = {"resume": True, "steps": 2}
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return demo.record(tmp_path_factory.mktemp("set") / "set", [8, 8])
+
+
+@pytest.fixture
+def begun(dataset: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The set, and the folder of a run of one step."""
+    train(NAME, dataset, tmp_path / "run", SHORT, PLAIN)
+    return dataset, tmp_path / "run"
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +117,7 @@ def test_a_wrong_configuration(
         ({"batch_size": 0}, "--batch-size is 0"),
         ({"batch_size": 400}, "batch of 400 cannot be drawn from 16 samples"),
         ({"ema": 1.0}, "--ema"),
+        ({"weight_decay": float("nan")}, "--weight-decay is nan"),
         ({"learning_rate": -1.0}, "--learning-rate"),
         ({"inputs": ("observation.images.wrist",)}, 'no input "observation.images.wrist"'),
         ({"phrasings": Path("nowhere.json")}, "nowhere.json cannot be read"),
@@ -155,11 +164,10 @@ def test_a_folder_with_another_run_or_other_files(dataset: Path, tmp_path: Path)
 def test_going_on_with_something_else(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     train(NAME, dataset, out, SHORT, PLAIN)
-    more: dict[str, Any] = {"resume": True, "steps": 2}
-    refused("--learning-rate 0.0001 and cannot go on", dataset, out, **more, learning_rate=1.0)
-    refused("began with chunk 4, not 5", dataset, out, (*PLAIN, "chunk=5"), **more)
+    refused("--learning-rate 0.0001 and cannot go on", dataset, out, **MORE, learning_rate=1.0)
+    refused("began with chunk 4, not 5", dataset, out, (*PLAIN, "chunk=5"), **MORE)
     changed = demo.record(tmp_path / "changed", [8, 9])
-    refused("fingerprint", changed, out, **more)
+    refused("fingerprint", changed, out, **MORE)
     moved = tmp_path / "moved"
     shutil.copytree(dataset, moved)
     assert train(NAME, moved, out, replace(SHORT, steps=2), PLAIN, resume=True).steps == 2
@@ -172,12 +180,52 @@ def test_going_on_with_a_set_of_another_rate(tmp_path: Path) -> None:
     refused("50 frames a second, the run began on a set with 10", fast, out, (), resume=True)
 
 
-def test_going_on_with_a_damaged_checkpoint(dataset: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    train(NAME, dataset, out, SHORT, PLAIN)
-    optimizer = next(out.glob("checkpoints/step-*/training/optimizer.safetensors"))
-    optimizer.write_bytes(optimizer.read_bytes()[:100])
-    refused("take it away", dataset, out, resume=True, steps=2)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("training/optimizer.safetensors", b"junk"),
+        ("model.safetensors", b"junk"),
+        ("training/state.json", b"{}"),
+        ("training/state.json", b"[]"),
+    ],
+)
+def test_going_on_with_a_damaged_checkpoint(
+    begun: tuple[Path, Path], name: str, content: bytes
+) -> None:
+    dataset, out = begun
+    (out / "checkpoints" / "step-00000001" / name).write_bytes(content)
+    refused("step-00000001 cannot be gone on with .*; take it away", dataset, out, **MORE)
+
+
+def test_folders_that_are_no_checkpoints_are_left_alone(begun: tuple[Path, Path]) -> None:
+    dataset, out = begun
+    (out / "checkpoints" / "step-foo").mkdir()
+    assert train(NAME, dataset, out, replace(SHORT, steps=2), PLAIN, resume=True).steps == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "saying"),
+    [
+        ("dataset", {}, "the run began on a set with None"),
+        ("dataset", 5, "not one that robo train wrote"),
+        ("config", None, "not one that robo train wrote"),
+        ("policy_config", {}, "the run began with inputs None"),
+    ],
+)
+def test_going_on_with_a_damaged_description(
+    begun: tuple[Path, Path], key: str, value: object, saying: str
+) -> None:
+    dataset, out = begun
+    path = out / "training.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    refused(saying, dataset, out, **MORE)
+
+
+def test_a_set_with_a_file_that_was_cut(dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(dataset, tmp_path / "cut")
+    table = next((tmp_path / "cut" / "data").rglob("*.parquet"))
+    table.write_bytes(table.read_bytes()[:-100])
+    refused(table.name, tmp_path / "cut", tmp_path / "run")
 
 
 def test_phrasings_of_unknown_instructions(dataset: Path, tmp_path: Path) -> None:

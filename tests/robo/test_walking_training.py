@@ -222,6 +222,7 @@ def test_mistakes_are_said(tmp_path: Path) -> None:
 
     refused("--copies is 0", replace(SMALL, copies=0))
     refused("--steps or --minutes", replace(SMALL, steps=None))
+    refused("--entropy is nan", replace(SMALL, entropy=float("nan")))
     refused("choose from g1-12", replace(SMALL, robot="atlas"))
     refused("no multiple of control", replace(SMALL, physics_hz=130.0))
     refused("no run to go on with", SMALL, resume=True)

@@ -198,10 +198,6 @@ class Pilot:
         wrist = BENT if hand.pitch > LEVEL else -BENT / 2
         return self._arms[side].joints_at(np.array(hand.position), hand.rotation(side), wrist)
 
-    def tool_position(self, side: str) -> Vector:
-        """Where the tool truly is (world frame, m), shape (3,)."""
-        return self._arms[side].tool_pose(self.state.joints[side])[0]
-
 
 def _seconds(start: Vector, end: Vector, speed: float) -> float:
     way = float(np.linalg.norm(end[:3] - start[:3]))
