@@ -171,10 +171,10 @@ class RT1Config(PolicyConfig):
         self.check_numbers(
             {
                 **dict.fromkeys((*names, "encoder_strides"), (1, inf)),
-                **dict.fromkeys((*weights, "ffn_width"), (0, inf)),
+                **dict.fromkeys((*weights, "ffn_width", "eyes_rate"), (0, inf)),
                 **dict.fromkeys(("bins", "head_width"), (2, inf)),
                 "condition": (8, inf),
-                **dict.fromkeys(("dropout", "ends_at", "eyes_rate"), (0, 1)),
+                **dict.fromkeys(("dropout", "ends_at"), (0, 1)),
                 "shift": (0, self.shortest_side),
             }
         )
