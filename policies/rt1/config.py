@@ -36,6 +36,8 @@ class RT1Config(PolicyConfig):
         summary: Whether the token of the state also has each image as a whole, see
             `policies.vision.grid_summary`, and action tokens begin with it; not in the paper, whose
             features are pretrained.
+        pointing: Whether where the named thing is in each image is told to the token of the state,
+            see `pointing.py`; not in the paper.
         condition: Numbers in the condition that the instruction becomes.
         width, layers, heads, head_width, ffn_width, dropout, frames_see: See `Transformer`.
         bins: Values of an action token.
@@ -79,6 +81,7 @@ class RT1Config(PolicyConfig):
     encoder_strides: tuple[int, ...] = (2, 2, 1)
     image_tokens: int = 8
     summary: bool = False
+    pointing: bool = False
     condition: int = 512
     width: int = 512
     layers: int = 8

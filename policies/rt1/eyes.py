@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from policies.vision.weights_file import WeightsFileError, read_weights
 
-_PARTS = ("encoder.", "instruction.", "camera")
+_PARTS = ("encoder.", "instruction.", "camera", "points.")
 """Prefixes of its weights' names in a policy."""
 _ADVICE = "robo train sight makes one for the preset small, with its widths and strides"
 
@@ -39,8 +39,8 @@ def load_eyes(module: nn.Module, path: Path) -> None:
 def give_eyes(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
     """Take over weights that `eyes_of` gave.
 
-    A module without instructions leaves them out, and one with other cameras keeps its own numbers
-    for them.
+    A module without instructions or pointing leaves them out; one with other cameras keeps its own
+    numbers for them, and its own pointing where none is given.
 
     Args:
         module: Where they go.
@@ -53,6 +53,7 @@ def give_eyes(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> 
     given, own = dict(weights), eyes_of(module)
     if "camera" in own and own["camera"].shape != given.get("camera", own["camera"]).shape:
         given["camera"] = own["camera"]
+    given |= {n: own[n] for n in own if n.startswith("points.") and n not in given}
     for name, tensor in own.items():
         if name not in given or given[name].shape != tensor.shape:
             raise WeightsFileError(

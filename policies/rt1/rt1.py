@@ -39,6 +39,7 @@ from policies.rt1.config import RT1Config
 from policies.rt1.efficientnet import EfficientNetB3
 from policies.rt1.eyes import is_eye, load_eyes
 from policies.rt1.instruction import InstructionPooling
+from policies.rt1.pointing import SAID, Pointing
 from policies.rt1.residual_encoder import ResidualEncoder
 from policies.rt1.token_learner import TokenLearner
 from policies.rt1.transformer import Kept, Transformer
@@ -84,6 +85,16 @@ class RT1(Policy):
             self.state = nn.Sequential(
                 nn.Linear(size, c.width), nn.ReLU(), nn.Linear(c.width, c.width)
             )
+        if c.pointing:
+            self.points = Pointing(self.encoder.channels)
+            told = SAID * len(c.cameras) + (size if self._vectors else 0)
+            self.pointed = nn.Sequential(
+                nn.Linear(told, c.width),
+                nn.ReLU(),
+                nn.Linear(c.width, c.width),
+                nn.ReLU(),
+                nn.Linear(c.width, c.width),
+            )
         if c.summary:
             self.summaries = nn.ModuleList(
                 GridSummary(self.encoder.channels, rows, columns, c.width) for _ in c.cameras
@@ -95,7 +106,7 @@ class RT1(Policy):
             head_width=c.head_width,
             ffn_width=c.ffn_width,
             history=c.history,
-            slots=c.image_tokens * len(c.cameras) + bool(self._vectors or c.summary),
+            slots=c.image_tokens * len(c.cameras) + bool(self._vectors or c.summary or c.pointing),
             queries=c.action_size,
             dropout=c.dropout,
             sees=c.frames_see,
@@ -173,6 +184,10 @@ class RT1(Policy):
             if self.config.instruction_width:
                 vectors.append((condition - self.camera)[:, 0])
             more.append(self.state(torch.cat(vectors, -1)))
+        if self.config.pointing:
+            said = self.points(grid).view(times, -1)
+            known = vectors if self._vectors else []
+            more.append(self.pointed(torch.cat([said, *known], -1)))
         if self.config.summary:
             grids = grid.unflatten(0, (times, len(cameras))).unbind(1)
             more.extend(sum_up(each) for sum_up, each in zip(self.summaries, grids, strict=True))

@@ -36,6 +36,7 @@ from policies.registry import find_checkpoint
 from policies.rt1.config import RT1Config
 from policies.rt1.eyes import eyes_of, give_eyes
 from policies.rt1.instruction import InstructionPooling
+from policies.rt1.pointing import Pointing
 from policies.rt1.rt1 import image_encoder
 from policies.vision.place_labels import PlaceLabels
 from robo.errors import UserError, user_errors
@@ -105,7 +106,8 @@ class Sight(nn.Module):
         self.encoder = image_encoder(config)
         self.instruction = InstructionPooling(config.instruction_width, config.condition)
         self.camera = nn.Parameter(torch.randn(len(CAMERAS), config.condition) * 0.02)
-        self.labels = PlaceLabels(self.encoder.channels, len(SHOWN) + 1)
+        self.labels = PlaceLabels(self.encoder.channels, len(SHOWN))
+        self.points = Pointing(self.encoder.channels)
         # Of the images' colours, by camera, as policies normalise them.
         self.register_buffer("mean", torch.zeros(len(CAMERAS), 3))
         self.register_buffer("std", torch.ones(len(CAMERAS), 3))
@@ -122,8 +124,8 @@ class Sight(nn.Module):
         mean, std = (cast(Tensor, b)[camera][:, None, None] for b in (self.mean, self.std))
         x = ((images - mean) / std).permute(0, 3, 1, 2)
         condition = self.instruction(words, is_pad) + self.camera[camera]
-        result: Tensor = self.labels(self.encoder(x, condition))
-        return result
+        grid = self.encoder(x, condition)
+        return torch.cat([self.labels(grid), self.points.heat(grid)[:, None]], 1)
 
 
 class _Lessons:

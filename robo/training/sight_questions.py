@@ -30,7 +30,7 @@ class Questions:
 
     def __init__(self) -> None:
         by_name = {
-            **dict.fromkeys(OBJECTS, ("pick up", "find")),
+            **dict.fromkeys(OBJECTS, ("pick up", "find", "put down")),
             **dict.fromkeys(DRAWERS, ("open", "close")),
         }
         self.texts: list[str] = []

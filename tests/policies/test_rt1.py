@@ -10,6 +10,7 @@ from policies.export import export
 from policies.rt1.aims import aims, hand_changes
 from policies.rt1.bins import of_bins
 from policies.rt1.config import RT1Config
+from policies.rt1.pointing import Pointing
 from policies.rt1.rt1 import RT1
 
 HEAD, WRIST, STATE = "observation.images.head", "observation.images.wrist", "observation.state"
@@ -169,6 +170,34 @@ def test_what_is_predicted_beyond_what_is_done_is_learnt_too():
         for number in range(3)
     ]
     assert torch.allclose(policy.loss(batch)[0], torch.stack(naive).mean(), atol=1e-5)
+
+
+def test_pointing_says_where_its_map_is_hot():
+    torch.manual_seed(0)
+    points = Pointing(8)
+    logits = torch.full((2, 12, 8), -9.0)
+    logits[0, 3, 6] = 9.0
+    logits[1, 0, 0], logits[1, 11, 7] = 9.0, 9.0
+    points.heat = lambda _: logits
+    one, two = points(torch.zeros(2, 8, 3, 2))
+    torch.testing.assert_close(
+        one, torch.tensor([5 / 7, 6 / 11 - 1, 0.0, 9 / 4]), atol=2e-3, rtol=0
+    )
+    torch.testing.assert_close(two, torch.tensor([0, 0, 2**0.5, 9 / 4]), atol=2e-3, rtol=0)
+
+
+@torch.no_grad()
+def test_where_the_named_thing_is_told_to_the_state():
+    policy = _policy(pointing=True).eval()
+    batch = _batch()
+    before = policy.outputs(batch)
+    policy.points.map.say[2].bias += torch.arange(16)
+    assert not torch.allclose(policy.outputs(batch), before)
+    np.testing.assert_allclose(
+        policy.act(_observation(batch, 0, 0))[0],
+        policy.decode(policy.outputs(_part(batch, slice(1), slice(1))))[0, 0, 0],
+        atol=1e-4,
+    )
 
 
 def test_unused_numbers_of_the_state_are_not_seen():
