@@ -314,10 +314,9 @@ def test_a_copy_meets_more_randomisation_once_it_follows_commands():
     assert batch.factor[0] == 0.5
     assert batch.models[0].geom("left_sole_0").friction[0] != pytest.approx(0.6)
     rule = RandomizationCurriculum(rise=0.5, drop=0.25, follows=0.4)
-    upright = np.array([False, False, True, True])
-    share, error = np.array([0.2, 0.9, 1.0, 1.0]), np.array([0.1, 0.1, 0.5, 0.3])
-    new = rule.update(np.full(4, 0.5), upright, share, error)
-    np.testing.assert_allclose(new, [0.25, 0.5, 0.5, 1.0])
+    upright, error = np.array([False, True, True]), np.array([0.1, 0.5, 0.3])
+    new = rule.update(np.full(3, 0.5), upright, error)
+    np.testing.assert_allclose(new, [0.25, 0.5, 1.0])
 
 
 def test_on_the_spot_nothing_gets_harder():
