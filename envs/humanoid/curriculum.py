@@ -22,15 +22,15 @@ class RandomizationCurriculum:
     Attributes:
         start: of every copy.
         rise: after an episode that lasted to its end and followed its commands.
-        drop: after a fall; twice the rise, so that it stays where two of three episodes are walked.
+        drop: after a fall; by so much that it stays where two of five episodes are walked.
         floor: lowest factor.
         follows: error of an episode below which its commands were followed, as a share of what it
             would have been on the spot.
     """
 
     start: float = 0.0
-    rise: float = 0.05
-    drop: float = 0.1
+    rise: float = 0.1
+    drop: float = 0.07
     floor: float = 0.0
     follows: float = 0.7
 
