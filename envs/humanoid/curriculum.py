@@ -22,7 +22,7 @@ class RandomizationCurriculum:
     Attributes:
         start: of every copy.
         rise: after an episode that lasted to its end and followed its commands.
-        drop: after a fall; by so much that it stays where two of five episodes are walked.
+        drop: after a fall; by so much that it stays where one of three episodes is walked.
         floor: lowest factor.
         follows: error of an episode below which its commands were followed, as a share of what it
             would have been on the spot.
@@ -30,7 +30,7 @@ class RandomizationCurriculum:
 
     start: float = 0.0
     rise: float = 0.1
-    drop: float = 0.07
+    drop: float = 0.05
     floor: float = 0.0
     follows: float = 0.7
 
@@ -64,7 +64,7 @@ class EpisodeCurriculum:
     factor: float = 0.1
     lowest: float = 0.1
     rise: float = 0.01
-    grow_above: float = 0.65
+    grow_above: float = 0.6
     shrink_below: float = 0.25
 
     def update(self, mean_share: float) -> float:
