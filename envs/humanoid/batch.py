@@ -421,9 +421,8 @@ class WalkBatch:
 
     def _harden(self, rows: Indices, upright: NDArray[np.bool_]) -> None:
         if self.curriculum is not None:
-            share = self._length[rows] / self.steps_per_episode
             error = self._errors[0, rows] / np.maximum(self._errors[1, rows], 1.0)
-            self.factor[rows] = self.curriculum.update(self.factor[rows], upright, share, error)
+            self.factor[rows] = self.curriculum.update(self.factor[rows], upright, error)
 
     def _begin(self, rows: Indices) -> None:
         """Begin the next episode of some copies."""

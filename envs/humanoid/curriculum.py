@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RandomizationCurriculum:
-    """A copy's factor rises after episodes that it walks to their end, falls after early falls.
+    """A copy's factor rises after episodes that it walks to their end and sinks after falls.
 
     To stay upright is not enough: a robot that only steps on the spot survives more and more, and
     never learns to follow commands on ever harder ground.
@@ -22,7 +22,7 @@ class RandomizationCurriculum:
     Attributes:
         start: of every copy.
         rise: after an episode that lasted to its end and followed its commands.
-        drop: after a fall in its first half.
+        drop: after a fall; by so much that it stays where one of three episodes is walked.
         floor: lowest factor.
         follows: error of an episode below which its commands were followed, as a share of what it
             would have been on the spot.
@@ -35,18 +35,17 @@ class RandomizationCurriculum:
     follows: float = 0.7
 
     def update(
-        self, factor: Floats, upright: NDArray[np.bool_], share: Floats, error: Floats
+        self, factor: Floats, upright: NDArray[np.bool_], error: Floats
     ) -> Floats:
         """New factors of k copies.
 
         Args:
             factor: old ones [k].
             upright: whether the episode lasted to its end [k].
-            share: of the episode's longest duration that it lasted [k].
             error: `rewards.error` of the episode, over `rewards.error_on_the_spot` [k].
         """
         walked = upright & (error < self.follows)
-        change = np.where(walked, self.rise, np.where(~upright & (share < 0.5), -self.drop, 0.0))
+        change = np.where(walked, self.rise, np.where(upright, 0.0, -self.drop))
         return np.clip(factor + change, self.floor, 1.0)
 
 
@@ -65,7 +64,7 @@ class EpisodeCurriculum:
     factor: float = 0.1
     lowest: float = 0.1
     rise: float = 0.01
-    grow_above: float = 0.75
+    grow_above: float = 0.6
     shrink_below: float = 0.25
 
     def update(self, mean_share: float) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from envs.humanoid.robots import RobotConfig
 from envs.humanoid.state import Floats, State
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the contract below; another number means other terms, another order or other scales."""
 
 POLICY: Final = "policy"
@@ -25,6 +25,9 @@ GROUND_X: Final = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8)
 GROUND_Y: Final = (-0.3, 0.0, 0.3)
 GROUND: Final = np.array([(x, y) for x in GROUND_X for y in GROUND_Y])
 """Where the ground's height is known to the teacher (level frame of the base, m), [21, 2]."""
+
+STANDING_CLOCK: Final = 0.2
+"""Size of the clock when the command is to stand: who is pushed then knows a phase to step in."""
 
 _LIMIT: Final = 100.0
 """Scaled values are cut off here; only a falling robot gets there."""
@@ -83,14 +86,20 @@ def last_action(state: State) -> Floats:
 
 
 def clock(state: State) -> Floats:
-    """Sine and cosine of the gait's phase; zeros when the command is to stand."""
+    """Sine and cosine of the gait's phase, times `STANDING_CLOCK` when the command is to stand."""
     angle = 2.0 * np.pi * state.phase
-    return np.asarray(np.stack((np.sin(angle), np.cos(angle)), axis=1) * state.moving[:, None])
+    size = np.where(state.moving, 1.0, STANDING_CLOCK)
+    return np.asarray(np.stack((np.sin(angle), np.cos(angle)), axis=1) * size[:, None])
 
 
 def velocity(state: State) -> Floats:
     """True velocity of the base, level frame."""
     return state.velocity
+
+
+def astray(state: State) -> Floats:
+    """How far it has been off what it was told, an exponential mean."""
+    return state.astray
 
 
 def height(state: State) -> Floats:
@@ -173,6 +182,7 @@ TERMS: Final[dict[str, tuple[Term, ...]]] = {
     ),
     PRIVILEGED: (
         Term("velocity", "m/s", 2.0, 0.0, velocity, _POLAR),
+        Term("astray", "m/s, m/s, rad/s", 2.0, 0.0, astray, (1.0, -1.0, -1.0)),
         Term("height", "m", 5.0, 0.0, height, _SCALAR),
         Term("contact", "", 1.0, 0.0, contact, _TWINS),
         Term("foot height", "m", 5.0, 0.0, foot_height, _TWINS),
@@ -269,6 +279,7 @@ __all__ = [
     "GROUND_Y",
     "POLICY",
     "PRIVILEGED",
+    "STANDING_CLOCK",
     "TERMS",
     "VERSION",
     "Term",

@@ -14,6 +14,9 @@ Flags = NDArray[np.bool_]
 STANCE = 0.55
 """Share of a gait cycle in which a foot is on the ground."""
 
+CARRIED = 0.2
+"""Above this speed (m/s) a robot that is told to stand cannot just stand."""
+
 
 @dataclass(frozen=True)
 class Sensed:
@@ -65,7 +68,8 @@ class State:
         moving: whether the command is not to stand [k].
         astray: velocity and yaw rate less the command, an exponential mean over `ASTRAY_TIME`:
             within a step the base swings to and fro by more than it is off [k, 3].
-        phase: of the gait cycle, 0 to 1, the left foot's; the right foot is half a cycle off [k].
+        phase: of the gait cycle, 0 to 1, the left foot's; the right foot is half a cycle off. It
+            runs on when the command is to stand [k].
         push: what a push added to the velocity in this action, level frame (m/s) [k, 2].
         ground: heights of points around, relative to the ground under the base (m) [k, 21].
         fallen: whether it lies [k].
@@ -107,6 +111,11 @@ class State:
         """Of each foot, 0 to 1: below `STANCE` it should be on the ground [k, 2]."""
         return np.stack((self.phase, (self.phase + 0.5) % 1.0), axis=1)
 
+    @property
+    def striding(self) -> Flags:
+        """Whether it has to step: told to move, or carried along, by a push perhaps [k]."""
+        return np.asarray(self.moving | (np.hypot(*self.velocity[:, :2].T) > CARRIED))
+
 
 def down(quaternion: Floats) -> Floats:
     """The unit vector downwards in the frames of quaternions (w, x, y, z), [k, 4] to [k, 3]."""
@@ -133,4 +142,4 @@ def level(vectors: Floats, cosine_sine: Floats) -> Floats:
     return turned
 
 
-__all__ = ["STANCE", "Sensed", "State", "down", "heading", "level"]
+__all__ = ["CARRIED", "STANCE", "Sensed", "State", "down", "heading", "level"]

@@ -7,7 +7,8 @@ The contract says everything that whoever drives the robot must know, joints alw
     (Nm), action_scale (rad), action_limit: target = default_pose + action_scale · action, action
         cut off at ±action_limit; torque = stiffness (target - q) - damping dq, cut off at ±effort,
     observation: {version, size, clip, terms: [{name, size, unit, scale}]} in order,
-    standing_below: a command of a smaller norm is one to stand, and the clock is zero,
+    standing_below, standing_clock: a command of a smaller norm is one to stand, and the clock
+        among the observations is so much smaller,
     fallen_above: upward part of gravity in the base's frame beyond which the robot lies,
     oldest_signals, longest_hold (s): see `robo.walking.runner`,
     network: {file, sha256, kind, history, input, output, memory: [{input, output, shape}]}; the
@@ -204,6 +205,7 @@ def _contract(robot: RobotConfig, control_hz: float) -> dict[str, Any]:
         "action_limit": ACTION_LIMIT,
         "observation": observations.contract(robot),
         "standing_below": STANDING,
+        "standing_clock": observations.STANDING_CLOCK,
         "fallen_above": TILT,
         # The training's randomisation delays what is sensed by up to 15 ms.
         "oldest_signals": 0.03,

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-CONTRACT_VERSION: Final = 1
+CONTRACT_VERSION: Final = 2
 """Of the contract that this file understands."""
 
 CONTRACT: Final = "contract.json"
@@ -169,7 +169,8 @@ class Runner:
         """What the network sees, (p,): the contract's terms in order, scaled."""
         told = np.asarray(command, np.float32)
         angle = 2.0 * np.pi * self._phase
-        moving = np.linalg.norm(told) >= self.contract["standing_below"]
+        stands = np.linalg.norm(told) < self.contract["standing_below"]
+        size = self.contract["standing_clock"] if stands else 1.0
         values = {
             "gyro": signals.gyro,
             "gravity": signals.gravity,
@@ -177,7 +178,7 @@ class Runner:
             "joint position": signals.joint_position - self._default,
             "joint velocity": signals.joint_velocity,
             "last action": self._action,
-            "clock": np.array((np.sin(angle), np.cos(angle))) * moving,
+            "clock": np.array((np.sin(angle), np.cos(angle))) * size,
         }
         limit = self.contract["observation"]["clip"]
         parts = [values[name] * scale for name, scale in self._scales.items()]

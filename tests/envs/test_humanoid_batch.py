@@ -17,6 +17,7 @@ from envs.humanoid.env import HumanoidWalkEnv
 from envs.humanoid.physics import walk_model
 from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import FEET, g1, t1
+from envs.humanoid.state import STANCE
 from envs.humanoid.streams import Streams
 
 EVERYTHING = tuple(TERMS)
@@ -313,10 +314,9 @@ def test_a_copy_meets_more_randomisation_once_it_follows_commands():
     assert batch.factor[0] == 0.5
     assert batch.models[0].geom("left_sole_0").friction[0] != pytest.approx(0.6)
     rule = RandomizationCurriculum(rise=0.5, drop=0.25, follows=0.4)
-    upright = np.array([False, False, True, True])
-    share, error = np.array([0.2, 0.9, 1.0, 1.0]), np.array([0.1, 0.1, 0.5, 0.3])
-    new = rule.update(np.full(4, 0.5), upright, share, error)
-    np.testing.assert_allclose(new, [0.25, 0.5, 0.5, 1.0])
+    upright, error = np.array([False, True, True]), np.array([0.1, 0.5, 0.3])
+    new = rule.update(np.full(3, 0.5), upright, error)
+    np.testing.assert_allclose(new, [0.25, 0.5, 1.0])
 
 
 def test_on_the_spot_nothing_gets_harder():
@@ -361,21 +361,44 @@ def test_a_batch_goes_on_where_another_was():
                 np.testing.assert_array_equal(ours.observation[name], theirs.observation[name])
 
 
-def test_who_is_pushed_while_standing_may_step() -> None:
+def test_who_is_pushed_while_standing_steps_in_time_with_the_clock() -> None:
     with WalkBatch(g1(12), 2, physics_hz=100.0) as batch:
         batch.hold_commands(np.zeros(3))
         batch.reset()
         nothing = np.zeros((2, 12))
         for _ in range(3):
-            state = batch.step(nothing).info["state"]
-        assert not rewards.catching(state).any()
+            step = batch.step(nothing)
+        assert not step.info["state"].striding.any()
+        clock = step.observation["policy"][:, -2:]
+        np.testing.assert_allclose(np.hypot(*clock.T), observations.STANDING_CLOCK, rtol=1e-5)
         batch.push(np.array([[1.0, 0.0], [0.0, 0.0]]))
         for _ in range(4):
             state = batch.step(nothing).info["state"]
-        np.testing.assert_array_equal(rewards.catching(state), [True, False])
-        aloft = replace(state, contact=state.contact & False)
-        by_name = {term.name: term.value(aloft) for term in rewards.TERMS}
+        np.testing.assert_array_equal(state.striding, [True, False])
+        in_time = replace(state, phase=np.full(2, 0.7))
+        in_time = replace(in_time, contact=in_time.foot_phase < STANCE)
+        by_name = {term.name: term.value(in_time) for term in rewards.TERMS}
         np.testing.assert_array_equal(by_name["gait"], [1.0, 0.0])
-        assert by_name["stand still"][0] == 0.0
+        assert by_name["stand still"][0] == 0.0 < by_name["stand still"][1]
         batch.hold_commands(np.array([0.5, 0.0, 0.0]))
-        assert not rewards.catching(batch.step(nothing).info["state"]).any()
+        step = batch.step(nothing)
+        assert step.info["state"].striding.all()
+        clock = step.observation["policy"][:, -2:]
+        np.testing.assert_allclose(np.hypot(*clock.T), 1.0, rtol=1e-5)
+
+
+def test_a_tenth_more_is_rewarded_than_is_told() -> None:
+    with WalkBatch(g1(12), 1) as batch:
+        batch.reset()
+        state = batch.step(np.zeros((1, 12))).info["state"]
+    told = np.array([[0.5, -0.2, 0.8]])
+    asked = rewards.ASKED * told
+    velocity = np.column_stack((asked[:, :2], [0.0]))
+    gyro = np.array([[0.0, 0.0, asked[0, 2]]])
+    there = replace(state, command=told, velocity=velocity, gyro=gyro, astray=asked - told)
+    for term in (rewards.track_forward, rewards.track_sideways, rewards.track_turning):
+        assert term(there) == pytest.approx(1.0)
+    assert rewards.error(there) == pytest.approx(0.0)
+    assert rewards.error(replace(there, astray=-told)) == pytest.approx(
+        rewards.error_on_the_spot(there)
+    )

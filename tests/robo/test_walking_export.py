@@ -106,11 +106,14 @@ def test_the_contract_says_what_the_robot_and_its_observation_are(folder: Path) 
     assert contract["trained"] == {"seed": 3}
 
 
-def test_the_runner_sees_what_the_environment_shows(folder: Path) -> None:
+@pytest.mark.parametrize("command", [(0.5, -0.2, 0.3), (0.0, 0.0, 0.0)])
+def test_the_runner_sees_what_the_environment_shows(
+    folder: Path, command: tuple[float, float, float]
+) -> None:
     """From the same signals the same observation: term by term, over a fall."""
     runner = Runner(folder)
     with WalkBatch(ROBOT, 1, seed=4) as batch:
-        batch.hold_commands(np.array([0.5, -0.2, 0.3]))
+        batch.hold_commands(np.array(command))
         seen = batch.reset()["policy"][0]
         clock = seen[-2:]
         runner.reset(phase=float(np.arctan2(clock[0], clock[1]) / (2.0 * np.pi)))
@@ -128,7 +131,7 @@ def test_the_runner_sees_what_the_environment_shows(folder: Path) -> None:
                 joint_velocity=sensed.joint_velocity[0],
             )
             np.testing.assert_allclose(
-                runner.observation(measured, (0.5, -0.2, 0.3)),
+                runner.observation(measured, command),
                 step.observation["policy"][0],
                 atol=2e-5,
             )
@@ -234,9 +237,9 @@ def test_files_that_do_not_belong_together_are_refused(folder: Path, tmp_path: P
     (tmp_path / "walker.onnx").write_bytes(b"others")
     with pytest.raises(RunnerError, match="is not the one"):
         Runner(tmp_path)
-    contract = json.loads((folder / CONTRACT).read_text()) | {"version": 2}
+    contract = json.loads((folder / CONTRACT).read_text()) | {"version": 1}
     (tmp_path / CONTRACT).write_text(json.dumps(contract))
-    with pytest.raises(RunnerError, match="version 2, this runner understands 1"):
+    with pytest.raises(RunnerError, match="version 1, this runner understands 2"):
         Runner(tmp_path)
 
 
