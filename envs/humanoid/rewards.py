@@ -25,9 +25,9 @@ FEET_APART: Final = 0.12
 """Sideways distance of the feet below which they come into each other's way (m)."""
 
 ASKED: Final = 1.1
-"""What is rewarded, as a share of what is told. Within a step the base swings to and fro by more the
-faster it goes, which rewards of single moments punish: who is asked for no more than told ends a
-tenth below it, in all axes."""
+"""What is rewarded, as a share of what is told. Within a step the base swings to and fro, by more
+the faster it goes, and rewards of single moments punish it: who is asked for no more than told ends
+a tenth below it, in all axes."""
 
 
 @dataclass(frozen=True)
