@@ -28,9 +28,9 @@ class RT1Config(PolicyConfig):
             to listen.
         executed: Actions that are carried out of a chunk; None is all of it. The next image is the
             one after them, so that at 10 Hz and 5 of them 6 images span 3 s, as in the paper.
-        decides: Actions that are carried out before it decides anew, a divisor of `executed`; None is
-            all of these. Fewer follow what happens more closely, at more decisions a second; frames
-            stay as far apart as in training.
+        decides: Actions that are carried out before it decides anew, a divisor of `executed`; None
+            is all of these. Fewer follow what happens more closely, at more decisions a second;
+            frames stay as far apart as in training.
         segment: Frames of a training sample, `executed` apart, all supervised.
         encoder: "efficientnet_b3" or "residual".
         encoder_widths: Of "residual": channels behind the stem and behind each block.
