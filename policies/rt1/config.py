@@ -28,9 +28,6 @@ class RT1Config(PolicyConfig):
             to listen.
         executed: Actions that are carried out of a chunk; None is all of it. The next image is the
             one after them, so that at 10 Hz and 5 of them 6 images span 3 s, as in the paper.
-        decides: Actions that are carried out before it decides anew, a divisor of `executed`; None
-            is all of these. Fewer follow what happens more closely, at more decisions a second;
-            frames stay as far apart as in training.
         segment: Frames of a training sample, `executed` apart, all supervised.
         encoder: "efficientnet_b3" or "residual".
         encoder_widths: Of "residual": channels behind the stem and behind each block.
@@ -78,7 +75,6 @@ class RT1Config(PolicyConfig):
     history: int = 6
     chunk: int = 1
     executed: int | None = None
-    decides: int | None = None
     segment: int = 12
     encoder: Literal["efficientnet_b3", "residual"] = "efficientnet_b3"
     encoder_widths: tuple[int, ...] = (64, 64, 128, 192)
@@ -157,11 +153,6 @@ class RT1Config(PolicyConfig):
         return self.executed or self.chunk
 
     @property
-    def decided(self) -> int:
-        """Actions that are carried out of a chunk."""
-        return self.decides or self.pace
-
-    @property
     def needs(self) -> dict[str, tuple[int, ...]]:
         """Features that a dataset must have: also what was really done."""
         done = {self.path_of: (self.action_size,)} if self.path else {}
@@ -209,9 +200,6 @@ class RT1Config(PolicyConfig):
             ),
             f"executed must be from 1 to the chunk, {self.chunk}": (
                 self.executed is None or 1 <= self.executed <= self.chunk
-            ),
-            f"decides must be a divisor of {self.pace}": (
-                self.decides is None or (self.decides >= 1 and self.pace % self.decides == 0)
             ),
             "unused must name numbers of the inputs' vectors and leave some": (
                 not self.unused

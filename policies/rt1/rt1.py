@@ -342,8 +342,6 @@ class RT1(Policy):
     def reset(self, seed: int = 0) -> None:
         """An episode begins: forget what was seen."""
         self._kept: Kept = deque()
-        # Chances that the skill goes on, of the last actions.
-        self._going = torch.empty(0, device=self.device)
         self._instruction: Tensor | None = None
         self._condition: Tensor | None = None
 
@@ -364,15 +362,8 @@ class RT1(Policy):
             self._instruction, self._condition = instruction, self.condition(batched, None, 1)
         frame = {key: value[None] for key, value in inputs.items()}
         tokens = self.frame_tokens(frame, self._condition)[0]
-        # Of what was kept, every so many decisions: as far apart as frames are in training.
-        stride, before = self.config.pace // self.config.decided, self.config.history - 1
-        seen: Kept = deque(list(self._kept)[-stride::-stride][:before][::-1])
-        output = self.head(self.transformer.step(tokens, seen))
-        if before:
-            self._kept.append(seen[-1])
-            while len(self._kept) > before * stride:
-                self._kept.popleft()
-        outputs = self._of_chunks(output)[: self.config.decided]
+        output = self.head(self.transformer.step(tokens, self._kept))
+        outputs = self._of_chunks(output)[: self.config.pace]
         return self._ended(self.decode(outputs), outputs).cpu().numpy().astype(np.float32)
 
     def decode(self, outputs: Tensor) -> Tensor:
@@ -388,16 +379,13 @@ class RT1(Policy):
         """Actions [k, m] of logits [k, m, bins] with `config.ends` where that has become likely.
 
         Beyond a skill's end nothing is learnt: what is predicted is the chance that it ends with an
-        action if it has not ended before. It counts over `pace` actions, however many decisions.
+        action if it has not ended before.
         """
         if self.config.ends:
             number, category = self.config.ends
-            going = 1 - outputs[:, number].float().softmax(-1)[:, category]
-            past = self.config.pace - self.config.decided
-            chances = torch.cat([self._going, going])
-            over = 1 - chances.cumprod(0)[-len(going) :] >= self.config.ends_at
+            chance = outputs[:, number].float().softmax(-1)[:, category]
+            over = 1 - (1 - chance).cumprod(0) >= self.config.ends_at
             actions[over, number] = self.tokenizer().low[number] + category
-            self._going = chances[len(chances) - min(past, len(chances)) :]
         return actions
 
     def tokenizer(self) -> ActionTokenizer:

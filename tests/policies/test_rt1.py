@@ -475,26 +475,6 @@ def test_a_slow_end_comes_when_it_is_likely_enough():
     assert never._ended(never.decode(logits), logits)[:, 2].tolist() == [0, 0, 0, 0]
 
 
-def test_a_slow_end_comes_as_well_to_who_decides_more_often():
-    policy = _policy(chunk=4, ends=(2, 1), ends_at=0.3, decides=1).eval()
-    logits = torch.zeros(6, 3, 16)
-    chances = torch.tensor([0.1, 0.1, 0.2, 0.0, 0.0, 0.0])  # of four: 0.1, 0.19, 0.35, 0.35, 0.28
-    logits[:, 2] = -30.0
-    logits[:, 2, 0], logits[:, 2, 1] = (1 - chances).log(), (chances + 1e-9).log()
-    ended = [policy._ended(policy.decode(one), one)[0, 2] for one in logits.split(1)]
-    assert ended == [0, 0, 1, 1, 0, 0]
-
-
-@torch.no_grad()
-def test_who_decides_more_often_sees_frames_as_far_apart_as_in_training():
-    policy, batch = _policy(chunk=4, executed=2, decides=1).eval(), _batch(t=7)
-    for t in range(7):
-        done = policy.act(_observation(batch, 0, t))
-        frames = [frame for frame in (t - 4, t - 2, t) if frame >= 0]
-        said = policy.outputs(_part(batch, slice(1), frames))[0, -1]
-        np.testing.assert_allclose(done, policy.decode(said)[:1], atol=1e-4)
-
-
 def test_shifts_move_a_segment_as_one_and_only_in_training():
     policy, batch = _policy(shift=3), _batch()
     before = batch[HEAD].clone()
