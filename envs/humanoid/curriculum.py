@@ -34,9 +34,7 @@ class RandomizationCurriculum:
     floor: float = 0.0
     follows: float = 0.7
 
-    def update(
-        self, factor: Floats, upright: NDArray[np.bool_], error: Floats
-    ) -> Floats:
+    def update(self, factor: Floats, upright: NDArray[np.bool_], error: Floats) -> Floats:
         """New factors of k copies.
 
         Args:

@@ -14,8 +14,9 @@ each step from its six images. An episode's first steps have fewer images, in bo
 
 Our own, beyond the paper: a learnt place is added to the grid, as a weighted mean over places
 forgets them; the instruction comes as features of its tokens (see `instruction.py`), and the
-state's token is made of both, as where to drive depends on words and place and on no image; small
-random shifts of the images in training (`shift`).
+state's token is made of both, as where to drive depends on words and place and on no image, and is
+told in numbers where the named thing is (`pointing`); small random shifts of the images in training
+(`shift`).
 """
 
 from __future__ import annotations
