@@ -19,7 +19,8 @@ parser.add_argument("--out", type=Path, default=Path("runs/example"))
 parser.add_argument("--steps", type=int, default=200)
 arguments = parser.parse_args()
 
-config = TrainingConfig(steps=arguments.steps, batch_size=8, learning_rate=3e-4)
+# workers=0 reads samples in this process; with more, keep this below `if __name__ == "__main__"`.
+config = TrainingConfig(steps=arguments.steps, batch_size=8, learning_rate=3e-4, workers=0)
 options = ["small", "chunk=10", "image_size=48", "instruction_width=0"]
 outcome = train("act", arguments.dataset, arguments.out, config, options)
 print("steps:", outcome.steps, "validation:", outcome.best)

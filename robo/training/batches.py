@@ -113,6 +113,8 @@ def loaded(
         prefetch_factor=3 if workers else None,
         pin_memory=pinned,
         worker_init_fn=_prepare_worker,
+        # A process with other threads must not be forked: a lock that one of them held stays held.
+        multiprocessing_context="spawn" if workers else None,
     )
     batches = cast("Iterator[Batch]", iter(loader))
     while True:
