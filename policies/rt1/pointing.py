@@ -1,7 +1,7 @@
 """Where in an image the thing is that the words name, as a few numbers.
 
 A heat map whose softmax over places is averaged to one place (Levine et al. 2016, "End-to-End
-Training of Deep Visuomotor Policies", section 4.2: feature points). The map is learnt with the eyes
+Training of Deep Visuomotor Policies", section 5.1: feature points). The map is learnt with the eyes
 by `robo train sight`, from as many rooms as there is time for; from a place to a motion it is not
 far, which demonstrations of fewer rooms can teach.
 """
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from policies.vision.place_labels import PlaceLabels
+from policies.vision.spatial_softmax import coordinates
 
 SAID = 4
 """Numbers that are said of an image."""
@@ -42,17 +43,14 @@ class Pointing(nn.Module):
         Column and row, from -1 to 1, how far around that it may be as well, in the same unit, and
         how sure it is there at all (logits / 4).
         """
-        logits = self.heat(features).float()
-        weights = (self.sharpness * logits).flatten(1).softmax(1).view_as(logits)
-        rows, columns = (
-            torch.linspace(-1, 1, size, device=logits.device) for size in logits.shape[1:]
-        )
-        across, down = weights.sum(1), weights.sum(2)
-        x, y = across @ columns, down @ rows
+        heat = self.heat(features)
+        logits, grid = heat.flatten(1).float(), coordinates(heat)
+        weights = (self.sharpness * logits).softmax(1)
+        place = weights @ grid
         # What remains is not negative, but for rounding.
-        spread = across @ columns.square() + down @ rows.square() - x.square() - y.square()
-        sure = (weights * logits).sum((1, 2)) / 4
-        return torch.stack([x, y, (spread.clamp_min(0) + 1e-6).sqrt(), sure], 1)
+        spread = weights @ grid.square().sum(1) - place.square().sum(1)
+        sure = (weights * logits).sum(1) / 4
+        return torch.cat([place, (spread.clamp_min(0) + 1e-6).sqrt()[:, None], sure[:, None]], 1)
 
 
 __all__ = ["SAID", "Pointing"]

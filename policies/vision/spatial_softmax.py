@@ -18,8 +18,12 @@ class SpatialSoftmax(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(n, channels, h, w) to (n, 2 · points): x and y of each point, in [-1, 1]."""
-        height, width = maps.shape[-2:]
         heat = torch.softmax(self.detectors(maps).flatten(2).float(), -1)
-        y, x = (torch.linspace(-1, 1, size, device=maps.device) for size in (height, width))
-        grid = torch.stack((x.repeat(height), y.repeat_interleave(width)), -1)
-        return (heat @ grid).flatten(1)
+        return (heat @ coordinates(maps)).flatten(1)
+
+
+def coordinates(maps: Tensor) -> Tensor:
+    """x and y of each place of maps (..., h, w), row by row, in [-1, 1]: (h · w, 2)."""
+    height, width = maps.shape[-2:]
+    y, x = (torch.linspace(-1, 1, size, device=maps.device) for size in (height, width))
+    return torch.stack((x.repeat(height), y.repeat_interleave(width)), -1)

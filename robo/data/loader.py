@@ -52,6 +52,8 @@ class BatchLoader:
             num_workers=workers,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
+            # A process with other threads must not be forked: a lock of theirs may stay held.
+            multiprocessing_context="spawn" if workers else None,
         )
 
     def __len__(self) -> int:
