@@ -65,6 +65,10 @@ class RT1Config(PolicyConfig):
             when the hand next closes or opens; see `aims.py`.
         aim_steps: How many actions on that is at most.
         aim_ends: Number of an action that is the hand's opening.
+        forgets: Chance that a training segment's actions see only some of the earlier frames that
+            they may, or none. Demonstrations tell by time what is to be done next (the hand closes
+            two seconds after it came down), and who learns that closes it wherever it is by then
+            (compare de Haan et al. 2019, "Causal Confusion in Imitation Learning").
         shift: Pixels that a training segment's images are shifted by at most.
         eyes_rate: Learning rate of what sees (see `eyes.py`), as a share of the rest's. Eyes that
             have learnt from many rooms forget them for the few of the demonstrations.
@@ -105,6 +109,7 @@ class RT1Config(PolicyConfig):
     aim_weight: float = 0.0
     aim_steps: int = 80
     aim_ends: int = 0
+    forgets: float = 0.0
     shift: int = 0
     eyes_rate: float = 1.0
 
@@ -177,7 +182,7 @@ class RT1Config(PolicyConfig):
                 **dict.fromkeys((*weights, "ffn_width", "eyes_rate"), (0, inf)),
                 **dict.fromkeys(("bins", "head_width"), (2, inf)),
                 "condition": (8, inf),
-                **dict.fromkeys(("dropout", "ends_at"), (0, 1)),
+                **dict.fromkeys(("dropout", "ends_at", "forgets"), (0, 1)),
                 "shift": (0, self.shortest_side),
             }
         )

@@ -16,7 +16,7 @@ Our own, beyond the paper: a learnt place is added to the grid, as a weighted me
 forgets them; the instruction comes as features of its tokens (see `instruction.py`), and the
 state's token is made of both, as where to drive depends on words and place and on no image, and is
 told in numbers where the named thing is (`pointing`); small random shifts of the images in training
-(`shift`).
+(`shift`), and earlier frames that are hidden there at random (`forgets`).
 """
 
 from __future__ import annotations
@@ -229,7 +229,17 @@ class RT1(Policy):
         return tokens.view(b, t, *tokens.shape[1:])
 
     def _said(self, tokens: Tensor, batch: Batch) -> Tensor:
-        return self._of_chunks(self.head(self.transformer(tokens, self._present(batch))))
+        seen = self._looked_back(len(tokens)).to(tokens.device)
+        return self._of_chunks(self.head(self.transformer(tokens, self._present(batch), seen)))
+
+    def _looked_back(self, count: int) -> Tensor:
+        """How many frames each of `count` segments sees: in training some see fewer."""
+        history = self.config.history
+        seen = torch.full((count,), history)
+        if self.training and self.config.forgets and history > 1:
+            fewer = torch.randint(1, history, (count,))
+            seen = torch.where(torch.rand(count) < self.config.forgets, fewer, seen)
+        return seen
 
     def _present(self, batch: Batch) -> Tensor:
         """Which frames of a batch's segments are in the episode, [b, t]."""

@@ -87,6 +87,16 @@ def test_eyes_may_learn_slower_than_the_rest():
     assert len(_policy().optimizer_groups(1e-3)) == 1
 
 
+def test_some_segments_of_training_see_fewer_frames():
+    torch.manual_seed(0)
+    policy = _policy(forgets=0.5, history=3)
+    seen = policy._looked_back(4000)
+    shares = [(seen == frames).float().mean().item() for frames in (1, 2, 3)]
+    assert shares == pytest.approx([0.25, 0.25, 0.5], abs=0.03)
+    assert (policy.eval()._looked_back(50) == 3).all()
+    assert (_policy(forgets=0.5, history=1)._looked_back(50) == 1).all()
+
+
 @pytest.mark.parametrize("summary", [False, True])
 @pytest.mark.parametrize("sees", ["own", "earlier"])
 @torch.no_grad()

@@ -232,3 +232,18 @@ def test_folded_normalisation_equals_normalisation_and_follows_the_weights():
             )
             unit[0].weight.mul_(2)
             unit[1].running_mean.add_(1)
+
+
+@pytest.mark.parametrize("sees", ["own", "earlier"])
+@torch.no_grad()
+def test_fewer_frames_seen_equal_a_shorter_history(sees):
+    def transformer(history):
+        torch.manual_seed(0)
+        return Transformer(16, 2, 2, 8, 16, history, 3, 4, 0.0, sees).eval()
+
+    tokens, present = torch.randn(3, 6, 3, 16), torch.ones(3, 6, dtype=torch.bool)
+    some = transformer(4)(tokens, present, torch.tensor([1, 2, 4]))
+    for row, history in enumerate((1, 2, 4)):
+        alone = transformer(history)(tokens, present)[row]
+        assert torch.allclose(some[row], alone, atol=1e-5)
+        assert history == 4 or not torch.allclose(some[row], transformer(4)(tokens, present)[row])
