@@ -60,7 +60,7 @@ def assemble(picks: Sequence[tuple[Dataset, Sequence[int]]], out: Path) -> None:
     if not any(len(numbers) for _, numbers in picks):
         raise DatasetError("no episode was chosen")
     for other, _ in picks[1:]:
-        _check_same(picks[0][0], other)
+        check_alike(picks[0][0], other)
     with _whole_folder(out) as folder:
         made = _Assembly(folder, picks[0][0].info)
         for source, numbers in picks:
@@ -227,7 +227,13 @@ def _numbers(known: list[str], texts: Sequence[str]) -> np.ndarray:
     return np.array([known.index(text) for text in texts], np.int64)
 
 
-def _check_same(one: Dataset, other: Dataset) -> None:
+def check_alike(one: Dataset, other: Dataset) -> None:
+    """Refuse sets whose episodes cannot lie in one.
+
+    Raises:
+        DatasetError: Their rates or features differ.
+    """
+
     def shape(dataset: Dataset) -> dict[str, Any]:
         return {key: (f.dtype, f.shape) for key, f in dataset.features.items()}
 

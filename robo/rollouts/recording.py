@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from robo.data.assembling import assemble
+from robo.data.assembling import assemble, check_alike
 from robo.data.errors import DatasetError
 from robo.data.layout import INFO
 from robo.data.lerobot_reader import Dataset
@@ -16,6 +16,23 @@ from robo.recording.replacing import check_place, finish_replacing, new_place, r
 from robo.rollouts.folder import Result
 
 SHARDS = "recording"
+
+
+def check_fits(root: Path, folder: Path, result: Result) -> None:
+    """Refuse to go on for hours with a run whose episodes the set would not take in the end.
+
+    Args:
+        root: The set, or a place for one.
+        folder: Of the run.
+        result: Of its first episode.
+
+    Raises:
+        UserError: The set has other features.
+    """
+    shard = folder / SHARDS / result["shard"]
+    if result["shard"] and (shard / INFO).exists() and (root / INFO).exists():
+        with user_errors(DatasetError):
+            check_alike(Dataset(root), Dataset(shard))
 
 
 def put_together(root: Path, folder: Path, results: Iterable[Result]) -> int:

@@ -16,7 +16,7 @@ from robo.errors import UserError, user_errors
 from robo.results import provenance, write_json
 from robo.rollouts.crew import Done, done_by_crew
 from robo.rollouts.folder import EPISODE, SUMMARY, Result, RunFolder
-from robo.rollouts.recording import put_together
+from robo.rollouts.recording import check_fits, put_together
 from robo.rollouts.settings import (
     EXPERT,
     RANDOM,
@@ -130,12 +130,16 @@ class Rollouts:
             waiting = [episode for episode in planned if episode.key not in there]
             if on_begin is not None:
                 on_begin(len(planned), len(planned) - len(waiting))
+            begun = False
             filmed = frozenset(episode.key for episode in planned[:films])
             try:
                 with closing(self._done(waiting, min(workers, len(waiting)), filmed)) as done:
                     for one in done:
                         result = self._result(one)
                         folder.add(result)
+                        if self._record is not None and not begun:
+                            check_fits(self._record, folder.path, result)
+                        begun = True
                         if on_result is not None:
                             on_result(result)
             finally:

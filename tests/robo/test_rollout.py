@@ -199,6 +199,16 @@ def test_a_folder_that_is_no_set_is_not_recorded_into(tmp_path: Path) -> None:
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "one"
 
 
+def test_a_set_of_other_features_is_refused_after_the_first_episode(tmp_path: Path) -> None:
+    out, root = tmp_path / "out", tmp_path / "set"
+    rollouts(tmp_path / "first", record=root).execute(1, workers=0)
+    info = json.loads((root / "meta" / "info.json").read_text())
+    (root / "meta" / "info.json").write_text(json.dumps({**info, "fps": info["fps"] + 1}))
+    with pytest.raises(UserError, match="fps"):
+        rollouts(out, record=root).execute(3, workers=0)
+    assert len(read_results(out)) == 1
+
+
 def test_recording_changes_no_result(tmp_path: Path) -> None:
     rollouts(tmp_path / "plain").execute(2, workers=0)
     rollouts(tmp_path / "recorded", record=tmp_path / "set").execute(2, workers=0)
