@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,14 +38,19 @@ class ActionTokenizer:
         """Tokens [..., m] to actions [..., m], within the bounds."""
         return (self.low + tokens * self._steps()).clamp(self.low, self.high)
 
-    def expectation(self, logits: Tensor) -> Tensor:
+    def expectation(self, logits: Tensor, medians: Sequence[int] = ()) -> Tensor:
         """The mean of the bins by their probability, the likeliest of a categorical number.
 
         Args:
             logits: [..., m, bins].
+            medians: Numbers of which the median is taken instead.
         """
         places = torch.arange(self.bins, device=logits.device, dtype=torch.float32)
-        mean = logits.float().softmax(-1) @ places
+        chances = logits.float().softmax(-1)
+        mean = chances @ places
+        if medians:
+            half = chances[..., list(medians), :].cumsum(-1) < 0.5
+            mean[..., list(medians)] = half.sum(-1).float().clamp_max(self.bins - 1)
         return self.decode(torch.where(self.categorical, logits.argmax(-1).float(), mean))
 
     def to_unit(self, actions: Tensor) -> Tensor:

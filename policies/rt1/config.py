@@ -47,6 +47,8 @@ class RT1Config(PolicyConfig):
         decoding: The likeliest bin, or the mean over bins. Where demonstrations often rest, "no
             motion" is the likeliest bin long before it is likely, and a policy that takes it stands
             still for ever.
+        medians: Numbers of an action of which the median over bins is taken, not the mean: a hand
+            that may have to close or not should not close by half.
         ends: Number of an action and its category that ends a skill, such as (10, 2). No one moment
             of a slow end is likely, so the likeliest category never comes: the skill is over when
             the chance that it is over within what is carried out of a chunk reaches `ends_at`.
@@ -65,6 +67,7 @@ class RT1Config(PolicyConfig):
             when the hand next closes or opens; see `aims.py`.
         aim_steps: How many actions on that is at most.
         aim_ends: Number of an action that is the hand's opening.
+        aim_told: Whether what an image says so is told to what decides, as numbers.
         forgets: Chance that a training segment's actions see only some of the earlier frames that
             they may, or none. Demonstrations tell by time what is to be done next (the hand closes
             two seconds after it came down), and who learns that closes it wherever it is by then
@@ -100,6 +103,7 @@ class RT1Config(PolicyConfig):
     action_high: tuple[float, ...] = ()
     actions: Literal["tokens", "continuous"] = "tokens"
     decoding: Literal["argmax", "expectation"] = "argmax"
+    medians: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
     ends_at: float = 0.3
     mean_weight: float = 0.0
@@ -109,6 +113,7 @@ class RT1Config(PolicyConfig):
     aim_weight: float = 0.0
     aim_steps: int = 80
     aim_ends: int = 0
+    aim_told: bool = False
     forgets: float = 0.0
     shift: int = 0
     eyes_rate: float = 1.0
@@ -244,6 +249,10 @@ class RT1Config(PolicyConfig):
             "aim_weight needs path, path_of other than the actions, and summary or use_state": (
                 not self.aim_weight
                 or (bool(self.path) and self.path_of != ACTION and (self.summary or self.use_state))
+            ),
+            "aim_told needs aim_weight": bool(self.aim_weight) or not self.aim_told,
+            f"medians must name numbers of the action, 0 to {self.action_size - 1}": all(
+                0 <= number < self.action_size for number in self.medians
             ),
             f"aim_ends must be from 0 to {self.action_size - 1}, and aim_steps 1 at least": (
                 0 <= self.aim_ends < self.action_size and self.aim_steps >= 1

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from policies.base import ACTION, INSTRUCTION, PAD, Batch, Observation, Policy, PolicyConfig
 from policies.rt1.action_tokenizer import ActionTokenizer
-from policies.rt1.aims import aims, hand_changes
+from policies.rt1.aims import SHARP, Telling, aims, hand_changes
 from policies.rt1.bins import of_bins
 from policies.rt1.config import RT1Config
 from policies.rt1.efficientnet import EfficientNetB3
@@ -118,6 +118,8 @@ class RT1(Policy):
             self.aim = nn.Sequential(
                 nn.Linear(c.width, c.width), nn.ReLU(), nn.Linear(c.width, len(c.path))
             )
+        if c.aim_told:
+            self.aimed = Telling(len(c.path), c.width)
         categorical = [number in c.categorical for number in range(c.action_size)]
         self.register_buffer("_categorical", torch.tensor(categorical), persistent=False)
         self.reset()
@@ -163,12 +165,17 @@ class RT1(Policy):
             return self.camera.expand(n, -1, -1)
         return cast(Tensor, self.instruction(instruction, is_pad))[:, None] + self.camera
 
-    def frame_tokens(self, inputs: Mapping[str, Tensor], condition: Tensor) -> Tensor:
-        """Tokens [n, k, d] of frames: 8 of each camera and, if used, one of the state or summary.
+    def frame_tokens(
+        self, inputs: Mapping[str, Tensor], condition: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Tokens of frames: 8 of each camera and, if used, one of the state or summary.
 
         Args:
             inputs: By key, vectors [n, size] and images [n, h, w, 3] uint8.
             condition: [n, cameras, c].
+
+        Returns:
+            Tokens [n, k, d], and the aims that frames say [n, p] where there is a part for them.
         """
         cameras = self.config.cameras
         x = self._normalized(torch.stack([inputs[key] for key in cameras], 1))
@@ -193,8 +200,12 @@ class RT1(Policy):
             grids = grid.unflatten(0, (times, len(cameras))).unbind(1)
             more.extend(sum_up(each) for sum_up, each in zip(self.summaries, grids, strict=True))
         if not more:
-            return tokens
-        return torch.cat([tokens, torch.stack(more).sum(0)[:, None]], 1)
+            return tokens, None
+        last = torch.stack(more).sum(0)
+        said = cast(Tensor, self.aim(last)) if self.config.aim_weight else None
+        if said is not None and self.config.aim_told:
+            last = last + self.aimed(said.detach())
+        return torch.cat([tokens, last[:, None]], 1), said
 
     def _normalized(self, pictures: Tensor) -> Tensor:
         """Images [n, cameras, h, w, 3] uint8 to floats [n · cameras, h, w, 3], per camera."""
@@ -214,10 +225,10 @@ class RT1(Policy):
 
         t frames, k actions of a chunk, m numbers of an action.
         """
-        return self._said(self._seen(batch), batch)
+        return self._said(self._seen(batch)[0], batch)
 
-    def _seen(self, batch: Batch) -> Tensor:
-        """Tokens of a batch's frames, [b, t, tokens, d]."""
+    def _seen(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Tokens of a batch's frames, [b, t, tokens, d], and their aims, [b, t, p]."""
         inputs = {key: batch[key] for key in self.config.inputs}
         b, t = batch[self.config.cameras[0]].shape[:2]
         if self.training and self.config.shift:
@@ -225,8 +236,9 @@ class RT1(Policy):
                 inputs[key] = random_shift(inputs[key], self.config.shift, repeat_edges=False)
         condition = self.condition(batch.get(INSTRUCTION), batch.get(INSTRUCTION + PAD), b)
         frames = {key: value.flatten(0, 1) for key, value in inputs.items()}
-        tokens = self.frame_tokens(frames, condition.repeat_interleave(t, 0))
-        return tokens.view(b, t, *tokens.shape[1:])
+        tokens, said = self.frame_tokens(frames, condition.repeat_interleave(t, 0))
+        aims_said = None if said is None else said.view(b, t, -1)
+        return tokens.view(b, t, *tokens.shape[1:]), aims_said
 
     def _said(self, tokens: Tensor, batch: Batch) -> Tensor:
         seen = self._looked_back(len(tokens)).to(tokens.device)
@@ -268,8 +280,8 @@ class RT1(Policy):
             deviations of a random walk of such actions), `aim` (see `_astray`)
             and `clipped`, the share of numbers that were out of bounds.
         """
-        seen = self._seen(batch)
-        outputs = self._said(seen, batch)
+        tokens, said = self._seen(batch)
+        outputs = self._said(tokens, batch)
         actions = self._chunks(batch[ACTION]).movedim(-1, 2)
         real = torch.ones_like(actions, dtype=torch.bool)
         if ACTION + PAD in batch:
@@ -297,8 +309,8 @@ class RT1(Policy):
                 if self.config.path:
                     parts["path"] = (path * weights).sum().sqrt()
         total = (each * weights).sum()
-        if self.config.aim_weight:
-            parts["aim"] = self._astray(seen, batch)
+        if said is not None:
+            parts["aim"] = self._astray(said, batch)
             total = total + self.config.aim_weight * parts["aim"]
         return total, {key: part.detach() for key, part in {"loss": total, **parts}.items()}
 
@@ -329,11 +341,15 @@ class RT1(Policy):
         adds_up[list(self.config.path)] = True
         return square, astray.square() * (adds_up & changes)
 
-    def _astray(self, seen: Tensor, batch: Batch) -> Tensor:
+    def _astray(self, said: Tensor, batch: Batch) -> Tensor:
         """Mean distance (Huber's) of where each image says that the hand will change from where.
 
-        In deviations of the actions times the root of `aim_steps`. Said by the last token of a
-        frame, before the transformer: images alone have to tell.
+        In deviations of the actions times the root of `aim_steps`. Said of a frame before the
+        transformer: images alone have to tell.
+
+        Args:
+            said: [b, t, p].
+            batch: Has `config.path_of`.
         """
         c, tokenizer = self.config, self.tokenizer()
         done, numbers = batch[c.path_of], list(c.path)
@@ -341,12 +357,11 @@ class RT1(Policy):
         if c.path_of + PAD in batch:
             real = real & ~batch[c.path_of + PAD]
         span = (tokenizer.high - tokenizer.low)[c.aim_ends]
-        starts = range(0, seen.shape[1] * c.pace, c.pace)
+        starts = range(0, said.shape[1] * c.pace, c.pace)
         sudden = hand_changes(done[..., c.aim_ends], span)
         wanted = aims(done, real, numbers, sudden, starts, c.aim_steps)
         scale = self.normalizer.buffer(ACTION, "std")[numbers] * c.aim_steps**0.5
-        said = self.aim(seen[:, :, -1]).float()
-        miss = F.smooth_l1_loss(said, wanted / scale, reduction="none").mean(-1)
+        miss = F.smooth_l1_loss(said.float(), wanted / scale, reduction="none", beta=SHARP).mean(-1)
         present = self._present(batch)
         return (miss * present).sum() / present.sum().clamp_min(1)
 
@@ -372,8 +387,8 @@ class RT1(Policy):
             batched = None if instruction is None else instruction[None]
             self._instruction, self._condition = instruction, self.condition(batched, None, 1)
         frame = {key: value[None] for key, value in inputs.items()}
-        tokens = self.frame_tokens(frame, self._condition)[0]
-        output = self.head(self.transformer.step(tokens, self._kept))
+        tokens, _ = self.frame_tokens(frame, self._condition)
+        output = self.head(self.transformer.step(tokens[0], self._kept))
         outputs = self._of_chunks(output)[: self.config.pace]
         return self._ended(self.decode(outputs), outputs).cpu().numpy().astype(np.float32)
 
@@ -383,7 +398,7 @@ class RT1(Policy):
         if self.config.actions == "continuous":
             return tokenizer.from_unit(outputs.float().squeeze(-1))
         if self.config.decoding == "expectation":
-            return tokenizer.expectation(outputs)
+            return tokenizer.expectation(outputs, self.config.medians)
         return tokenizer.decode(outputs.argmax(-1))
 
     def _ended(self, actions: Tensor, outputs: Tensor) -> Tensor:

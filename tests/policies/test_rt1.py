@@ -250,8 +250,8 @@ def test_the_state_token_knows_the_words():
             torch.nn.init.zeros_(parameter)
     condition = policy.condition(batch["instruction"], None, 2)
     frames = {key: batch[key][:, 0] for key in INPUTS}
-    tokens = policy.frame_tokens(frames, condition)
-    other = policy.frame_tokens(frames, condition.flip(0))
+    tokens, _ = policy.frame_tokens(frames, condition)
+    other, _ = policy.frame_tokens(frames, condition.flip(0))
     assert torch.equal(tokens[:, :-1], other[:, :-1])
     assert not torch.allclose(tokens[:, -1], other[:, -1])
 
@@ -455,6 +455,25 @@ def test_where_the_hand_will_change_is_learnt_by_the_images():
     assert next(policy.encoder.parameters()).grad.abs().sum() > 0
     without = _policy(chunk=3, executed=1, path=(0, 1), path_of="sent", summary=True)
     assert not hasattr(without, "aim")
+
+
+def test_aims_are_told_to_what_decides(tmp_path):
+    aiming = {"path": (0, 1), "path_of": "sent", "aim_weight": 1.0, "summary": True}
+    save(_policy(**aiming).eval(), tmp_path / "plain", {})
+    export(tmp_path / "plain", tmp_path / "told", {"aim_told": True})
+    plain, told = load(tmp_path / "plain"), load(tmp_path / "told")
+    batch = _batch()
+    with torch.no_grad():
+        # Nothing changes at first.
+        assert torch.allclose(told.outputs(batch), plain.outputs(batch), atol=0.02)
+        told.aimed.say[2].weight.normal_()
+        before = told.outputs(batch)
+        told.aim[2].bias.add_(0.1)
+        assert not torch.allclose(told.outputs(batch), before, atol=0.02)
+    told.outputs(batch).sum().backward()
+    assert told.aim[0].weight.grad is None  # where it is learns from where it was alone
+    with pytest.raises(PolicyError, match="aim_told"):
+        _policy(aim_told=True)
 
 
 def test_a_part_that_only_training_uses_can_be_added_and_taken_away(tmp_path):

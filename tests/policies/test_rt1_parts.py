@@ -167,6 +167,17 @@ def test_the_expectation_lies_between_bins():
     assert mean[2] == 2
 
 
+def test_a_median_is_one_of_two_minds_where_the_mean_is_between():
+    logits = torch.full((4, 256), -50.0)
+    logits[:, 0], logits[:, 255] = 0.0, 0.4
+    assert 0.5 < TOKENIZER.expectation(logits)[1] < 0.7
+    opening = TOKENIZER.expectation(logits, (1,))
+    assert opening[1] == 1
+    logits[:, 0] = 0.5
+    assert TOKENIZER.expectation(logits, (1,))[1] == 0
+    assert TOKENIZER.expectation(logits, (1,))[2] == TOKENIZER.expectation(logits)[2]
+
+
 def _transformer(sees, layers=3):
     torch.manual_seed(1)
     return Transformer(16, layers, 2, 8, 12, 3, 2, 4, 0.0, sees).eval()
