@@ -33,6 +33,9 @@ SETTLE_SECONDS = 2.0
 LEAD_SECONDS = 8.0
 """A policy that is to be corrected acts for at most this long (simulated)."""
 
+MOST_ASIDE = 0.1
+"""Where it stands to pick something up is drawn up to so far to the left or right (m)."""
+
 MOTIONS = (slice(0, 3), slice(3, 6), slice(7, 9), slice(9, 10))
 """Numbers of the action that move something together: gripper, its turn, base, its turn."""
 
@@ -138,7 +141,12 @@ class ExpertDevice:
         thing, place = skill_target(world, skill)
         self._place, self._thing = place, thing
         self._expert = make_expert(
-            self._env.scene, EXPERT_NAMES[skill.verb], thing, place, searching=True
+            self._env.scene,
+            EXPERT_NAMES[skill.verb],
+            thing,
+            place,
+            searching=True,
+            aside=float(self._rng.uniform(-MOST_ASIDE, MOST_ASIDE)),
         )
         self._rule = SkillRule(skill, state)
         self._steps = self._waited = 0

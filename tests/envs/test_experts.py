@@ -23,8 +23,10 @@ def begin(env: KitchenEnv, start: StartState, seed: int = 0) -> None:
     env.reset(seed=seed, options={"start": start})
 
 
-def carry_out(env: KitchenEnv, skill: str, thing: int | None, place: str | None) -> Expert:
-    expert = make_expert(env.scene, skill, thing, place)
+def carry_out(
+    env: KitchenEnv, skill: str, thing: int | None, place: str | None, aside: float | None = None
+) -> Expert:
+    expert = make_expert(env.scene, skill, thing, place, aside=aside)
     for _ in range(400):
         env.step(expert.act(env.kitchen_state))
         if expert.finished:
@@ -90,6 +92,26 @@ def test_things_are_put_down_and_picked_up_everywhere(env: KitchenEnv, place: st
     assert rules.on(env.kitchen_state, 2, place)
     assert carry_out(env, "pick_up", 0, None).failure is None
     assert rules.held(env.kitchen_state, 0)
+
+
+def test_a_thing_is_picked_up_from_beside_it_too(env: KitchenEnv) -> None:
+    # With this seed it lies so far from the table's ends that there is room on both sides.
+    reached = []
+    for aside in (None, 0.1, -0.1):
+        begin(env, StartState("table", None, (("apple", "table"),)), seed=2)
+        away = env.kitchen_state.base.copy()
+        away[:2] -= 0.3 * np.array([np.sin(away[2]), -np.cos(away[2])])
+        env.data.qpos[env.scene.base_qpos] = away
+        lay(env, (*env.kitchen_state.objects[0].position[:2], 0.8), (0.0, 0.0, 1.0), 0.0)
+        expert = make_expert(env.scene, "pick_up", 0, None, aside=aside)
+        while not expert.finished:
+            env.step(expert.act(env.kitchen_state))
+            if not env.kitchen_state.objects[0].fingers:
+                thing, base = env.kitchen_state.objects[0].position, env.kitchen_state.base
+        assert rules.held(env.kitchen_state, 0)
+        sine, cosine = np.sin(base[2]), np.cos(base[2])
+        reached.append(cosine * (thing[1] - base[1]) - sine * (thing[0] - base[0]))
+    assert reached == pytest.approx([0.0, -0.1, 0.1], abs=0.03)
 
 
 @pytest.mark.parametrize("drawer", DRAWERS)

@@ -58,7 +58,13 @@ SKILLS: Final[tuple[str, ...]] = (
 
 
 def make_expert(
-    scene: Scene, skill: str, object_id: int | None, place: str | None, *, searching: bool = False
+    scene: Scene,
+    skill: str,
+    object_id: int | None,
+    place: str | None,
+    *,
+    searching: bool = False,
+    aside: float | None = None,
 ) -> Expert:
     """An expert for one skill.
 
@@ -70,6 +76,7 @@ def make_expert(
             the robot stands (None: whichever that is).
         searching: whether "find" looks at one place after another, as someone who does not know
             where the thing is; demonstrations are made like that.
+        aside: how far beside a thing "pick_up" stands, see there; demonstrations vary it.
 
     Raises:
         ValueError: an unknown skill, or one that lacks its object or place.
@@ -85,7 +92,7 @@ def make_expert(
         {
             "find": lambda pilot: (skills.search if searching else skills.find)(pilot, thing),
             "go_to": lambda pilot: skills.go_to(pilot, where),
-            "pick_up": lambda pilot: skills.pick_up(pilot, thing),
+            "pick_up": lambda pilot: skills.pick_up(pilot, thing, aside),
             "put_down": lambda pilot: skills.put_down(pilot, thing, place),
             "bring": skills.bring,
             "open": lambda pilot: drawers.pull_open(pilot, where),

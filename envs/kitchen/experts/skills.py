@@ -40,6 +40,9 @@ ROUND: Final[tuple[str, ...]] = (
 LOOK: Final[int] = 2
 """Steps that the robot stands at a place while it looks for something."""
 
+ASIDE: Final[float] = 0.12
+"""So far to the left or right of the arm a thing on an open surface is reached as well (m)."""
+
 TRIES: Final[int] = 4
 """How often a thing is grasped for before the expert gives up."""
 
@@ -80,8 +83,17 @@ def go_to(pilot: Pilot, place: str) -> Motion:
     yield from pilot.drive(station.x, station.y, station.yaw)
 
 
-def pick_up(pilot: Pilot, instance: int) -> Motion:
-    """Take a thing at the robot's place into the hand and tuck the arm."""
+def pick_up(pilot: Pilot, instance: int, aside: float | None = None) -> Motion:
+    """Take a thing at the robot's place into the hand and tuck the arm.
+
+    Args:
+        pilot: Of the robot.
+        instance: The thing.
+        aside: Stand so far to the left of straight in front of it (m, at most `ASIDE`), or stay
+            where it is within reach; None: stand straight in front of it. Who only ever saw the
+            thing straight ahead never learns to look where it is, and reaches past it where the
+            base has stopped a little aside.
+    """
     state = pilot.state
     if state.holding is not None:
         raise GiveUpError("the hand is full")
@@ -95,7 +107,11 @@ def pick_up(pilot: Pilot, instance: int) -> Motion:
         place = pilot.state.objects[instance].place
         if place is None:
             raise GiveUpError("it fell")
-        yield from stand(pilot, place, pilot.state.objects[instance].position)
+        point = pilot.state.objects[instance].position
+        if aside is None or place in DRAWERS or place == "trash":
+            yield from stand(pilot, place, point)
+        elif not _within_reach(pilot.state, place, point):
+            yield from stand(pilot, place, point, aside)
         heading = float(pilot.state.base[2])
         grasp = plan_grasp(pilot.state, pilot.scene.kinds, instance, heading, tried)
         if grasp is None:
@@ -140,26 +156,36 @@ def bring(pilot: Pilot) -> Motion:
     yield from _place(pilot, instance, "user")
 
 
-def stand(pilot: Pilot, place: str, point: np.ndarray) -> Motion:
-    """Stand at a place so that `point` (world x, y) is in front of the arm."""
-    x, y, yaw = where_to_stand(pilot.state, place, point)
+def stand(pilot: Pilot, place: str, point: np.ndarray, aside: float = 0.0) -> Motion:
+    """Stand at a place so that `point` (world x, y) is in front of the arm, or `aside` (m)."""
+    x, y, yaw = where_to_stand(pilot.state, place, point, aside)
     near = hypot(x - pilot.state.base[0], y - pilot.state.base[1]) < 0.06
     turned = abs(remainder(pilot.state.base[2] - yaw, 2 * pi)) > 0.05
     if not near or turned:
         yield from pilot.drive(x, y, yaw)
 
 
+def _within_reach(state: KitchenState, place: str, point: np.ndarray) -> bool:
+    """Whether the robot stands at a place with a point at most `ASIDE` beside the arm's front."""
+    x, y, yaw = where_to_stand(state, place, point)
+    ahead = np.array([np.cos(yaw), np.sin(yaw)])
+    off = state.base[:2] - (x, y)
+    turned = abs(remainder(state.base[2] - yaw, 2 * pi))
+    return bool(abs(off @ ahead) < 0.06 and np.hypot(*off) < ASIDE and turned < 0.05)
+
+
 def where_to_stand(
-    state: KitchenState, place: str, point: np.ndarray
+    state: KitchenState, place: str, point: np.ndarray, aside: float = 0.0
 ) -> tuple[float, float, float]:
-    """Pose of the base (x, y, yaw; world frame) at a place with a point in front of the arm."""
+    """Pose of the base (x, y, yaw; world frame) at a place with a point in front of the arm, or
+    the base so far to the left of there."""
     station = layout.STATIONS[place]
     ahead = np.array(station.heading)
     usable = layout.SURFACES[place].usable
     half = 0.25 if place in DRAWERS else float(np.abs(ahead[::-1]) @ usable.half)
     side = np.array([-ahead[1], ahead[0]])
     origin = np.array([station.x, station.y])
-    across = float((point[:2] - origin) @ side)
+    across = float((point[:2] - origin) @ side) + aside
     if place == "bottom drawer" and rules.is_open(state, "top drawer"):
         # From the right, so that the forearm stays clear of the open top drawer.
         across -= 0.12
