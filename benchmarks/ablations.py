@@ -32,12 +32,13 @@ OTHERS = f"--minutes 20 {ARMS}"
 EYES = "policies/weights/rt1/model.safetensors"
 """All begin with the eyes that ship: what is compared is what is made of what is seen."""
 KITCHEN = (
-    f"--dataset data/kitchen --encoder {EYES} --phrasings scenarios/kitchen_phrasings.json "
+    f"--dataset data/kitchen-d --encoder {EYES} --phrasings scenarios/kitchen_phrasings.json "
     f"--steps 3000 --batch-size 12 --learning-rate 8e-4 {LEAN}"
 )
 SKILLS = (
-    "--config small categorical=[10] unused=[7,8,9,10,11,12,13,28,29,30] ends=[10,2] "
-    "path=[0,1,2,3,4,5,7,8,9] path_of=sent_action aim_weight=2 aim_ends=6"
+    "--config small categorical=[10] unused=[7,8,9,10,11,12,13,28,29,30] ends=[10,2] medians=[6] "
+    "path=[0,1,2,3,4,5,7,8,9] path_of=sent_action aim_weight=4 aim_ends=6 aim_told=true "
+    "pointing=true forgets=0.7 eyes_rate=0.2"
 )
 CUBE = "rollout --env robo/AlohaTransferCube-v1 --episodes 200 --seed 0 --workers 1"
 ALL_SPLITS = (
