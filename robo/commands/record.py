@@ -84,6 +84,10 @@ class Record:
     """Corrections: this policy, by short name or folder, acts first for up to 8 seconds; the expert
     goes on from where it has got, and that is recorded."""
 
+    astray: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Corrections without a policy: the expert's hand or base is led astray at a random moment, and
+    what it does from there is recorded."""
+
     note: str = ""
     """Kept with every episode: who recorded, what was special."""
 
@@ -100,8 +104,11 @@ class Record:
         if self.max_seconds is not None and not 0 < self.max_seconds < inf:
             raise UserError(f"--max-seconds is {self.max_seconds:g}; it must be more than 0")
         check_seed(self.seed)
-        if (self.hold_out or self.after) and self.device != "expert":
-            raise UserError("--hold-out and --after are for the expert; leave them out")
+        teaches = self.hold_out or self.after or self.astray
+        if teaches and self.device != "expert":
+            raise UserError("--hold-out, --after and --astray are for the expert; leave them out")
+        if self.after and self.astray:
+            raise UserError("--after and --astray are two kinds of corrections; leave one out")
         if self.realtime:
             from robo.recording.realtime import take_realtime_priority
 
@@ -142,8 +149,8 @@ class Record:
                 "the expert draws its starts, ends by itself and acts at its own rate; "
                 "leave out --scene, --max-seconds and --fps"
             )
-        if (self.hold_out or self.after) and not is_kitchen(self.env):
-            raise UserError("--hold-out and --after are for the kitchen; leave them out")
+        if (self.hold_out or self.after or self.astray) and not is_kitchen(self.env):
+            raise UserError("--hold-out, --after and --astray are for the kitchen; leave them out")
         settings = ExpertSettings(
             self.env,
             self.seed,
@@ -154,6 +161,7 @@ class Record:
             self.note,
             self.hold_out,
             self.after or "",
+            self.astray,
         )
         with progress_bar("episodes", total=self.episodes * len(tasks)) as advance:
             report = record_experts(

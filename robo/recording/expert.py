@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.kitchen import rules
+from envs.kitchen.control import ARM
 from envs.kitchen.env import KitchenEnv
 from envs.kitchen.experts import Expert, make_expert
 from envs.kitchen.layout import distance
@@ -36,6 +37,16 @@ LEAD_SECONDS = 8.0
 MOST_ASIDE = 0.1
 """Where it stands to pick something up is drawn up to so far to the left or right (m)."""
 
+STRAYS_WITHIN = 3.5
+"""A hand that is led astray begins to stray within this time (simulated seconds)."""
+
+STRAY = (0.045, 0.045, 0.05)
+"""Standard deviations of how far the hand strays along each axis (m), and as low as that on average;
+a base strays by up to three times that."""
+
+CLOSES = 0.15
+"""Chance that an empty hand closes as it strays."""
+
 MOTIONS = (slice(0, 3), slice(3, 6), slice(7, 9), slice(9, 10))
 """Numbers of the action that move something together: gripper, its turn, base, its turn."""
 
@@ -47,6 +58,8 @@ class ExpertDevice:
         noise: Standard deviation of what is added to each motion, as a share of its size.
         keep_failures: Whether episodes that failed are kept too; the rule marks them.
         note: Kept with every episode.
+        astray: Whether hand or base are led astray first, at a random moment, as a policy might; the
+            expert begins anew from there, and only that is recorded.
         leader: A policy that acts first, for a random time; the expert goes on from where it has
             got, and only that is recorded: corrections of what the policy does (as in DAgger, Ross
             et al. 2011, where the expert takes over, as in HG-DAgger, Kelly et al. 2019).
@@ -64,9 +77,11 @@ class ExpertDevice:
         *,
         keep_failures: bool = False,
         note: str = "",
+        astray: bool = False,
         leader: "Actor | None" = None,
     ) -> None:
         self.noise = noise
+        self._astray = astray
         self._leader = leader
         self.keep_failures = keep_failures
         self.note = note
@@ -88,6 +103,10 @@ class ExpertDevice:
         self._handled: frozenset[int] = frozenset()
         self._expert: Expert | None = None
         self._lead_steps = 0
+        self._stray: _Stray | None = None
+        if self._astray:
+            latest = int(STRAYS_WITHIN * self._env.control_hz)
+            self._stray = _Stray(self._rng, int(self._rng.integers(1, latest)))
         if not self._left:
             self.failure = f'"{start.task}" is no skill'
         elif self._leader is not None:
@@ -119,6 +138,15 @@ class ExpertDevice:
         if self._expert is None:
             return Command(event=Event.KEEP, note=self.note)
         wanted = self._expert.act(self._env.kitchen_state)
+        if self._stray is not None:
+            if self._expert.finished:
+                self.failure = "done before it strayed"
+                return Command(event=Event.SKIP, note=self.note)
+            empty = self._env.kitchen_state.holding is None
+            sent = self._stray.act(wanted, self._low, self._high, empty=empty)
+            if self._stray.over:
+                self._stray, self._expert = None, None
+            return Command(sent, recorded=False)
         self._steps += 1
         self._waited += self._expert.finished
         label = self._left[0].label
@@ -177,3 +205,44 @@ class ExpertDevice:
             size = float(np.linalg.norm(wanted[part]))
             sent[part] += self.noise * size * self._rng.standard_normal(len(wanted[part]))
         return np.clip(sent, self._low, self._high)
+
+
+class _Stray:
+    """Leads astray: what is wanted for some steps, then a drift of what moves just then.
+
+    Args:
+        rng: Draws it.
+        wait: Steps before the drift.
+
+    Attributes:
+        over: Whether the drift is done.
+    """
+
+    over = False
+
+    def __init__(self, rng: np.random.Generator, wait: int) -> None:
+        self._wait, self._left = wait, int(rng.integers(3, 9))
+        x, y, z = rng.normal(0.0, STRAY) - (0.0, 0.0, STRAY[2])
+        self._hand = np.array([x, y, z]) / self._left
+        self._base = rng.uniform(-3, 3, 2) * STRAY[:2] / self._left
+        self._closes = rng.random() < CLOSES
+
+    def act(
+        self,
+        wanted: NDArray[np.float32],
+        low: NDArray[np.float32],
+        high: NDArray[np.float32],
+        *,
+        empty: bool,
+    ) -> NDArray[np.float32]:
+        """The next action, given what the expert wants and whether the hand is empty."""
+        if self._wait:
+            self._wait -= 1
+            return wanted
+        self._left -= 1
+        self.over = self._left == 0
+        drift = np.zeros_like(wanted)
+        drift[6], drift[10] = 0.0 if empty and self._closes else wanted[6], wanted[10]
+        part, by = (slice(0, 3), self._hand) if wanted[10] == ARM else (slice(7, 9), self._base)
+        drift[part] = by
+        return np.clip(drift, low, high)

@@ -21,6 +21,7 @@ class ExpertSettings:
         note: Of the operator.
         hold_out: Whether pairs of skill and object that test generalisation are left out.
         after: A policy that acts first and is then corrected, see `ExpertDevice`; empty: none.
+        astray: See `ExpertDevice`.
     """
 
     environment: str
@@ -32,6 +33,7 @@ class ExpertSettings:
     note: str = ""
     hold_out: bool = False
     after: str = ""
+    astray: bool = False
 
 
 def make_device(settings: ExpertSettings) -> ExpertDevice | AlohaExpertDevice:
@@ -52,6 +54,7 @@ def make_device(settings: ExpertSettings) -> ExpertDevice | AlohaExpertDevice:
         settings.noise,
         keep_failures=settings.keep_failures,
         note=settings.note,
+        astray=settings.astray,
         leader=leader,
     )
 

@@ -37,7 +37,7 @@ class WalkTrainingConfig:
     robot: str = "g1-12"
     """g1-12, g1-29 or t1-12."""
 
-    steps: Union[None, int] = 13_000_000
+    steps: Union[None, int] = 24_000_000
     """Train each stage for so many control steps of all copies together, or for --minutes if that
     is less."""
 
