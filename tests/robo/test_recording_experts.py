@@ -311,6 +311,7 @@ def test_a_task_that_always_fails_is_given_up() -> None:
         ({"task": "go to", "max_seconds": float("nan")}, "--max-seconds is nan"),
         ({"task": "go to", "seed": -1}, "--seed is -1"),
         ({"task": "go to", "after": "nope"}, "nope"),
+        ({"task": "go to", "after": "rt1", "astray": True}, "two kinds of corrections"),
     ],
 )
 def test_mistakes_are_refused(tmp_path: Path, options: dict, saying: str) -> None:
@@ -423,6 +424,27 @@ def test_corrections_begin_where_the_policy_has_got(tmp_path: Path) -> None:
     assert replay.worst == 0
     assert replay.success
     assert Origin.of(plain.info).lead == ()
+
+
+def test_a_hand_that_was_led_astray_is_recorded_on_its_way_back(tmp_path: Path) -> None:
+    made = make_environment(KITCHEN, image_size=0)
+    recorder = Recorder(made.env, tmp_path / "set", KitchenTask("pick up the tea", seed=6))
+    session = Session(recorder, ExpertDevice(astray=True), wanted=4)
+    episodes = [session.record(draw) for draw in range(4)]
+    recorder.close()
+    kept = [episode for episode in episodes if episode is not None]
+    assert len(kept) >= 2
+    dataset = Dataset(tmp_path / "set")
+    state, actions = dataset.column(STATE), dataset.column(ACTION)
+    for episode in kept:
+        lead = np.array(Origin.of(episode.info).lead)
+        assert len(lead) >= 4
+        # The last that was not recorded goes straight on, for some steps, whatever was wanted.
+        assert (lead[-3:] == lead[-1]).all()
+        assert np.abs(lead[-1][[0, 1, 7, 8]]).max() > 1e-4
+        assert episode.info.success
+        assert state[episode.stop - 1, 23] < 0.9  # something is in the hand
+        assert len(actions[episode.start : episode.stop]) == episode.length
 
 
 def test_what_is_done_already_needs_no_correction(tmp_path: Path) -> None:
