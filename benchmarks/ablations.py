@@ -81,7 +81,7 @@ TABLES: Mapping[str, tuple[Variant, ...]] = {
         Variant(
             "continuous",
             "rt1 --config small actions=continuous unused=[7,8,9,10,11,12,13,28,29,30] "
-            f"categorical=[10] {KITCHEN}",
+            f"categorical=[10] pointing=true forgets=0.7 eyes_rate=0.2 {KITCHEN}",
             (ALL_SPLITS,),
         ),
         Variant("no-language", f"rt1 {SKILLS} instruction_width=0 {KITCHEN}", (ALL_SPLITS,)),

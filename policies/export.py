@@ -3,8 +3,9 @@
     python -m policies.export runs/rt1/checkpoints/best policies/weights/rt1 decoding=expectation
 
 What the trainer noted (command, data, seed, hours) goes along, and so do numbers of the
-configuration that are given anew. Those decide how it acts, or add or take away a part that only
-training uses (`aim_weight=1.0`, to go on with by `robo train … --start`). Loading gives float32.
+configuration that are given anew. Those decide how it acts, or add or take away a part: one that
+only training uses (`aim_weight=1.0`), or one that adds nothing until it has been trained
+(`aim_told=true`), both to go on with by `robo train … --start`. Loading gives float32.
 """
 
 import argparse

@@ -18,7 +18,7 @@ SUDDEN = 0.3
 """Share of its range by which the hand's opening changes in one action when it closes or opens."""
 
 SHARP: Final = 0.05
-"""Misses below this count squared, in a scale of some 0.2 m for a hand: centimetres are too much."""
+"""Misses below this count squared, in a scale of some 0.2 m for a hand: a centimetre counts."""
 MAGNIFIED: Final = (1.0, 8.0, 32.0)
 """Aims are told as they are, and as these many times as much up to where it says no more."""
 

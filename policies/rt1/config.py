@@ -246,13 +246,19 @@ class RT1Config(PolicyConfig):
                 0 <= number < self.action_size and number not in self.categorical
                 for number in self.path
             ),
-            "aim_weight needs path, path_of other than the actions, and summary or use_state": (
-                not self.aim_weight
-                or (bool(self.path) and self.path_of != ACTION and (self.summary or self.use_state))
+            "aim_weight needs path, and path_of other than the actions": (
+                not self.aim_weight or (bool(self.path) and self.path_of != ACTION)
+            ),
+            "aim_weight needs a state, summary or pointing, whose token says it": (
+                not self.aim_weight or self.summary or self.pointing or self.state_size > 0
             ),
             "aim_told needs aim_weight": bool(self.aim_weight) or not self.aim_told,
-            f"medians must name numbers of the action, 0 to {self.action_size - 1}": all(
-                0 <= number < self.action_size for number in self.medians
+            "medians must name numbers of the action that are not categorical": all(
+                0 <= number < self.action_size and number not in self.categorical
+                for number in self.medians
+            ),
+            'medians needs decoding="expectation" and actions="tokens"': (
+                not self.medians or (self.decoding == "expectation" and self.actions == "tokens")
             ),
             f"aim_ends must be from 0 to {self.action_size - 1}, and aim_steps 1 at least": (
                 0 <= self.aim_ends < self.action_size and self.aim_steps >= 1

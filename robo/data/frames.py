@@ -21,6 +21,9 @@ from robo.data.video_decoding import VideoFile
 
 SMALL = 160 * 160
 OPEN_FILMS = 16
+OPEN_MAPS = 64
+"""Files of the cache that are mapped at once: each costs a file descriptor, and a set has thousands
+of them. Mapping one anew takes as long as copying a few of its images."""
 
 
 def default_cache() -> Path:
@@ -112,11 +115,11 @@ class FrameStore:
                 self._decoded(film)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_maps": {}, "_films": OrderedDict(), "_process": -1}
+        return {**self.__dict__, "_maps": OrderedDict(), "_films": OrderedDict(), "_process": -1}
 
     def _forget(self) -> None:
         self._process = os.getpid()
-        self._maps: dict[int, np.ndarray] = {}
+        self._maps: OrderedDict[int, np.ndarray] = OrderedDict()
         self._films: OrderedDict[int, VideoFile] = OrderedDict()
 
     def _path(self, film: int) -> Path:
@@ -132,7 +135,9 @@ class FrameStore:
         return self._films[film]
 
     def _decoded(self, film: int) -> np.ndarray:
-        if film not in self._maps:
+        if film in self._maps:
+            self._maps.move_to_end(film)
+        else:
             assert self._cache is not None
             path, length = self._path(film), int(self._lengths[film])
             try:
@@ -146,6 +151,8 @@ class FrameStore:
                 if not kept.is_file() or kept.stat().st_size != size:
                     self._decode_all(path, length, kept)
                 self._maps[film] = np.memmap(kept, np.uint8, "r", shape=(length, *self.size, 3))
+            if len(self._maps) > OPEN_MAPS:
+                self._maps.popitem(last=False)
         return self._maps[film]
 
     def _decode_all(self, path: Path, length: int, kept: Path) -> None:

@@ -41,8 +41,8 @@ STRAYS_WITHIN = 3.5
 """A hand that is led astray begins to stray within this time (simulated seconds)."""
 
 STRAY = (0.045, 0.045, 0.05)
-"""Standard deviations of how far the hand strays along each axis (m), and as low as that on average;
-a base strays by up to three times that."""
+"""Standard deviations of how far the hand strays along each axis (m), the last also how far down on
+average; a base strays by up to three times that."""
 
 CLOSES = 0.15
 """Chance that an empty hand closes as it strays."""
@@ -58,8 +58,8 @@ class ExpertDevice:
         noise: Standard deviation of what is added to each motion, as a share of its size.
         keep_failures: Whether episodes that failed are kept too; the rule marks them.
         note: Kept with every episode.
-        astray: Whether hand or base are led astray first, at a random moment, as a policy might; the
-            expert begins anew from there, and only that is recorded.
+        astray: Whether hand or base are led astray first, at a random moment, as a policy might;
+            the expert begins anew from there, and only that is recorded.
         leader: A policy that acts first, for a random time; the expert goes on from where it has
             got, and only that is recorded: corrections of what the policy does (as in DAgger, Ross
             et al. 2011, where the expert takes over, as in HG-DAgger, Kelly et al. 2019).
@@ -128,6 +128,8 @@ class ExpertDevice:
             self._lead_steps = 0
         if self._leader is not None and not tick.status.frames and tick.status.success:
             self.failure = "the policy did it"
+        if self._astray and self._stray is None and not tick.status.frames and tick.status.success:
+            self.failure = "it is done already"
         if self._expert is not None and self._is_over():
             self._judge()
         if self.failure is None and self._expert is None and self._left:

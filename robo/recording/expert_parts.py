@@ -108,6 +108,11 @@ def check_settings(folder: Path, settings: ExpertSettings) -> None:
     if not isinstance(before, dict):
         raise UserError(f"{path} holds no settings; remove the folder to record its episodes anew")
     now = _as_json(settings)
+    if before.keys() != now.keys():
+        raise UserError(
+            f"{folder} holds episodes of a run that another version of robo began, whose experts "
+            "act otherwise; remove the folder to record them anew"
+        )
     changed = [key for key in now if before.get(key) != now[key]]
     if changed:
         words = ", ".join(f"{key} {before.get(key)!r} there, {now[key]!r} now" for key in changed)

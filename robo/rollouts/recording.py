@@ -10,7 +10,7 @@ from robo.data.errors import DatasetError
 from robo.data.layout import INFO
 from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter
-from robo.errors import user_errors
+from robo.errors import UserError, user_errors
 from robo.recording.origin import Origin
 from robo.recording.replacing import check_place, finish_replacing, new_place, replace_set
 from robo.rollouts.folder import Result
@@ -18,21 +18,32 @@ from robo.rollouts.folder import Result
 SHARDS = "recording"
 
 
-def check_fits(root: Path, folder: Path, result: Result) -> None:
+def check_fits(root: Path, folder: Path, results: Iterable[Result]) -> bool:
     """Refuse to go on for hours with a run whose episodes the set would not take in the end.
 
     Args:
         root: The set, or a place for one.
         folder: Of the run.
-        result: Of its first episode.
+        results: So far.
+
+    Returns:
+        Whether there was a recorded episode to tell by.
 
     Raises:
-        UserError: The set has other features.
+        UserError: The set has other features, or is damaged.
     """
-    shard = folder / SHARDS / result["shard"]
-    if result["shard"] and (shard / INFO).exists() and (root / INFO).exists():
-        with user_errors(DatasetError):
+    shards = {folder / SHARDS / result["shard"] for result in results if result["shard"]}
+    shard = next((shard for shard in shards if (shard / INFO).exists()), None)
+    if shard is None:
+        return False
+    if (root / INFO).exists():
+        try:
             check_alike(Dataset(root), Dataset(shard))
+        except DatasetError as error:
+            raise UserError(
+                f"{error}; choose another --record, what was recorded stays in {folder}"
+            ) from error
+    return True
 
 
 def put_together(root: Path, folder: Path, results: Iterable[Result]) -> int:

@@ -4,7 +4,7 @@ run = Rollouts("robo/Kitchen-v1", "rt1", Path("runs/rt1"), tasks=("pick up",))
 summary = run.execute(episodes=100, workers=2)
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from math import inf
@@ -130,16 +130,14 @@ class Rollouts:
             waiting = [episode for episode in planned if episode.key not in there]
             if on_begin is not None:
                 on_begin(len(planned), len(planned) - len(waiting))
-            begun = False
+            checked = self._fits(folder, there.values())
             filmed = frozenset(episode.key for episode in planned[:films])
             try:
                 with closing(self._done(waiting, min(workers, len(waiting)), filmed)) as done:
                     for one in done:
                         result = self._result(one)
                         folder.add(result)
-                        if self._record is not None and not begun:
-                            check_fits(self._record, folder.path, result)
-                        begun = True
+                        checked = checked or self._fits(folder, [result])
                         if on_result is not None:
                             on_result(result)
             finally:
@@ -147,6 +145,10 @@ class Rollouts:
         finally:
             folder.release()
         return summary
+
+    def _fits(self, folder: RunFolder, results: Iterable[Result]) -> bool:
+        """See `check_fits`."""
+        return self._record is None or check_fits(self._record, folder.path, results)
 
     def _done(
         self, waiting: Sequence[PlannedEpisode], workers: int, films: frozenset[str]

@@ -23,10 +23,8 @@ def begin(env: KitchenEnv, start: StartState, seed: int = 0) -> None:
     env.reset(seed=seed, options={"start": start})
 
 
-def carry_out(
-    env: KitchenEnv, skill: str, thing: int | None, place: str | None, aside: float | None = None
-) -> Expert:
-    expert = make_expert(env.scene, skill, thing, place, aside=aside)
+def carry_out(env: KitchenEnv, skill: str, thing: int | None, place: str | None) -> Expert:
+    expert = make_expert(env.scene, skill, thing, place)
     for _ in range(400):
         env.step(expert.act(env.kitchen_state))
         if expert.finished:

@@ -476,6 +476,21 @@ def test_aims_are_told_to_what_decides(tmp_path):
         _policy(aim_told=True)
 
 
+@pytest.mark.parametrize(
+    ("values", "saying"),
+    [
+        ({"medians": (0,)}, "medians needs decoding"),
+        ({"medians": (0,), "decoding": "expectation", "actions": "continuous"}, "medians needs"),
+        ({"medians": (2,), "decoding": "expectation"}, "not categorical"),
+        ({"medians": (3,), "decoding": "expectation"}, "medians must name"),
+        ({"forgets": 1.5}, "forgets"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(values, saying):
+    with pytest.raises(PolicyError, match=saying):
+        _policy(**values)
+
+
 def test_a_part_that_only_training_uses_can_be_added_and_taken_away(tmp_path):
     path = {"path": (0, 1), "path_of": "sent", "summary": True}
     policy = _policy(**path).eval()

@@ -1,5 +1,6 @@
 """The reader: windows, padding, the cache, and sets that pack many episodes into a file."""
 
+import os
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from robo.data import frames
 from robo.data.errors import DatasetError, DatasetFormatError, DatasetWriteError
 from robo.data.features import ACTION, STATE
 from robo.data.frames import FrameStore, default_cache
@@ -120,6 +122,23 @@ def test_cached_images_are_the_decoded_ones(
             indices = rng.integers(0, len(dataset), 7)
             assert np.array_equal(direct.images(indices), cached.images(indices))
         assert direct.images(np.array([0])).shape[1:3] == (size or (demo.SIDE, demo.SIDE))
+
+
+def test_a_set_of_many_films_keeps_few_files_open(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "OPEN_MAPS", 1)
+    dataset = Dataset(root)
+    store = FrameStore(dataset, demo.CAMERA, None, tmp_path / "cache")
+    everything = np.arange(len(dataset))
+    plain = FrameStore(dataset, demo.CAMERA).images(everything)
+    assert np.array_equal(store.images(everything), plain)
+    assert len(list((tmp_path / "cache" / "frames").iterdir())) > 1
+    opened = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+    for index in everything:
+        assert np.array_equal(store.images(np.array([index]))[0], plain[index])
+    if opened:
+        assert len(os.listdir("/proc/self/fd")) <= opened + 1
 
 
 def test_images_of_episodes_that_share_a_film_are_their_own(packed: Path) -> None:

@@ -428,14 +428,14 @@ def test_corrections_begin_where_the_policy_has_got(tmp_path: Path) -> None:
 
 def test_a_hand_that_was_led_astray_is_recorded_on_its_way_back(tmp_path: Path) -> None:
     made = make_environment(KITCHEN, image_size=0)
-    recorder = Recorder(made.env, tmp_path / "set", KitchenTask("pick up the tea", seed=6))
+    task = KitchenTask("pick up the tea", seed=6)
+    recorder = Recorder(made.env, tmp_path / "set", task, arguments=made.arguments)
     session = Session(recorder, ExpertDevice(astray=True), wanted=4)
     episodes = [session.record(draw) for draw in range(4)]
     recorder.close()
     kept = [episode for episode in episodes if episode is not None]
     assert len(kept) >= 2
-    dataset = Dataset(tmp_path / "set")
-    state, actions = dataset.column(STATE), dataset.column(ACTION)
+    state = Dataset(tmp_path / "set").column(STATE)
     for episode in kept:
         lead = np.array(Origin.of(episode.info).lead)
         assert len(lead) >= 4
@@ -444,7 +444,22 @@ def test_a_hand_that_was_led_astray_is_recorded_on_its_way_back(tmp_path: Path) 
         assert np.abs(lead[-1][[0, 1, 7, 8]]).max() > 1e-4
         assert episode.info.success
         assert state[episode.stop - 1, 23] < 0.9  # something is in the hand
-        assert len(actions[episode.start : episode.stop]) == episode.length
+    replay = replay_episode(made.env, tmp_path / "set", kept[0], task)
+    assert replay.worst == 0
+    assert replay.success
+
+
+def test_what_was_done_before_it_strayed_is_not_recorded(tmp_path: Path) -> None:
+    made = make_environment(KITCHEN, image_size=0)
+    there = StartState("trash", None, (("tea", "table"),))
+    recorder = Recorder(made.env, tmp_path / "set", KitchenTask("go to the trash", start=there))
+    device = ExpertDevice(astray=True)
+    failures = set()
+    for draw in range(3):
+        assert Session(recorder, device, wanted=1).record(draw) is None
+        failures.add(device.failure)
+    assert failures <= {"done before it strayed", "it is done already"}
+    recorder.close()
 
 
 def test_what_is_done_already_needs_no_correction(tmp_path: Path) -> None:

@@ -207,6 +207,10 @@ def test_a_set_of_other_features_is_refused_after_the_first_episode(tmp_path: Pa
     with pytest.raises(UserError, match="fps"):
         rollouts(out, record=root).execute(3, workers=0)
     assert len(read_results(out)) == 1
+    # Again, before another one is run.
+    with pytest.raises(UserError, match="choose another --record, what was recorded stays in"):
+        rollouts(out, record=root).execute(3, workers=0)
+    assert len(read_results(out)) == 1
 
 
 def test_recording_changes_no_result(tmp_path: Path) -> None:
