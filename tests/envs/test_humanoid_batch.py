@@ -399,12 +399,8 @@ def test_a_tenth_more_is_rewarded_than_is_told() -> None:
     for term in (rewards.track_forward, rewards.track_sideways, rewards.track_turning):
         assert term(there) == pytest.approx(1.0)
     assert rewards.error(there) == pytest.approx(0.0)
-    for off, error in (
-        ((0.2, 0, 0), 0.2),
-        ((0, -0.2, 0), 0.3),
-        ((0, 0, 0.2), 0.1),
-        ((2, 2, 2), 1.75),
-    ):
+    misses = {(0.2, 0, 0): 0.2, (0, -0.2, 0): 0.3, (0, 0, 0.2): 0.1, (2, 2, 2): 1.75}
+    for off, error in misses.items():
         astray = asked - told + np.array([off])
         assert rewards.error(replace(there, astray=astray)) == pytest.approx(error)
     assert rewards.error(replace(there, astray=-told)) == pytest.approx(
