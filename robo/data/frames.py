@@ -22,8 +22,8 @@ from robo.data.video_decoding import VideoFile
 SMALL = 160 * 160
 OPEN_FILMS = 16
 OPEN_MAPS = 64
-"""Files of the cache that are mapped at once: each costs a file descriptor, and a set has thousands
-of them. Mapping one anew takes as long as copying a few of its images."""
+"""Files of the cache that are mapped at once at least: each costs a file descriptor, and a set may
+have thousands of them. Mapping one anew takes as long as copying a few of its images."""
 
 
 def default_cache() -> Path:
@@ -120,6 +120,7 @@ class FrameStore:
     def _forget(self) -> None:
         self._process = os.getpid()
         self._maps: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._most_maps = _most_maps()
         self._films: OrderedDict[int, VideoFile] = OrderedDict()
 
     def _path(self, film: int) -> Path:
@@ -151,7 +152,7 @@ class FrameStore:
                 if not kept.is_file() or kept.stat().st_size != size:
                     self._decode_all(path, length, kept)
                 self._maps[film] = np.memmap(kept, np.uint8, "r", shape=(length, *self.size, 3))
-            if len(self._maps) > OPEN_MAPS:
+            if len(self._maps) > self._most_maps:
                 self._maps.popitem(last=False)
         return self._maps[film]
 
@@ -180,6 +181,16 @@ class FrameStore:
             height, width = self.size
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         return np.asarray(image, np.uint8)
+
+
+def _most_maps() -> int:
+    """An eighth of the files that this process may open, as a training reads four cameras."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return OPEN_MAPS
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(OPEN_MAPS, min(limit, 1 << 15) // 8) if limit > 0 else 1 << 12
 
 
 def _sorted(places: np.ndarray) -> bool:
