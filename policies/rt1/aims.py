@@ -6,7 +6,7 @@ thing is that the instruction names, whenever the hand gets there: the clearest 
 in the data, while single actions also depend on how fast somebody was and what was mended.
 
 Said as numbers that the actions are then decided with (`aim_told`), it also says when: the hand is
-to close where nothing is left to go, not two seconds after it came down.
+to close where nothing is left to go, not when it usually does.
 """
 
 from typing import Final, cast

@@ -69,9 +69,8 @@ class RT1Config(PolicyConfig):
         aim_ends: Number of an action that is the hand's opening.
         aim_told: Whether what an image says so is told to what decides, as numbers.
         forgets: Chance that a training segment's actions see only some of the earlier frames that
-            they may, or none. Demonstrations tell by time what is to be done next (the hand closes
-            two seconds after it came down), and who learns that closes it wherever it is by then
-            (compare de Haan et al. 2019, "Causal Confusion in Imitation Learning").
+            they may, or none, so that time tells less of what is to be done next (compare de Haan
+            et al. 2019, "Causal Confusion in Imitation Learning").
         shift: Pixels that a training segment's images are shifted by at most.
         eyes_rate: Learning rate of what sees (see `eyes.py`), as a share of the rest's. Eyes that
             have learnt from many rooms forget them for the few of the demonstrations.
