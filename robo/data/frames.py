@@ -22,8 +22,8 @@ from robo.data.video_decoding import VideoFile
 SMALL = 160 * 160
 OPEN_FILMS = 16
 OPEN_MAPS = 64
-"""Files of the cache that are mapped at once at least: each costs a file descriptor, and a set may
-have thousands of them. Mapping one anew takes as long as copying a few of its images."""
+"""Files of the cache that are mapped at once: each costs a file descriptor, and a set may have
+thousands of them."""
 
 
 def default_cache() -> Path:
@@ -119,8 +119,8 @@ class FrameStore:
 
     def _forget(self) -> None:
         self._process = os.getpid()
+        self._kept: dict[int, Path] = {}
         self._maps: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._most_maps = _most_maps()
         self._films: OrderedDict[int, VideoFile] = OrderedDict()
 
     def _path(self, film: int) -> Path:
@@ -138,23 +138,31 @@ class FrameStore:
     def _decoded(self, film: int) -> np.ndarray:
         if film in self._maps:
             self._maps.move_to_end(film)
-        else:
-            assert self._cache is not None
-            path, length = self._path(film), int(self._lengths[film])
-            try:
-                state = path.stat()
-            except FileNotFoundError:
-                raise DatasetFormatError(f"there is no file {path}") from None
-            name = f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {self.size} {length}"
-            kept = self._cache / "frames" / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.rgb"
-            with write_errors(kept, "set ROBO_CACHE to a folder that can be written to"):
-                size = length * self.size[0] * self.size[1] * 3
-                if not kept.is_file() or kept.stat().st_size != size:
-                    self._decode_all(path, length, kept)
-                self._maps[film] = np.memmap(kept, np.uint8, "r", shape=(length, *self.size, 3))
-            if len(self._maps) > self._most_maps:
-                self._maps.popitem(last=False)
+            return self._maps[film]
+        if film not in self._kept:
+            self._kept[film] = self._keep(film)
+        kept, shape = self._kept[film], (int(self._lengths[film]), *self.size, 3)
+        with write_errors(kept, "set ROBO_CACHE to a folder that can be written to"):
+            self._maps[film] = np.memmap(kept, np.uint8, "r", shape=shape)
+        if len(self._maps) > OPEN_MAPS:
+            self._maps.popitem(last=False)
         return self._maps[film]
+
+    def _keep(self, film: int) -> Path:
+        """Where a film's images are kept, decoded if they are not there yet."""
+        assert self._cache is not None
+        path, length = self._path(film), int(self._lengths[film])
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            raise DatasetFormatError(f"there is no file {path}") from None
+        name = f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {self.size} {length}"
+        kept = self._cache / "frames" / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.rgb"
+        with write_errors(kept, "set ROBO_CACHE to a folder that can be written to"):
+            size = length * self.size[0] * self.size[1] * 3
+            if not kept.is_file() or kept.stat().st_size != size:
+                self._decode_all(path, length, kept)
+        return kept
 
     def _decode_all(self, path: Path, length: int, kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -181,16 +189,6 @@ class FrameStore:
             height, width = self.size
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         return np.asarray(image, np.uint8)
-
-
-def _most_maps() -> int:
-    """An eighth of the files that this process may open, as a training reads four cameras."""
-    try:
-        import resource
-    except ImportError:  # on Windows
-        return OPEN_MAPS
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(OPEN_MAPS, min(limit, 1 << 15) // 8) if limit > 0 else 1 << 12
 
 
 def _sorted(places: np.ndarray) -> bool:

@@ -126,9 +126,8 @@ class ExpertDevice:
                 self._lead_steps -= 1
                 return Command(action, recorded=False)
             self._lead_steps = 0
-        if self._leader is not None and not tick.status.frames and tick.status.success:
-            self.failure = "the policy did it"
-        if self._astray and self._stray is None and not tick.status.frames and tick.status.success:
+        corrects = self._leader is not None or (self._astray and self._stray is None)
+        if corrects and not tick.status.frames and tick.status.success:
             self.failure = "it is done already"
         if self._expert is not None and self._is_over():
             self._judge()
@@ -145,7 +144,7 @@ class ExpertDevice:
                 self.failure = "done before it strayed"
                 return Command(event=Event.SKIP, note=self.note)
             empty = self._env.kitchen_state.holding is None
-            sent = self._stray.act(wanted, self._low, self._high, empty=empty)
+            sent = np.clip(self._stray.act(wanted, empty=empty), self._low, self._high)
             if self._stray.over:
                 self._stray, self._expert = None, None
             return Command(sent, recorded=False)
@@ -229,14 +228,7 @@ class _Stray:
         self._base = rng.uniform(-3, 3, 2) * STRAY[:2] / self._left
         self._closes = rng.random() < CLOSES
 
-    def act(
-        self,
-        wanted: NDArray[np.float32],
-        low: NDArray[np.float32],
-        high: NDArray[np.float32],
-        *,
-        empty: bool,
-    ) -> NDArray[np.float32]:
+    def act(self, wanted: NDArray[np.float32], *, empty: bool) -> NDArray[np.float32]:
         """The next action, given what the expert wants and whether the hand is empty."""
         if self._wait:
             self._wait -= 1
@@ -245,6 +237,9 @@ class _Stray:
         self.over = self._left == 0
         drift = np.zeros_like(wanted)
         drift[6], drift[10] = 0.0 if empty and self._closes else wanted[6], wanted[10]
-        part, by = (slice(0, 3), self._hand) if wanted[10] == ARM else (slice(7, 9), self._base)
-        drift[part] = by
-        return np.clip(drift, low, high)
+        hand, _, base, _ = MOTIONS
+        if wanted[10] == ARM:
+            drift[hand] = self._hand
+        else:
+            drift[base] = self._base
+        return drift

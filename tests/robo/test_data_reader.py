@@ -132,7 +132,7 @@ def _open_files() -> int:
 def test_a_set_of_many_films_keeps_few_files_open(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frames, "_most_maps", lambda: 1)
+    monkeypatch.setattr(frames, "OPEN_MAPS", 1)
     dataset = Dataset(root)
     store = FrameStore(dataset, demo.CAMERA, None, tmp_path / "cache")
     everything = np.arange(len(dataset))
