@@ -1,28 +1,36 @@
 """Light changes of images, so that a policy does not learn pixels by heart."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from policies.base import IMAGES, Batch
 from policies.vision.augmentation import shifted
 
+_MOST_PATCHES: Final = 8
+"""Of an image, each way."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Shifts, brightness and tint; all images that a sample has of a camera change alike.
+    """Shifts, brightness, tint and mottle; all images that a sample has of a camera change alike.
 
     Attributes:
         shift: Largest shift in pixels, each way; the border is repeated.
         brightness: Largest share by which a sample is brightened or darkened.
         tint: Largest share by which each colour of a sample is brightened or darkened, besides.
+        mottle: Largest share by which each colour changes from patch to patch, besides: floors,
+            fronts and walls take other colours, and the things on them too, a little.
     """
 
     shift: int = 0
     brightness: float = 0.0
     tint: float = 0.0
+    mottle: float = 0.0
 
     def __call__(self, batch: Batch, rng: np.random.Generator) -> Batch:
         """The batch with other images [b, t, h, w, 3]; everything else stays."""
@@ -36,16 +44,30 @@ class Augmentation:
                     gains = gains * (1 + rng.uniform(-self.tint, self.tint, (size, 3)))
                 if self.shift:
                     images = shifted(images, shifts.tolist())
-                if self.brightness or self.tint:
-                    images = brightened(images, torch.from_numpy(gains))
+                maps = torch.from_numpy(gains).float().expand(-1, 3)[:, :, None, None]
+                if self.mottle:
+                    maps = maps * (1 + self.mottle * _patches(size, images.shape[-3:-1], rng))
+                if self.brightness or self.tint or self.mottle:
+                    images = brightened(images, maps)
                 result[key] = images
         return result
 
 
 def brightened(images: Tensor, gains: Tensor) -> Tensor:
-    """Images [b, t, h, w, 3] times `gains` [b, 1 or 3], rounded and cut at white."""
+    """Images [b, t, h, w, 3] times `gains` [b, 3, h or 1, w or 1], rounded and cut at white."""
     rows = images.flatten(-2)
-    # Tiled, as broadcasting over three numbers is ten times slower on a CPU.
-    factors = gains.to(images.device, torch.float32).expand(-1, 3).tile(1, images.shape[-2])
-    changed = rows.float().mul_(factors[:, None, None]).round_().clamp_(0, 255)
+    # Laid out as rows are, as broadcasting over three numbers is ten times slower on a CPU.
+    gains = gains.to(images.device).expand(-1, -1, -1, images.shape[-2])
+    factors = gains.permute(0, 2, 3, 1).flatten(-2)
+    changed = rows.float().mul_(factors[:, None]).round_().clamp_(0, 255)
     return changed.to(torch.uint8).view(images.shape)
+
+
+def _patches(size: int, shape: torch.Size, rng: np.random.Generator) -> Tensor:
+    """Smooth random numbers within -1 and 1, [size, 3, h, w]; patches of a size for each sample."""
+    maps = torch.empty(size, 3, *shape)
+    for sample, cells in zip(maps, rng.integers(2, _MOST_PATCHES + 1, size), strict=True):
+        amount = rng.uniform()
+        coarse = torch.from_numpy(rng.uniform(-amount, amount, (1, 3, cells, cells))).float()
+        sample[:] = functional.interpolate(coarse, tuple(shape), mode="bilinear")[0]
+    return maps

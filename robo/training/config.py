@@ -85,6 +85,10 @@ class TrainingConfig:
     """Augmentation: each colour of the images gets brighter or darker by up to this share, besides;
     a sample's all alike."""
 
+    mottle: float = 0.0
+    """Augmentation: patches of the images take other colours, by up to this share; a sample's all
+    alike."""
+
     start: Optional[str] = None
     """Checkpoint, by folder or short name, whose weights to begin with."""
 
@@ -138,7 +142,7 @@ class TrainingConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UserError(f"{option(name)} is {value}; it must be more than 0")
-        for name in ("ema", "validation", "warmup", "brightness", "tint"):
+        for name in ("ema", "validation", "warmup", "brightness", "tint", "mottle"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(
                     f"{option(name)} is {getattr(self, name)}; it must be at least 0 and below 1"

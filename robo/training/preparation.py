@@ -125,7 +125,7 @@ def prepare(
         batches,
         data.windows_of(dataset, policy, within, held) if held else None,
         instructions,
-        Augmentation(config.shift, config.brightness, config.tint),
+        Augmentation(config.shift, config.brightness, config.tint, config.mottle),
         description,
         notes,
     )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
-from envs.humanoid.randomization import TERMS
+from envs.humanoid.randomization import TERMS, TRAINING
 from envs.humanoid.robots import robot_config
 from policies.walker.mlp import MLPActor
 from policies.walker.transformer import TransformerStudent
@@ -184,6 +184,7 @@ def walk_batch(
             physics_hz=config.physics_hz,
             threads=config.threads,
             curriculum=curriculum if config.randomization else None,
+            terms=TRAINING,
         )
 
 

@@ -170,10 +170,10 @@ def test_phrasings_of_labels_that_the_set_lacks_are_left_out(dataset: Dataset) -
 
 def test_brightness_is_cut_at_white_and_touches_only_images() -> None:
     images = torch.tensor([100, 200], dtype=torch.uint8).reshape(2, 1, 1, 1, 1).tile(1, 2, 3, 4, 3)
-    bright = brightened(images, torch.tensor([[1.5], [1.5]]))
+    bright = brightened(images, torch.full((2, 3, 1, 1), 1.5))
     assert bright.shape == images.shape
     assert bright[:, 1, 2, 3].tolist() == [[150] * 3, [255] * 3]
-    tinted = brightened(images, torch.tensor([[1.5, 1.0, 0.5]]).expand(2, 3))
+    tinted = brightened(images, torch.tensor([1.5, 1.0, 0.5]).view(1, 3, 1, 1).expand(2, 3, 1, 1))
     assert tinted[:, 1, 2, 3].tolist() == [[150, 100, 50], [255, 200, 100]]
     batch: Batch = {"observation.images.head": images, "action": torch.ones(2, 3, 2)}
     changed = Augmentation(0, 0.5)(batch, np.random.default_rng(1))
@@ -183,6 +183,17 @@ def test_brightness_is_cut_at_white_and_touches_only_images() -> None:
     assert torch.equal(changed["observation.images.head"], grey)
     changed = Augmentation(tint=0.5)(batch, np.random.default_rng(1))
     assert changed["observation.images.head"][0, 0, 0, 0].unique().numel() == 3
+
+
+def test_mottle_changes_patches_alike_over_time_and_leaves_the_mean() -> None:
+    batch: Batch = {"observation.images.head": torch.full((64, 2, 24, 32, 3), 100).byte()}
+    changed = Augmentation(mottle=0.4)(batch, np.random.default_rng(1))["observation.images.head"]
+    assert torch.equal(changed[:, 0], changed[:, 1])
+    assert 60 <= changed.min() < 80
+    assert 120 < changed.max() <= 140
+    assert abs(changed.float().mean() - 100.0) < 1.5
+    beside = (changed[:, 0, :, 1:].int() - changed[:, 0, :, :-1].int()).abs()
+    assert 0 < beside.max() < 25
 
 
 def test_the_fingerprint_follows_the_content(tmp_path: Path, dataset: Dataset) -> None:
