@@ -4,34 +4,24 @@ Small images (up to 160 x 160 pixels after scaling) are decoded once, a whole fi
 plain arrays on disk that all processes map into memory; larger ones are decoded when asked for.
 """
 
-import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 
 from robo.data.errors import DatasetFormatError
+from robo.data.frame_cache import FrameCache
 from robo.data.layout import FileNumber
 from robo.data.lerobot_reader import Dataset
-from robo.data.storage import write_errors
 from robo.data.video_decoding import VideoFile
 
 SMALL = 160 * 160
 OPEN_FILMS = 16
-OPEN_MAPS = 64
-"""Files of the cache that are mapped at once: each costs a file descriptor, and a set may have
-thousands of them."""
-
-
-def default_cache() -> Path:
-    """Where decoded images are kept: $ROBO_CACHE, or `robo` in the user's cache folder."""
-    chosen = os.environ.get("ROBO_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robo"
 
 
 class FrameStore:
@@ -61,7 +51,7 @@ class FrameStore:
         self.camera = camera
         self.size = size or dataset.features[camera].size
         small = self.size[0] * self.size[1] <= SMALL
-        self._cache = cache if small else None
+        self._cache = FrameCache(cache) if cache and small else None
         self._info = dataset.info
         self._pictures = None
         if not dataset.features[camera].is_camera:
@@ -115,12 +105,11 @@ class FrameStore:
                 self._decoded(film)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_maps": OrderedDict(), "_films": OrderedDict(), "_process": -1}
+        return {**self.__dict__, "_films": OrderedDict(), "_process": -1}
 
     def _forget(self) -> None:
         self._process = os.getpid()
-        self._kept: dict[int, Path] = {}
-        self._maps: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._names: dict[int, str] = {}
         self._films: OrderedDict[int, VideoFile] = OrderedDict()
 
     def _path(self, film: int) -> Path:
@@ -136,46 +125,26 @@ class FrameStore:
         return self._films[film]
 
     def _decoded(self, film: int) -> np.ndarray:
-        if film in self._maps:
-            self._maps.move_to_end(film)
-            return self._maps[film]
-        if film not in self._kept:
-            self._kept[film] = self._keep(film)
-        kept, shape = self._kept[film], (int(self._lengths[film]), *self.size, 3)
-        with write_errors(kept, "set ROBO_CACHE to a folder that can be written to"):
-            self._maps[film] = np.memmap(kept, np.uint8, "r", shape=shape)
-        if len(self._maps) > OPEN_MAPS:
-            self._maps.popitem(last=False)
-        return self._maps[film]
-
-    def _keep(self, film: int) -> Path:
-        """Where a film's images are kept, decoded if they are not there yet."""
         assert self._cache is not None
-        path, length = self._path(film), int(self._lengths[film])
+        if film not in self._names:
+            self._names[film] = self._name(film)
+        shape = (int(self._lengths[film]), *self.size, 3)
+        return self._cache.film(self._names[film], shape, partial(self._decode, film))
+
+    def _decode(self, film: int, file: BinaryIO) -> None:
+        with VideoFile(self._path(film), self._info.fps, self.size) as video:
+            for image in video.images(range(int(self._lengths[film]))):
+                file.write(image.tobytes())
+
+    def _name(self, film: int) -> str:
+        """Of a film in the cache: another one if the file changes."""
+        path = self._path(film)
         try:
             state = path.stat()
         except FileNotFoundError:
             raise DatasetFormatError(f"there is no file {path}") from None
-        name = f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {self.size} {length}"
-        kept = self._cache / "frames" / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.rgb"
-        with write_errors(kept, "set ROBO_CACHE to a folder that can be written to"):
-            size = length * self.size[0] * self.size[1] * 3
-            if not kept.is_file() or kept.stat().st_size != size:
-                self._decode_all(path, length, kept)
-        return kept
-
-    def _decode_all(self, path: Path, length: int, kept: Path) -> None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(f".{os.getpid()}.partial")
-        try:
-            with VideoFile(path, self._info.fps, self.size) as video, partial.open("wb") as file:
-                for image in video.images(range(length)):
-                    file.write(image.tobytes())
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(kept)
-        finally:
-            partial.unlink(missing_ok=True)
+        size, length = self.size, self._lengths[film]
+        return f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {size} {length}"
 
     def _picture(self, index: int) -> np.ndarray:
         assert self._pictures is not None

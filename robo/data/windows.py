@@ -20,7 +20,8 @@ import numpy as np
 
 from robo.data.errors import DatasetError
 from robo.data.features import SUBTASK
-from robo.data.frames import FrameStore, default_cache
+from robo.data.frame_cache import default_cache
+from robo.data.frames import FrameStore
 from robo.data.lerobot_reader import Dataset
 
 Batch = dict[str, np.ndarray]

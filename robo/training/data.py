@@ -14,7 +14,7 @@ import numpy as np
 from policies.base import ACTION, Policy, is_image
 from robo.data.errors import DatasetError
 from robo.data.features import STATE, SUBTASK
-from robo.data.frames import default_cache
+from robo.data.frame_cache import default_cache
 from robo.data.lerobot_reader import Dataset
 from robo.data.windows import WindowReader
 from robo.errors import UserError, user_errors

@@ -1,7 +1,11 @@
 """The reader: windows, padding, the cache, and sets that pack many episodes into a file."""
 
+import os
+import shutil
+import time
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +14,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robo.data import frames
+from robo.data import frame_cache
 from robo.data.errors import DatasetError, DatasetFormatError, DatasetWriteError
 from robo.data.features import ACTION, STATE
-from robo.data.frames import FrameStore, default_cache
+from robo.data.frame_cache import default_cache
+from robo.data.frames import FrameStore
 from robo.data.layout import FileNumber
 from robo.data.lerobot_reader import Dataset
 from robo.data.loader import BatchLoader
@@ -132,7 +137,7 @@ def _open_files() -> int:
 def test_a_set_of_many_films_keeps_few_files_open(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frames, "OPEN_MAPS", 1)
+    monkeypatch.setattr(frame_cache, "OPEN_MAPS", 1)
     dataset = Dataset(root)
     store = FrameStore(dataset, demo.CAMERA, None, tmp_path / "cache")
     everything = np.arange(len(dataset))
@@ -175,6 +180,42 @@ def test_a_damaged_cache_is_made_anew_and_a_refused_one_is_said(tmp_path: Path) 
     assert np.array_equal(again, images)
     with pytest.raises(DatasetWriteError, match="set ROBO_CACHE to a folder"):
         FrameStore(own, demo.CAMERA, None, Path("/dev/null")).images(np.arange(4))
+
+
+def test_a_full_disk_takes_the_oldest_films_and_never_those_in_use(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, folder = Dataset(root), tmp_path / "cache" / "frames"
+    everything = np.arange(len(dataset))
+    images = FrameStore(dataset, demo.CAMERA, None, tmp_path / "cache").images(everything)
+    films = sorted(folder.iterdir())
+    old = time.time() - 2 * frame_cache.RECENT
+    for age, film in enumerate(films[1:]):
+        os.utime(film, (old - age, old - age))
+    size = films[-1].stat().st_size
+    nearly_full = SimpleNamespace(total=20 * size, free=size)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: nearly_full)
+    other = Dataset(demo.record(tmp_path / "other", [4]))
+    FrameStore(other, demo.CAMERA, None, tmp_path / "cache").images(np.arange(4))
+    left = set(folder.iterdir())
+    assert films[0] in left
+    assert films[-1] not in left
+    # What is gone is decoded again.
+    assert np.array_equal(
+        FrameStore(dataset, demo.CAMERA, None, tmp_path / "cache").images(everything), images
+    )
+
+
+def test_a_cache_that_is_deleted_in_between_is_made_anew(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_cache, "OPEN_MAPS", 1)
+    dataset = Dataset(root)
+    store = FrameStore(dataset, demo.CAMERA, None, tmp_path / "cache")
+    everything = np.arange(len(dataset))
+    images = store.images(everything)
+    shutil.rmtree(tmp_path / "cache")
+    assert np.array_equal(store.images(everything), images)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

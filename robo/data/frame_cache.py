@@ -1,0 +1,119 @@
+"""Decoded films on disk, which all processes map; the oldest go when the disk gets full."""
+
+import hashlib
+import math
+import os
+import shutil
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from robo.data.storage import write_errors
+
+OPEN_MAPS: Final = 64
+"""Files that are mapped at once: each costs a file descriptor, and a set may have thousands."""
+SPARE: Final = 0.05
+"""Share of the disk that is left to others: before a film would take of it, old ones go."""
+RECENT: Final = 3600.0
+"""What was used within so many seconds stays: a training may be reading it (s)."""
+
+
+def default_cache() -> Path:
+    """Where decoded images are kept: $ROBO_CACHE, or `robo` in the user's cache folder."""
+    chosen = os.environ.get("ROBO_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robo"
+
+
+class FrameCache:
+    """Films by name, as arrays; each is decoded once for all processes.
+
+    Args:
+        folder: the cache's; films are in `frames` within.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "frames"
+        self._maps: OrderedDict[str, np.ndarray] = OrderedDict()
+
+    def film(
+        self, name: str, shape: tuple[int, int, int, int], decode: Callable[[BinaryIO], None]
+    ) -> np.ndarray:
+        """Images [n, H, W, 3], uint8, read-only.
+
+        Args:
+            name: whatever makes the film and its size what they are.
+            shape: of the images.
+            decode: writes them, where the cache has no such film.
+
+        Raises:
+            DatasetWriteError: the cache cannot be written.
+        """
+        if name in self._maps:
+            self._maps.move_to_end(name)
+            return self._maps[name]
+        path = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.rgb"
+        with write_errors(path, "set ROBO_CACHE to a folder that can be written to"):
+            images = _mapped(path, shape)
+            while images is None:
+                self._make_room(math.prod(shape))
+                _write(path, decode)
+                images = _mapped(path, shape)
+        self._maps[name] = images
+        if len(self._maps) > OPEN_MAPS:
+            self._maps.popitem(last=False)
+        return images
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_maps": OrderedDict()}
+
+    def _make_room(self, size: int) -> None:
+        """Remove what was not used for longest, where `size` bytes more would leave too little."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        disk = shutil.disk_usage(self._folder)
+        lacking = SPARE * disk.total + size - disk.free
+        if lacking <= 0:
+            return
+        # Twice as much as is lacking, so that not every film asks again.
+        lacking += SPARE * disk.total
+        for used, length, path in sorted(_films(self._folder)):
+            if lacking <= 0 or used > time.time() - RECENT:
+                return
+            path.unlink(missing_ok=True)
+            lacking -= length
+
+
+def _films(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """When each was used last, its bytes, and where it is."""
+    for path in folder.glob("*.rgb"):
+        with suppress(FileNotFoundError):
+            state = path.stat()
+            yield state.st_mtime, state.st_size, path
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """What the cache has, if it is whole; notes that it is used."""
+    with suppress(FileNotFoundError):
+        if path.stat().st_size == math.prod(shape):
+            with suppress(PermissionError):  # a cache that is only read
+                os.utime(path)
+            return np.memmap(path, np.uint8, "r", shape=shape)
+    return None
+
+
+def _write(path: Path, decode: Callable[[BinaryIO], None]) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            decode(file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
