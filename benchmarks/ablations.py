@@ -2,7 +2,7 @@
 
     python benchmarks/ablations.py act        # the arms: 5 trainings of 3,000 steps
     python benchmarks/ablations.py rt1        # the kitchen: 4 trainings of 3,000 steps
-    python benchmarks/ablations.py walk       # the humanoid: 8 trainings of 24 million steps
+    python benchmarks/ablations.py walk       # the humanoid: 7 trainings, of up to 87 minutes
 
 Trains and evaluates with the commands that the table prints, one after the other. Ctrl-C stops; run
 again to go on. `--only` takes some variants; two processes may train different ones in one folder.
@@ -44,7 +44,7 @@ CUBE = "rollout --env robo/AlohaTransferCube-v1 --episodes 200 --seed 0 --worker
 ALL_SPLITS = (
     "rollout --env robo/Kitchen-v1 --split all --episodes 100 --seed 0 --max-seconds 30 --workers 1"
 )
-TEACHER = "{out}/teacher-alone/run"
+TEACHER = "{out}/student-0/run/teacher"
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Variant:
         name: Of the line, and of its folder.
         train: What follows `robo train`; without a training, `weights` says whose to take.
         evaluate: What follows `robo`, each with a column or more.
-        weights: Variant whose weights are evaluated, with `changes` of their configuration.
-        changes: What follows `python -m policies.export SOURCE TARGET`.
+        weights: Weights of another variant that are evaluated, in the table's folder.
+        changes: Of their configuration: what follows `python -m policies.export SOURCE TARGET`.
     """
 
     name: str
@@ -71,7 +71,7 @@ TABLES: Mapping[str, tuple[Variant, ...]] = {
         Variant("act", f"act --config small {ACT}", (CUBE,)),
         Variant("chunk-of-1", f"act --config small chunk=1 {ACT}", (CUBE,)),
         Variant("no-vae", f"act --config small vae=false {ACT}", (CUBE,)),
-        Variant("ensembling", "", (CUBE,), "act", "ensemble_decay=0.01"),
+        Variant("ensembling", "", (CUBE,), "act/run/checkpoints/last", "ensemble_decay=0.01"),
         Variant("rt1", f"rt1 --config small {OTHERS}", (CUBE,)),
         Variant("diffusion", f"diffusion --config small {OTHERS}", (CUBE,)),
     ),
@@ -87,11 +87,11 @@ TABLES: Mapping[str, tuple[Variant, ...]] = {
         Variant("no-language", f"rt1 {SKILLS} instruction_width=0 {KITCHEN}", (ALL_SPLITS,)),
     ),
     "walk": (
-        Variant("teacher-alone", "walk --stage teacher", ("eval walk",)),
         *(
             Variant(f"student-{seed}", f"walk --seed {seed}", ("eval walk", "sim2sim"))
             for seed in range(3)
         ),
+        Variant("teacher-alone", "", ("eval walk",), "student-0/run/teacher"),
         Variant(
             "no-imitation",
             "walk --stage student --imitation 0",
@@ -181,8 +181,9 @@ def commands(variant: Variant, folder: Path) -> list[list[str]]:
         lines.append(["robo", "train", *options, "--out", str(run)])
     weights = run if variant.train.startswith("walk") else run / "checkpoints" / "last"
     if variant.weights:
-        source = folder / variant.weights / "run" / "checkpoints" / "last"
-        weights = home / "weights"
+        weights = folder / variant.weights
+    if variant.changes:
+        source, weights = weights, home / "weights"
         change = [str(source), str(weights), *shlex.split(variant.changes)]
         lines.append(["python", "-m", "policies.export", *change])
     for number, evaluation in enumerate(variant.evaluate):
