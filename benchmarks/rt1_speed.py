@@ -3,7 +3,7 @@
     python benchmarks/rt1_speed.py [--threads 1 2] [--steps 20] [--out FILE]
 
 A control step is `act` on images that come in already; "six images" encodes the whole window each
-time, as without kept tokens. Training is forward, backward and AdamW on segments of 12 frames, all
+time, as without kept tokens. Training is forward, backward and AdamW on segments of 8 frames, all
 supervised. Wall time is the median, CPU time that of all threads; where other work runs on the
 machine, only the CPU time of one thread says something.
 """
@@ -86,14 +86,14 @@ def training(policy: RT1, batch_size: int, bfloat16: bool, steps: int) -> dict[s
     """Frames a second of `policy` in training."""
     policy.train()
     optimizer = torch.optim.AdamW(policy.optimizer_groups(1e-4), fused=True)
-    frames = policy.config.segment
+    frames, actions = policy.config.segment, len(policy.windows()["action"])
     batch = {
         key: torch.randint(0, 256, (batch_size, frames, *shape)).byte()
         if len(shape) == 3
         else torch.randn(batch_size, frames, *shape)
         for key, shape in policy.config.inputs.items()
     }
-    batch["action"] = torch.rand(batch_size, frames, ACTION_SIZE) * 2 - 1
+    batch["action"] = torch.rand(batch_size, actions, ACTION_SIZE) * 2 - 1
     batch["instruction"] = torch.randn(batch_size, WORDS, INSTRUCTION_WIDTH)
 
     def step() -> None:

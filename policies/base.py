@@ -246,7 +246,7 @@ class Policy(nn.Module, ABC):
         by area, as the training data were), the instruction [l, w] float32. No batch dimension.
 
         Raises:
-            PolicyError: Something is missing or has another shape.
+            PolicyError: Something is missing, has another shape, or is an image that is no uint8.
         """
         wanted = dict(self.config.inputs)
         if self.config.instruction_width:
@@ -271,6 +271,8 @@ class Policy(nn.Module, ABC):
                     f"{tuple('any' if size == -1 else size for size in shape)}"
                 )
             kind = np.uint8 if is_image(shape) else np.float32
+            if is_image(shape) and value.dtype != kind:
+                raise PolicyError(f'"{key}" is {value.dtype}; images are uint8, from 0 to 255')
             tensor = torch.from_numpy(np.require(value, kind, ("C", "W")))
             result[key] = tensor.to(self.device)
         return result

@@ -42,7 +42,10 @@ def export(source: Path, target: Path, changes: Mapping[str, Any] | None = None)
         unknown = sorted(changes.keys() - policy.config.to_json().keys())
         if unknown:
             raise PolicyError(f'"{policy.name}" has no number "{unknown[0]}"')
-        changed = policy_class(policy.name)(policy.config_class.from_json(values))
+        try:
+            changed = policy_class(policy.name)(policy.config_class.from_json(values))
+        except (TypeError, AttributeError) as error:
+            raise PolicyError(f"{dict(changes)} does not suit {policy.name}: {error}") from error
         _take_over(changed, policy, changes)
         policy, metadata = changed, {**metadata, "changed": dict(changes)}
     checkpoint.save(policy, target, metadata, dtype=torch.float16)

@@ -53,8 +53,11 @@ def find_checkpoint(name_or_path: str) -> Path:
     for folder in (Path(name_or_path), weights_folder(name_or_path)):
         if (folder / "model.safetensors").is_file():
             return folder
+    best = Path(name_or_path) / "checkpoints" / "best"
+    if best.exists():
+        raise CheckpointError(f'"{name_or_path}" is a whole run; give one of its policies: {best}')
     names = ", ".join(shipped_weights()) or "none"
     raise CheckpointError(
         f'"{name_or_path}" is no folder with a model.safetensors and no shipped policy '
-        f"(there are: {names}); give the folder that robo train wrote"
+        f"(there are: {names}); give a checkpoint that robo train wrote"
     )

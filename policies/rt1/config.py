@@ -1,16 +1,53 @@
-"""Numbers of RT-1, and two presets of them: the paper's, and one for two CPU cores."""
+"""Numbers of RT-1, and presets: the paper's, one for two CPU cores, and that for our kitchen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from policies.base import ACTION, PolicyConfig
 from policies.errors import PolicyError
 from policies.rt1.residual_encoder import GROUP
 from policies.rt1.transformer import Sees
+
+_SMALL: Final[Mapping[str, Any]] = {
+    "image_size": (96, 96),
+    "use_state": True,
+    "summary": True,
+    "chunk": 20,
+    "executed": 5,
+    "segment": 8,
+    "encoder": "residual",
+    "encoder_widths": (32, 64, 128, 192),
+    "condition": 128,
+    "width": 256,
+    "layers": 4,
+    "heads": 4,
+    "head_width": 64,
+    "ffn_width": 512,
+    "frames_see": "own",
+    "decoding": "expectation",
+    "mean_weight": 1.0,
+    "path_weight": 2.0,
+    "shift": 1,
+}
+_KITCHEN: Final[Mapping[str, Any]] = {
+    **_SMALL,
+    "unused": (*range(7, 14), 28, 29, 30),  # velocities
+    "categorical": (10,),
+    "ends": (10, 2),
+    "medians": (6,),
+    "path": (0, 1, 2, 3, 4, 5, 7, 8, 9),
+    "path_of": "sent_action",
+    "aim_weight": 4.0,
+    "aim_ends": 6,
+    "aim_told": True,
+    "pointing": True,
+}
+"""Of the paper's eleven numbers: six of the hand's motion, its opening, three of the base, the mode
+(whose third is "terminate"); and of the state's 31."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,27 +156,8 @@ class RT1Config(PolicyConfig):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "full": {"image_size": (300, 300)},
-        "small": {
-            "image_size": (96, 96),
-            "use_state": True,
-            "summary": True,
-            "chunk": 20,
-            "executed": 5,
-            "segment": 8,
-            "encoder": "residual",
-            "encoder_widths": (32, 64, 128, 192),
-            "condition": 128,
-            "width": 256,
-            "layers": 4,
-            "heads": 4,
-            "head_width": 64,
-            "ffn_width": 512,
-            "frames_see": "own",
-            "decoding": "expectation",
-            "mean_weight": 1.0,
-            "path_weight": 2.0,
-            "shift": 1,
-        },
+        "small": _SMALL,
+        "kitchen": _KITCHEN,
     }
 
     @classmethod
@@ -240,6 +258,7 @@ class RT1Config(PolicyConfig):
                     and self.actions == "tokens"
                 )
             ),
+            "path_of must be no input": not self.path or self.path_of not in self.inputs,
             'path needs actions="tokens"': not self.path or self.actions == "tokens",
             "path must name numbers of the action that are not categorical": all(
                 0 <= number < self.action_size and number not in self.categorical

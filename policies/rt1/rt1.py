@@ -274,11 +274,12 @@ class RT1(Policy):
         """Cross-entropy of the action tokens (section 5.1), or the squared error of numbers.
 
         Returns:
-            The mean over numbers of actions that are not padding; and `accuracy` (the share of
-            tokens that are the likeliest), `error` (of means over bins, in deviations of the
-            actions; of numbers, in halves of the range), `path` (of where means get to, in
-            deviations of a random walk of such actions), `aim` (see `_astray`)
-            and `clipped`, the share of numbers that were out of bounds.
+            The mean over numbers of actions, to which padding adds nothing: every real one weighs
+            the same, in whatever batch and in whichever of several processes. And means over what
+            is no padding: `accuracy` (the share of tokens that are the likeliest), `error` (of
+            means over bins, in deviations of the actions; of numbers, in halves of the range),
+            `path` (of where means get to, in deviations of a random walk of such actions), `aim`
+            (see `_astray`) and `clipped`, the share of numbers that were out of bounds.
         """
         tokens, said = self._seen(batch)
         outputs = self._said(tokens, batch)
@@ -308,10 +309,11 @@ class RT1(Policy):
                 parts["error"] = (square * weights).sum().sqrt()
                 if self.config.path:
                     parts["path"] = (path * weights).sum().sqrt()
-        total = (each * weights).sum()
+        total = (each * real).mean()
         if said is not None:
-            parts["aim"] = self._astray(said, batch)
-            total = total + self.config.aim_weight * parts["aim"]
+            miss, present = self._astray(said, batch), self._present(batch)
+            parts["aim"] = (miss * present).sum() / present.sum().clamp_min(1)
+            total = total + self.config.aim_weight * (miss * present).mean()
         return total, {key: part.detach() for key, part in {"loss": total, **parts}.items()}
 
     def _distances(self, means: Tensor, actions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -342,14 +344,16 @@ class RT1(Policy):
         return square, astray.square() * (adds_up & changes)
 
     def _astray(self, said: Tensor, batch: Batch) -> Tensor:
-        """Mean distance (Huber's) of where each image says that the hand will change from where.
+        """Distance (Huber's) of where each image says that the hand will change from where it does.
 
-        In deviations of the actions times the root of `aim_steps`. Said of a frame before the
-        transformer: images alone have to tell.
+        Said of a frame before the transformer: images alone have to tell.
 
         Args:
             said: [b, t, p].
             batch: Has `config.path_of`.
+
+        Returns:
+            [b, t], in deviations of the actions times the root of `aim_steps`.
         """
         c, tokenizer = self.config, self.tokenizer()
         done, numbers = batch[c.path_of], list(c.path)
@@ -361,9 +365,8 @@ class RT1(Policy):
         sudden = hand_changes(done[..., c.aim_ends], span)
         wanted = aims(done, real, numbers, sudden, starts, c.aim_steps)
         scale = self.normalizer.buffer(ACTION, "std")[numbers] * c.aim_steps**0.5
-        miss = F.smooth_l1_loss(said.float(), wanted / scale, reduction="none", beta=SHARP).mean(-1)
-        present = self._present(batch)
-        return (miss * present).sum() / present.sum().clamp_min(1)
+        miss = F.smooth_l1_loss(said.float(), wanted / scale, reduction="none", beta=SHARP)
+        return miss.mean(-1)
 
     def reset(self, seed: int = 0) -> None:
         """An episode begins: forget what was seen."""

@@ -292,7 +292,9 @@ def rate_of(env: "gymnasium.Env[Any, Any]") -> int:
     inner = env.unwrapped
     rate = getattr(inner, "control_hz", None) or inner.metadata.get("render_fps")
     if not rate:
-        raise DatasetFormatError(f"{type(inner).__name__} does not say its rate; give --fps")
+        raise DatasetFormatError(
+            f"{type(inner).__name__} does not say its rate: set metadata['render_fps'] in its class"
+        )
     return round(float(rate))
 
 

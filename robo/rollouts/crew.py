@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
+from robo.data.errors import DatasetError
 from robo.errors import UserError
 from robo.workers import begin_worker
 
@@ -56,7 +57,7 @@ def done_by_crew(
         arguments: See `hire`.
 
     Raises:
-        UserError: A worker raised one, or processes die before they can begin.
+        UserError: A worker raised one or a DatasetError, or processes die before they can begin.
         RuntimeError: A worker failed otherwise; the text is its traceback.
     """
     if workers == 0:
@@ -204,7 +205,7 @@ def _serve(
                 connection.send(("done", worker.run(job)))
         finally:
             worker.close()
-    except UserError as error:
+    except (UserError, DatasetError) as error:
         connection.send(("refused", str(error)))
     except EOFError:
         return

@@ -206,10 +206,10 @@ def camera_for(stage: Stage, path: Path, title: str, files: ExitStack) -> Camera
     """What films an episode of a stage: the room in the kitchen, elsewhere what is observed.
 
     Raises:
-        UserError: No GL library can draw here.
+        UserError: No GL library can draw here, or the environment observes no pictures.
     """
     from envs.rendering import RenderingUnavailableError
-    from robo.errors import user_errors
+    from robo.errors import UserError, user_errors
     from robo.film import Film
     from robo.recording.recorder import rate_of
 
@@ -218,6 +218,10 @@ def camera_for(stage: Stage, path: Path, title: str, files: ExitStack) -> Camera
     if isinstance(stage.env.unwrapped, KitchenEnv):
         with user_errors(RenderingUnavailableError):
             camera = Film(path, title, fps)
+    elif not any(key.startswith(IMAGES) for key in stage.observation):
+        raise UserError(
+            f"{type(stage.env.unwrapped).__name__} observes no pictures to film; leave --video out"
+        )
     else:
         camera = CameraFilm(path, title, fps, stage)
     files.callback(camera.close)

@@ -118,7 +118,7 @@ def checked_tasks(settings: RolloutSettings) -> tuple[str, ...]:
     if not is_kitchen(settings.id):
         if settings.splits != (SEEN,):
             raise UserError("--split is for the kitchen; leave it out")
-        return settings.tasks or (default_task(settings.id) or settings.id,)
+        return tuple(dict.fromkeys(settings.tasks)) or (default_task(settings.id) or settings.id,)
     tasks = settings.tasks
     if not tasks or "all" in tasks:
         tasks = FAMILIES

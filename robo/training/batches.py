@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -19,6 +21,9 @@ from robo.instructions import instruction_features, stacked
 from robo.training.data import Words
 from robo.training.processes import Processes
 from robo.training.randomness import numpy_generator
+
+_GRACE: Final = 60.0
+"""A reader that is asked to end lets the step that is being made be finished and saved (s)."""
 
 WINDOW = "index"
 """The key of a batch that tells the set's frame of each sample."""
@@ -192,9 +197,18 @@ def _tensor(value: np.ndarray) -> Tensor:
 
 
 def _prepare_worker(_number: int) -> None:
-    """A reader leaves Ctrl-C to the process that trains, and ends when that one asks it to."""
+    """A reader ends with the process that trains, and not before that one has saved.
+
+    Ctrl-C and the signals of a batch system reach all processes of a group at once.
+    """
     import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, _end_later)
     cv2.setNumThreads(1)
+
+
+def _end_later(*_: object) -> None:
+    timer = threading.Timer(_GRACE, os._exit, [0])
+    timer.daemon = True
+    timer.start()

@@ -14,10 +14,14 @@ class TrainingDisplay:
 
     Args:
         console: Where; nothing is shown without one.
+
+    Attributes:
+        pace: Samples a second and the time that is left, in words; empty before the first of them.
     """
 
     def __init__(self, console: Console | None) -> None:
         self._console = console
+        self.pace = ""
         self._progress: Progress | None = None
         if console is not None and console.is_terminal:
             columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
@@ -40,6 +44,7 @@ class TrainingDisplay:
 
     def show(self, step: int, share: float, seconds_left: float, line: Mapping[str, float]) -> None:
         """The state of the run."""
+        self.pace = f"{line['samples_per_second']:.3g} samples/s, {duration(seconds_left)} left"
         if self._progress is None:
             return
         losses = "  ".join(f"{k} {v:.4g}" for k, v in line.items() if k not in _APART)

@@ -254,7 +254,7 @@ class _Job:
             )
             self.folder.describe(self._report("running"))
         words = f", validation {loss:.4g}{' (best)' if best else ''}" if validation else ""
-        words += in_words(validation)
+        words += in_words(validation) + (f"; {self.display.pace}" if self.display.pace else "")
         self.display.say(f"step {trainer.step}, {duration(trainer.seconds)}: saved{words}")
 
     def _validate(self) -> dict[str, float]:

@@ -278,7 +278,17 @@ def test_padding_has_no_part_in_the_loss():
     assert torch.allclose(loss, again, atol=1e-5)
     assert parts["clipped"] == 0
     short, _ = policy.loss(_part(batch, slice(0, 2), slice(2, 5)))
-    assert torch.allclose(loss, short, atol=1e-4)
+    assert torch.allclose(loss, 3 / 5 * short, atol=1e-4)
+
+
+def test_real_actions_weigh_the_same_in_every_batch():
+    policy, batch = _policy().eval(), _batch()
+    batch["action_is_pad"][0, 1:] = True
+    batch[HEAD + "_is_pad"][0, 2:] = True
+    whole, _ = policy.loss(batch)
+    halves = [policy.loss(_part(batch, slice(n, n + 1), slice(0, 5)))[0] for n in (0, 1)]
+    assert torch.allclose(sum(halves) / 2, whole, atol=1e-5)
+    assert not torch.allclose(halves[0], halves[1], atol=0.1)
 
 
 def test_nothing_but_padding_is_no_loss():

@@ -1,12 +1,15 @@
 """`robo rollout`: counted once, resumable, the same with any number of processes."""
 
 import json
+import re
 import subprocess
 import sys
+import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from rich.console import Console
@@ -23,9 +26,10 @@ from robo.rollouts.run import Rollouts
 from robo.rollouts.settings import PlannedEpisode
 from robo.rollouts.summary import print_summary
 from tests.robo import test_cli
-from tests.robo.point_env import POINT_ID, step_to_mark
+from tests.robo.point_env import POINT_ID, PointEnv, step_to_mark
 from tests.robo.test_cli import robo
 
+ROOT = Path(__file__).parents[2]
 POINT = f"tests.robo.point_env:{POINT_ID}"
 MEASURED = ("wall_seconds", "latency_ms", "missed_deadlines", "shard", "shard_episode")
 
@@ -217,6 +221,58 @@ def test_recording_changes_no_result(tmp_path: Path) -> None:
     rollouts(tmp_path / "plain").execute(2, workers=0)
     rollouts(tmp_path / "recorded", record=tmp_path / "set").execute(2, workers=0)
     assert counted(tmp_path / "plain") == counted(tmp_path / "recorded")
+
+
+def test_a_task_that_is_given_twice_counts_once(tmp_path: Path) -> None:
+    rollouts(tmp_path / "run", tasks=("go", "go", "come")).execute(2, 0)
+    assert sorted(read_results(tmp_path / "run")) == ["seen/come/0", "seen/go/0"]
+
+
+class Nameless(PointEnv):
+    """Does not say how fast it is."""
+
+    metadata = {"render_modes": []}  # noqa: RUF012
+
+
+gymnasium.register("tests/Nameless-v0", entry_point="tests.robo.test_rollout:Nameless")
+
+
+@pytest.mark.parametrize(
+    ("environment", "more", "saying"),
+    [
+        ("tests.robo.test_rollout:tests/Nameless-v0", [], r"set metadata\['render_fps'\]"),
+        ("Pendulum-v1", ["--video", "1"], "observes no pictures to film"),
+        ("robo/AlohaTransferCube-v1", ["--image-size", "17", "--record", "set"], "even"),
+    ],
+)
+def test_what_a_worker_finds_out_is_one_sentence(
+    tmp_path: Path, environment: str, more: list[str], saying: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    asked = ["--env", environment, "--policy", "random", "--episodes", "1", "--out", "run", *more]
+    said = robo("rollout", *asked)
+    assert said.returncode != 0
+    assert re.search(saying, said.stderr)
+    assert "Traceback" not in said.stderr
+
+
+def test_decisions_that_come_too_late_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = iter(range(1000))  # the first is a rehearsal
+
+    def sometimes_slow(policy: ACT, observation: Any) -> np.ndarray:
+        time.sleep(0.06 if next(decided) % 2 == 0 else 0.0)
+        return np.zeros((4, 2), np.float32)
+
+    monkeypatch.setattr(ACT, "act", sometimes_slow)
+    rollouts(tmp_path / "run", str(act_checkpoint(tmp_path / "act"))).execute(1, 0)
+    (result,) = read_results(tmp_path / "run").values()
+    late = sum(milliseconds > 50 for milliseconds in result["latency_ms"])
+    assert result["rate"] == 20
+    assert result["decisions"] == 5
+    assert result["missed_deadlines"] == late == 2
 
 
 def test_the_first_episodes_are_filmed(tmp_path: Path) -> None:

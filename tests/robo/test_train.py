@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import resource
 import signal
 import subprocess
@@ -240,7 +241,8 @@ def test_ctrl_c_finishes_the_step_and_saves(
     assert lines == timeless(tmp_path / "whole")
 
 
-def test_a_killed_run_saves_and_says_how_to_go_on(dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whom", ["trainer", "its group"])
+def test_a_killed_run_saves_and_says_how_to_go_on(whom: str, dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     process = subprocess.Popen(
         [
@@ -250,11 +252,13 @@ def test_a_killed_run_saves_and_says_how_to_go_on(dataset: Path, tmp_path: Path)
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 300
     while len(read_log(out)) < 3 and time.monotonic() < deadline:
         time.sleep(0.1)
-    process.terminate()
+    # A batch system may signal all processes of a group, readers too.
+    (os.kill if whom == "trainer" else os.killpg)(process.pid, signal.SIGTERM)
     _, said = process.communicate(timeout=300)
     assert process.returncode == 128 + signal.SIGTERM, said
     assert said.strip().splitlines()[-1].endswith("--resume")
