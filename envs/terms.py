@@ -37,12 +37,12 @@ def table(terms: Mapping[str, _Line]) -> list[tuple[str, str, str, str]]:
 
 
 def check_terms(names: Iterable[str], terms: Mapping[str, _Line]) -> tuple[str, ...]:
-    """The names as a tuple, in the table's order.
+    """The names, or the one name, as a tuple in the table's order.
 
     Raises:
         ValueError: there is no such term.
     """
-    chosen = set(names)
+    chosen = {names} if isinstance(names, str) else set(names)
     unknown = sorted(chosen - set(terms))
     if unknown:
         raise ValueError(f"no randomisation term {unknown[0]!r}, choose from {', '.join(terms)}")

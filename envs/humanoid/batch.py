@@ -124,6 +124,8 @@ class WalkBatch:
             raise ValueError(
                 f"physics at {physics_hz:g} Hz is no multiple of control at {control_hz:g} Hz"
             )
+        if not round(seconds * control_hz) >= 1:
+            raise ValueError(f"an episode of {seconds:g} s has no step; give it more seconds")
         self.robot, self.copies, self.first = robot, copies, first
         self.ranges, self.curriculum = ranges, curriculum
         self.control_hz, self.substeps = control_hz, substeps

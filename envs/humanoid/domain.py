@@ -1,6 +1,6 @@
 """What randomisation is made of: distributions, a copy's parameters, model fields, terms."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -162,10 +162,22 @@ class Draw:
     parts: Parts
 
 
+class Nominal(dict[str, NDArray[Any]]):
+    """Fields as they are in a model; each is copied when a term first asks for it."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self._model = model
+
+    def __missing__(self, name: str) -> NDArray[Any]:
+        self[name] = np.array(getattr(self._model, name))
+        return self[name]
+
+
 class Fields:
     """Model fields of k copies, nominal until a term changes them."""
 
-    def __init__(self, nominal: Mapping[str, NDArray[Any]], copies: int) -> None:
+    def __init__(self, nominal: Nominal, copies: int) -> None:
         self._nominal, self._copies = nominal, copies
         self.read: dict[str, NDArray[Any]] = {}
 
@@ -192,4 +204,4 @@ class Term:
     apply: Callable[[Draw], Floats]
 
 
-__all__ = ["Distribution", "Draw", "Fields", "Parameters", "Parts", "Term"]
+__all__ = ["Distribution", "Draw", "Fields", "Nominal", "Parameters", "Parts", "Term"]

@@ -20,6 +20,8 @@ FASTEST: Final = 200.0
 """Any velocity (m/s or rad/s) beyond this is physics that has become unstable."""
 
 _TIME, _BASE = 0, slice(1, 4)
+_BEGIN: Final = 1.0
+"""Of an action on the clock (s); not zero, where MuJoCo's own resets put it."""
 
 # Into the log, where MuJoCo itself would write a file beside whatever is being run; not as a
 # warning there, because the batch counts what became unstable.
@@ -188,9 +190,9 @@ class Physics:
         Returns:
             The copies in which physics became unstable; they are where they last were soundly.
         """
-        # MuJoCo sets the time back when it has to reset a broken state, and rollout stops at a
+        # MuJoCo sets the time to zero when it has to reset a broken state, and rollout stops at a
         # warning: either way the clock of that copy is not where it should be.
-        self.state[:, _TIME] = 0.0
+        self.state[:, _TIME] = _BEGIN
         self.engine.rollout(
             self.models,
             self._data,
@@ -205,7 +207,7 @@ class Physics:
             skip_checks=True,
         )
         last = self._path[:, -1]
-        due = self.substeps * parameters.time_step
+        due = _BEGIN + self.substeps * parameters.time_step
         with np.errstate(invalid="ignore"):
             sound = np.isfinite(last).all(axis=1) & (np.abs(last[:, _TIME] - due) < 1e-6)
             sound &= (np.abs(last[:, self.velocities]) < FASTEST).all(axis=1)

@@ -16,7 +16,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.humanoid.domain import Distribution, Draw, Fields, Parameters, Parts, Term
+from envs.humanoid.domain import Distribution, Draw, Fields, Nominal, Parameters, Parts, Term
 from envs.humanoid.robots import RobotConfig
 from envs.humanoid.streams import Streams
 from envs.terms import check_terms
@@ -25,15 +25,6 @@ Floats = NDArray[np.float64]
 
 _CONSTANTS: Final = {"body_mass", "body_inertia", "body_ipos", "body_pos", "dof_armature"}
 """Fields from which MuJoCo derives others, which are then computed anew."""
-
-_CHANGED: Final = (
-    "geom_friction",
-    "dof_frictionloss",
-    "actuator_gainprm",
-    "actuator_biasprm",
-    "actuator_forcerange",
-)
-"""The others that terms may change."""
 
 _PAYLOAD_RADIUS: Final = 0.1
 """Of the ball whose inertia a payload has (m)."""
@@ -279,13 +270,11 @@ class Randomizer:
         terms: Mapping[str, Term] = TERMS,
         terrain_level: float = 1.0,
     ) -> None:
-        self.names = check_terms(names, TERMS)
+        self.names = check_terms(names, terms)
         self._terms = [terms[name] for name in self.names]
         self._models, self.streams = models, streams
         self._parts = Parts.of(models[0], robot)
-        self._nominal = {
-            field: np.array(getattr(models[0], field)) for field in (*_CHANGED, *_CONSTANTS)
-        }
+        self._nominal = Nominal(models[0])
         self._step = float(models[0].opt.timestep)
         # Views once: a field of a model is looked up by name in microseconds.
         self._views: list[dict[str, NDArray[Any]]] = [{} for _ in models]

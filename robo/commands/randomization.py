@@ -51,8 +51,11 @@ class Randomization:
         tables = {}
         if self.room != "kitchen":
             from envs.humanoid.randomization import TERMS as HUMANOID
+            from envs.humanoid.randomization import TRAINING
 
             tables["humanoid"] = table(HUMANOID)
+            others = {name: term for name, term in TRAINING.items() if term != HUMANOID[name]}
+            tables["humanoid, what training draws otherwise"] = table(others)
         if self.room != "humanoid":
             from envs.kitchen.randomization import TERMS as KITCHEN
 

@@ -122,7 +122,11 @@ class WalkActor:
             self._memory = self._memory.forget(torch.from_numpy(ended))
 
     def act(self, observation: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Actions [n, m] for what every robot observes now."""
+        """Actions [n, m] for what every robot observes now.
+
+        Raises:
+            UserError: The network says something that is not a number.
+        """
         parts = [observation[group] for group in self._groups]
         seen = torch.from_numpy(np.concatenate(parts, axis=1))
         with torch.inference_mode():
@@ -134,6 +138,8 @@ class WalkActor:
             mean: Tensor = self._network.head(features)
         self.features = features.numpy()
         actions: NDArray[np.float32] = mean.numpy()
+        if not np.isfinite(actions).all():
+            raise UserError("the walker's actions are not finite: its weights are broken")
         return actions
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from policies.walker.weights import MODEL
 from robo.errors import UserError
 from robo.training.run_folder import RunFolder
 from robo.walking.config import WalkTrainingConfig
@@ -60,7 +61,7 @@ def _teacher(folder: RunFolder, config: WalkTrainingConfig) -> Teacher | None:
     sequence = config.stage == "next-token"
     if config.stage == "teacher" or (config.imitation == 0.0 and not sequence):
         return None
-    if folder.before and kept.is_dir():
+    if folder.before and (kept / MODEL).is_file():
         return load_teacher(kept, config.robot)
     if config.teacher is not None:
         return load_teacher(config.teacher, config.robot)

@@ -50,6 +50,7 @@ class Reinforcement(WalkRun):
         self.penalties = EpisodeCurriculum(rise=0.001)
         self.commands = EpisodeCurriculum(factor=0.7, lowest=0.7, rise=0.003)
         robots = read_robots(self.latest) if self.latest else {}
+        self._check_state(robots)
         # Of the iteration with which the robots' random numbers begin.
         self.began: int = self.state["began"] if robots else self.iteration
         self.batch = walk_batch(config, self.began, RandomizationCurriculum())
@@ -72,6 +73,12 @@ class Reinforcement(WalkRun):
                     self.learner.remember(robots)
             except (RuntimeError, KeyError, ValueError) as error:
                 raise UserError(cannot_go_on(self.latest, error)) from None
+
+    def _check_state(self, robots: Mapping[str, Tensor]) -> None:
+        needed = {"learning_rate", "shares", "returns"} | ({"began"} if robots else set())
+        missing = sorted(needed - self.state.keys())
+        if self.latest and missing:
+            raise UserError(cannot_go_on(self.latest, f"its state has no {missing[0]}"))
 
     @property
     def actor(self) -> TransformerStudent | MLPActor:
@@ -188,7 +195,7 @@ def walk_batch(
         )
 
 
-def cannot_go_on(checkpoint: Path, error: Exception) -> str:
+def cannot_go_on(checkpoint: Path, error: Exception | str) -> str:
     """What to do about a checkpoint of other networks."""
     reason = " ".join(str(error).split())[:200]
     return (

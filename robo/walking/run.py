@@ -15,12 +15,13 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from envs.humanoid import observations
-from envs.humanoid.randomization import TERMS
+from envs.humanoid.randomization import TRAINING
 from envs.humanoid.robots import robot_config
 from envs.rendering import RenderingUnavailableError
+from envs.terms import table
 from policies.walker.mlp import MLPActor
 from policies.walker.transformer import TransformerStudent
-from policies.walker.weights import save_network
+from policies.walker.weights import MODEL, save_network
 from robo.errors import UserError, user_errors
 from robo.results import provenance
 from robo.training.checkpoints import read_training
@@ -263,7 +264,7 @@ class WalkRun(ABC):
 
     def _keep_teacher(self) -> None:
         kept = self.folder.out / KEPT_TEACHER
-        if self.teacher is not None and not kept.is_dir():
+        if self.teacher is not None and not (kept / MODEL).is_file():
             save_network(self.teacher.network, kept, self.teacher.walker.metadata)
 
     def _metadata(self) -> dict[str, Any]:
@@ -279,6 +280,7 @@ class WalkRun(ABC):
     def _description(self) -> dict[str, Any]:
         config = self.config
         described = provenance(config.to_json(), config.seed)
+        randomization = {name: f"{kind}, {span}" for name, _, kind, span in table(TRAINING)}
         packages = {name: version(name) for name in ("rsl-rl-lib", "tensordict")}
         return {
             "policy": POLICY,
@@ -286,7 +288,7 @@ class WalkRun(ABC):
             "policy_config": network_settings(config),
             "robot": self.robot.name,
             "observation": {"groups": GROUPS[config.stage], "version": observations.VERSION},
-            "randomization": list(TERMS) if config.randomization else [],
+            "randomization": randomization if config.randomization else {},
             "imitates": None if self.teacher is None else self.teacher.summary,
             "parameters": sum(p.numel() for p in self.networks.parameters()),
             **described,

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tensordict import TensorDict
 from torch import Tensor
 
 from envs.humanoid.observations import POLICY, PRIVILEGED
 from policies.walker.mlp import MLPActor
+from robo.data.errors import DatasetError
 from robo.data.storage import read_json
 from robo.errors import UserError
 from robo.training.checkpoints import STATE, TRAINING, WEIGHTS
@@ -50,7 +52,7 @@ def load_teacher(folder: Path, robot: str) -> Teacher:
     """The teacher in the folder of a run, of one or both stages, or of a checkpoint.
 
     Raises:
-        UserError: There is none, or it is none, or of another robot.
+        UserError: There is none, or it is none, of another robot, or damaged.
     """
     within = folder / "teacher"
     walker = load_walker(str(within if within.is_dir() else folder))
@@ -68,9 +70,15 @@ def load_teacher(folder: Path, robot: str) -> Teacher:
     critic, state = {}, {}
     if (training / WEIGHTS).is_file():
         head = "critic."
-        weights = load_file(training / WEIGHTS)
+        try:
+            weights = load_file(training / WEIGHTS)
+            state = read_json(training / STATE)
+        except (SafetensorError, DatasetError, OSError) as error:
+            raise UserError(
+                f"{training} is damaged ({error}); remove it, and the student begins with the "
+                "teacher's actor alone"
+            ) from error
         critic = {k.removeprefix(head): v for k, v in weights.items() if k.startswith(head)}
-        state = read_json(training / STATE)
     return Teacher(walker, walker.network, critic, state)
 
 

@@ -13,6 +13,7 @@ from envs.humanoid import observations, rewards
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.commands import CommandRanges, draw_commands, moving
 from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
+from envs.humanoid.domain import Distribution, Term
 from envs.humanoid.env import HumanoidWalkEnv
 from envs.humanoid.physics import walk_model
 from envs.humanoid.randomization import TERMS
@@ -128,9 +129,10 @@ def test_a_robot_that_lies_down_ends_its_episode_and_is_punished():
     assert not step.info["unstable"][0]
 
 
+@pytest.mark.parametrize("physics_hz", [200.0, 50.0])  # of several steps an action, and of one
 @pytest.mark.parametrize("poison", ["nan", "fast", "model"])
-def test_unstable_physics_ends_its_copy_alone_and_is_counted(poison):
-    batch = WalkBatch(g1(12), 3, 6)
+def test_unstable_physics_ends_its_copy_alone_and_is_counted(poison, physics_hz):
+    batch = WalkBatch(g1(12), 3, 6, physics_hz=physics_hz)
     batch.reset()
     quiet = np.zeros((3, 12))
     before = batch.step(quiet)
@@ -227,6 +229,24 @@ def test_wrong_actions_and_arguments_are_refused_in_one_sentence():
         WalkBatch(g1(12), 1, control_hz=60)
     with pytest.raises(ValueError, match="no randomisation term 'wind'"):
         WalkBatch(g1(12), 1, randomization=("wind",))
+    with pytest.raises(ValueError, match="has no step"):
+        WalkBatch(g1(12), 1, seconds=0.0)
+
+
+def test_a_term_of_ones_own_may_change_any_field():
+    def damping(draw):
+        drawn = draw.values(1)
+        draw.fields["dof_damping"][:, draw.parts.dofs] += drawn
+        return drawn
+
+    term = Term("damping", "each joint", Distribution("uniform", 0.1, 0.3, 0.0), damping)
+    batch = WalkBatch(g1(12), 2, 0, "damping", terms=TERMS | {"damping": term})
+    batch.reset()
+    for model, drawn in zip(batch.models, batch.randomizer.draws["damping"][:, 0], strict=True):
+        np.testing.assert_allclose(
+            model.dof_damping[6:], drawn + walk_model(g1(12)).dof_damping[6:]
+        )
+    assert batch.models[0].dof_damping[6] != batch.models[1].dof_damping[6]
 
 
 def test_commands_are_followed_by_the_observation_and_can_be_held():

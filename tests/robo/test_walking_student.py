@@ -207,6 +207,40 @@ def test_going_on_needs_no_teacher_besides(tmp_path: Path, teacher: Path) -> Non
         assert all(value.equal(other[name]) for name, value in one.items()), file
 
 
+def test_a_run_that_was_cut_off_before_it_kept_its_teacher_goes_on(
+    tmp_path: Path, teacher: Path
+) -> None:
+    out = tmp_path / "run"
+    train_walk(out, replace(SMALL, teacher=teacher, steps=ITERATION))
+    (out / run.KEPT_TEACHER / "walker.safetensors").unlink()
+    train_walk(out, replace(SMALL, teacher=teacher), resume=True)
+    assert (out / run.KEPT_TEACHER / "walker.safetensors").is_file()
+
+
+def test_damage_is_said(tmp_path: Path, teacher: Path) -> None:
+    out = tmp_path / "run"
+    train_walk(out, replace(SMALL, stage="teacher", steps=ITERATION))
+    training = out / "checkpoints" / "last" / "training"
+    state = training / "state.json"
+    whole = json.loads(state.read_text())
+    state.write_text(json.dumps({"iteration": whole["iteration"], "seconds": 1.0}))
+    with pytest.raises(UserError, match="cannot be gone on with .its state has no began"):
+        train_walk(out, replace(SMALL, stage="teacher"), resume=True)
+    state.write_text("{")
+    with pytest.raises(UserError, match="training is damaged"):
+        load_teacher(out, "g1-12")
+    (training / "weights.safetensors").write_bytes(b"no")
+    with pytest.raises(UserError, match="training is damaged"):
+        load_teacher(out, "g1-12")
+    network, metadata = load_network(teacher)
+    network.load_state_dict({k: v * np.nan for k, v in network.state_dict().items()})
+    save_network(network, teacher, metadata)
+    walker = load_walker(str(teacher))
+    batch = WalkBatch(walker.robot, 1)
+    with pytest.raises(UserError, match="its weights are broken"):
+        WalkActor(walker).act(batch.reset())
+
+
 def test_curricula_wait_for_an_apprentice(tmp_path: Path, teacher: Path) -> None:
     state: dict[str, Any] = {"randomization": [0.7], "penalties": 0.6, "commands": 0.8}
     training = teacher / "training"

@@ -12,7 +12,7 @@ from envs.humanoid.domain import Draw, Term
 from envs.humanoid.randomization import TERMS
 from envs.humanoid.state import State
 from envs.humanoid.terrain import FLAT
-from robo.errors import UserError, user_errors
+from robo.errors import user_errors
 from robo.walking.actor import WalkActor, Walker
 
 Floats = NDArray[np.float64]
@@ -117,17 +117,14 @@ def moments(
         tick: Is called after every second.
 
     Raises:
-        UserError: The network says something that is not a number.
+        UserError: See `WalkActor.act`.
     """
     hz = round(batch.control_hz)
     actor.reset()
     observation = batch.reset()
     upright = np.ones(batch.copies, dtype=bool)
     for number in range(1, round(seconds * hz) + 1):
-        actions = actor.act(observation)
-        if not np.isfinite(actions).all():
-            raise UserError("the walker's actions are not finite: its weights are broken")
-        step = batch.step(actions)
+        step = batch.step(actor.act(observation))
         observation = step.observation
         upright = upright & ~step.terminated
         yield Moment(number / hz, hz, step.info["state"], upright, step)

@@ -5,9 +5,11 @@ Each of `AXES` varies one thing and leaves the rest as it is in the nominal robo
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.humanoid.randomization import TERMS
 from envs.humanoid.state import heading
@@ -34,6 +36,8 @@ RANDOM_PUSH: Final = 1.0
 """Of the pushes that come with full randomisation (m/s)."""
 RANDOM_MULTIPLE: Final = 16
 """Episodes under full randomisation, per `Effort.copies`."""
+FRICTIONS: Final = (0.3, 0.4, 0.6, 0.9, 1.25)
+"""Ends of the parts of friction's range that are counted apart."""
 
 PUSHES: Final = (0.5, 1.0, 1.5, 2.0)
 """Changes of the base's velocity (m/s)."""
@@ -147,8 +151,28 @@ def survive(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
         tally = Tally(copies)
         for moment in moments(batch, WalkActor(walker, copies), effort.seconds, tick):
             tally.add(moment)
+        drawn = {name: batch.randomizer.draws[name] for name in terms}
     row = _row(f"everything randomised, pushes of {RANDOM_PUSH:g} m/s", tally, slice(None))
-    return {"seconds": effort.seconds, "terrain": terrain, "rows": [row]}
+    # What each body had of the terms that are one number, to look a fall up.
+    row["drawn"] = {
+        name: values[:, 0].round(4).tolist() for name, values in drawn.items() if len(values.T) == 1
+    }
+    return {
+        "seconds": effort.seconds,
+        "terrain": terrain,
+        "rows": [row],
+        "by_friction": _by_friction(tally, drawn["friction"][:, 0]),
+    }
+
+
+def _by_friction(tally: Tally, friction: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Rows for the parts of friction's range that `FRICTIONS` divides it into."""
+    rows = []
+    for low, high in pairwise(FRICTIONS):
+        chosen = np.flatnonzero((friction >= low) & (friction < high))
+        if len(chosen):
+            rows.append(_row(f"{low:g} to {high:g}", tally, chosen, episodes=False))
+    return rows
 
 
 def push(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def page(summary: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -
         f"<p>Everything randomised on {escape(survival['terrain'])} ground, random commands, "
         f"pushes of {hardships.RANDOM_PUSH:g} m/s every 5 to 10 s: "
         f"<b>{_rate(survival['rows'][0])}</b> stay upright for {survival['seconds']:g} s.</p>",
+        _table(("friction drawn", "stay upright"), _survival_rows(survival["by_friction"])),
         "<h2>What it knows of the ground</h2>",
         f"<p>{escape(probe_line(results['probe']))}</p>",
         "<h2>Arms</h2>",
@@ -92,6 +93,8 @@ def print_report(summary: Mapping[str, Any], console: Console) -> None:
     table = Table("", "stay upright", "m/s forwards", title="hardships", title_justify="left")
     for row in suites["survival"]["rows"]:
         table.add_row(row["name"], _rate(row), "")
+    for row in suites["survival"]["by_friction"]:
+        table.add_row(f"of them with friction {row['name']}", _rate(row), "")
     table.add_section()
     for row in suites["pushes"]["by_size"]:
         table.add_row(f"push of {row['name']}", _rate(row), "")
@@ -112,7 +115,7 @@ def print_report(summary: Mapping[str, Any], console: Console) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-_TRACKING: Final = ("command", "achieved", "share", "stay upright", "W", "cost")
+_TRACKING: Final = ("command", "achieved", "share", "stay upright", "W", "J/m", "cost")
 
 
 def tracking_cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -130,6 +133,7 @@ def tracking_cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
                 _number(row["share"], ".0%"),
                 _rate(row),
                 _number(row["power"], ".0f"),
+                _number(row["energy"], ".0f"),
                 _number(row["cost_of_transport"]),
             ]
         )

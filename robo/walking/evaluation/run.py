@@ -30,7 +30,7 @@ FULL: Final = {"seconds": 20.0, "copies": 16}
 """Of an `Effort`."""
 
 FILM: Final = "film"
-EPISODES: Final = frozenset({"lasted", "velocities"})
+EPISODES: Final = frozenset({"lasted", "velocities", "drawn"})
 """What results.jsonl says of every episode and summary.json leaves out."""
 
 
