@@ -88,6 +88,10 @@ class Record:
     """Corrections without a policy: the expert's hand or base is led astray at a random moment, and
     what it does from there is recorded."""
 
+    held_back: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """The robot is held back for spells at random moments, so that time does not tell what the
+    expert does next."""
+
     note: str = ""
     """Kept with every episode: who recorded, what was special."""
 
@@ -104,9 +108,11 @@ class Record:
         if self.max_seconds is not None and not 0 < self.max_seconds < inf:
             raise UserError(f"--max-seconds is {self.max_seconds:g}; it must be more than 0")
         check_seed(self.seed)
-        teaches = self.hold_out or self.after or self.astray
+        teaches = self.hold_out or self.after or self.astray or self.held_back
         if teaches and self.device != "expert":
-            raise UserError("--hold-out, --after and --astray are for the expert; leave them out")
+            raise UserError(
+                "--hold-out, --after, --astray and --held-back are for the expert; leave them out"
+            )
         if self.after and self.astray:
             raise UserError("--after and --astray are two kinds of corrections; leave one out")
         if self.realtime:
@@ -149,8 +155,12 @@ class Record:
                 "the expert draws its starts, ends by itself and acts at its own rate; "
                 "leave out --scene, --max-seconds and --fps"
             )
-        if (self.hold_out or self.after or self.astray) and not is_kitchen(self.env):
-            raise UserError("--hold-out, --after and --astray are for the kitchen; leave them out")
+        if (self.hold_out or self.after or self.astray or self.held_back) and not is_kitchen(
+            self.env
+        ):
+            raise UserError(
+                "--hold-out, --after, --astray and --held-back are for the kitchen; leave them out"
+            )
         settings = ExpertSettings(
             self.env,
             self.seed,
@@ -162,6 +172,7 @@ class Record:
             self.hold_out,
             self.after or "",
             self.astray,
+            self.held_back,
         )
         with progress_bar("episodes", total=self.episodes * len(tasks)) as advance:
             report = record_experts(

@@ -44,6 +44,10 @@ STRAY = (0.045, 0.045, 0.05)
 """Standard deviations of how far the hand strays along each axis (m), the last also how far down on
 average; a base strays by up to three times that."""
 
+HELD_BACK = (0.06, 4, 15, 0.6)
+"""Chance of a step that a spell begins in which the robot is held back; its least and most steps;
+and the largest share of a motion that is left of it."""
+
 CLOSES = 0.15
 """Chance that an empty hand closes as it strays."""
 
@@ -56,6 +60,8 @@ class ExpertDevice:
 
     Args:
         noise: Standard deviation of what is added to each motion, as a share of its size.
+        held_back: Whether the robot is held back for spells at random moments. Otherwise every hand
+            comes down in the same time, and who learns from it closes the hand by the time.
         keep_failures: Whether episodes that failed are kept too; the rule marks them.
         note: Kept with every episode.
         astray: Whether hand or base are led astray first, at a random moment, as a policy might;
@@ -75,12 +81,14 @@ class ExpertDevice:
         self,
         noise: float = 0.0,
         *,
+        held_back: bool = False,
         keep_failures: bool = False,
         note: str = "",
         astray: bool = False,
         leader: "Actor | None" = None,
     ) -> None:
         self.noise = noise
+        self._held_back = held_back
         self._astray = astray
         self._leader = leader
         self.keep_failures = keep_failures
@@ -102,7 +110,7 @@ class ExpertDevice:
         self._place: str | None = None
         self._handled: frozenset[int] = frozenset()
         self._expert: Expert | None = None
-        self._lead_steps = 0
+        self._lead_steps = self._spell = 0
         self._stray: _Stray | None = None
         if self._astray:
             latest = int(STRAYS_WITHIN * self._env.control_hz)
@@ -151,9 +159,9 @@ class ExpertDevice:
         self._steps += 1
         self._waited += self._expert.finished
         label = self._left[0].label
-        if not self.noise:
+        if not self.noise and not self._held_back:
             return Command(wanted, label=label)
-        return Command(self._with_noise(wanted), intended=wanted, label=label)
+        return Command(self._disturbed(wanted), intended=wanted, label=label)
 
     def end(self, kept: bool) -> None:
         """See `Device`."""
@@ -200,12 +208,25 @@ class ExpertDevice:
         self._left.pop(0)
         self._expert = None
 
-    def _with_noise(self, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _disturbed(self, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
         sent = wanted.copy()
+        left = self._left_of_motions()
         for part in MOTIONS:
+            sent[part] *= left
             size = float(np.linalg.norm(wanted[part]))
             sent[part] += self.noise * size * self._rng.standard_normal(len(wanted[part]))
         return np.clip(sent, self._low, self._high)
+
+    def _left_of_motions(self) -> float:
+        """The share of its motions that is left to the robot in this step."""
+        if not self._held_back:
+            return 1.0
+        chance, least, most, largest = HELD_BACK
+        self._spell -= 1
+        if self._spell < 0 and self._rng.random() < chance:
+            self._spell = int(self._rng.integers(least, most + 1))
+            self._share_left = float(self._rng.uniform(0.0, largest))
+        return self._share_left if self._spell >= 0 else 1.0
 
 
 class _Stray:

@@ -91,7 +91,7 @@ def record_experts(
     with locked(folder, root):
         finish_replacing(root)
         if (root / INFO).exists():
-            sent = settings.noise > 0
+            sent = settings.sends_otherwise
             features = features_of_env(made.env, made.names, with_sent_action=sent)
             check_same(root, features, rate_of(made.env))
             check_appendable(read_info(root))
@@ -249,7 +249,7 @@ class _Worker:
                 device=self._device.name,
                 arguments=self._made.arguments,
                 names=self._made.names,
-                with_sent_action=settings.noise > 0,
+                with_sent_action=settings.sends_otherwise,
             )
         self._recorder.task = task
         episode = Session(self._recorder, self._device, wanted=1).record(number)

@@ -22,6 +22,7 @@ class ExpertSettings:
         hold_out: Whether pairs of skill and object that test generalisation are left out.
         after: A policy that acts first and is then corrected, see `ExpertDevice`; empty: none.
         astray: See `ExpertDevice`.
+        held_back: See `ExpertDevice`.
     """
 
     environment: str
@@ -34,6 +35,12 @@ class ExpertSettings:
     hold_out: bool = False
     after: str = ""
     astray: bool = False
+    held_back: bool = False
+
+    @property
+    def sends_otherwise(self) -> bool:
+        """Whether what is sent differs from what the expert wants."""
+        return self.noise > 0 or self.held_back
 
 
 def make_device(settings: ExpertSettings) -> ExpertDevice | AlohaExpertDevice:
@@ -55,6 +62,7 @@ def make_device(settings: ExpertSettings) -> ExpertDevice | AlohaExpertDevice:
         keep_failures=settings.keep_failures,
         note=settings.note,
         astray=settings.astray,
+        held_back=settings.held_back,
         leader=leader,
     )
 

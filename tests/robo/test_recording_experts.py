@@ -449,6 +449,27 @@ def test_a_hand_that_was_led_astray_is_recorded_on_its_way_back(tmp_path: Path) 
     assert replay.success
 
 
+def test_who_is_held_back_takes_longer_and_the_label_is_what_was_wanted(tmp_path: Path) -> None:
+    made = make_environment(KITCHEN, image_size=0)
+    frames = []
+    for held_back in (False, True):
+        root = tmp_path / str(held_back)
+        task = KitchenTask("pick up the tea", seed=6)
+        recorder = Recorder(made.env, root, task, with_sent_action=True)
+        episode = Session(recorder, ExpertDevice(held_back=held_back), wanted=1).record(1)
+        recorder.close()
+        assert episode is not None
+        frames.append(episode.stop - episode.start)
+    recorded = Dataset(root)
+    wanted, sent = recorded.column(ACTION), recorded.column(SENT_ACTION)
+    motions = np.linalg.norm(wanted[:, :3], axis=1) > 1e-3
+    share = np.linalg.norm(sent[motions, :3], axis=1) / np.linalg.norm(wanted[motions, :3], axis=1)
+    assert 0.1 < np.mean(share < 0.61) < 0.7
+    assert np.isclose(share[share > 0.61], 1.0).all()
+    np.testing.assert_array_equal(wanted[:, [6, 10]], sent[:, [6, 10]])
+    assert frames[1] > frames[0] + 5
+
+
 def test_what_was_done_before_it_strayed_is_not_recorded(tmp_path: Path) -> None:
     made = make_environment(KITCHEN, image_size=0)
     there = StartState("trash", None, (("tea", "table"),))
