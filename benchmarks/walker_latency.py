@@ -1,66 +1,83 @@
-"""How long an exported walker takes for an action on one core, and how often it would be late.
+"""How long the runner takes for a control period, 50 times a second, on one thread.
 
-    python benchmarks/walker_latency.py [--steps 2000] [--joints 12]
+    python benchmarks/walker_latency.py [--policy walk] [--seconds 30]
 
-Untrained networks: time does not depend on the weights. Prints median, 99th percentile and the
-longest step of each network, and the share of control periods (20 ms) that it missed.
+The shipped walker is exported, and its runner (numpy and onnxruntime, one thread) is driven as on a
+robot: it sleeps until the next period begins, then steps. Signals are always the same, because time
+does not depend on them. A step above 20 ms has missed its period; the runner counts them, too. CPU
+time is without what other processes on the same core took meanwhile.
 """
 
 import argparse
+import json
+import platform
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from envs.humanoid import observations
-from envs.humanoid.robots import g1
-from policies.walker.mlp import MLPActor, MLPActorConfig
-from policies.walker.transformer import TransformerStudent, TransformerStudentConfig
+from robo.results import provenance, write_json
+from robo.walking.actor import load_walker
 from robo.walking.export import export_walker
 from robo.walking.runner import Runner, Signals
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--joints", type=int, default=12, choices=(12, 29))
-    options = parser.parse_args()
-    robot = g1(options.joints)
-    sizes = {"observation_size": observations.size(robot), "action_size": options.joints}
-    networks = {
-        "transformer": TransformerStudent(TransformerStudentConfig(**sizes)),
-        "mlp": MLPActor(MLPActorConfig(**sizes)),
+def measure(policy: str, seconds: float) -> dict[str, Any]:
+    """What is written: milliseconds of a step, and how many were too slow."""
+    walker = load_walker(policy)
+    with tempfile.TemporaryDirectory() as folder:
+        contract = export_walker(walker.network, walker.robot, Path(folder))
+        runner = Runner(Path(folder))
+        period = 1.0 / contract["rate_hz"]
+        wall, cpu = (1e3 * taken for taken in _times(runner, period, round(seconds / period)))
+    return {
+        "robot": contract["robot"],
+        "network": contract["network"]["kind"],
+        "parameters": sum(weights.numel() for weights in walker.network.parameters()),
+        "machine": platform.machine(),
+        "steps": len(wall),
+        "period_ms": 1e3 * period,
+        "median_ms": round(float(np.median(wall)), 3),
+        "p99_ms": round(float(np.quantile(wall, 0.99)), 3),
+        "longest_ms": round(float(wall.max()), 3),
+        "above_20_ms": int((wall > 20.0).sum()),
+        "missed": runner.counts.missed,
+        "cpu_median_ms": round(float(np.median(cpu)), 3),
+        "cpu_p99_ms": round(float(np.quantile(cpu, 0.99)), 3),
     }
-    for name, network in networks.items():
-        with tempfile.TemporaryDirectory() as folder:
-            export_walker(network, robot, Path(folder))
-            runner = Runner(Path(folder))
-            taken = _times(runner, np.array(robot.default_pose), options.steps) * 1e3
-        parameters = sum(p.numel() for p in network.parameters())
-        print(
-            f"{name}: {parameters} parameters, median {np.median(taken):.3f} ms,"
-            f" p99 {np.quantile(taken, 0.99):.3f} ms, longest {taken.max():.2f} ms,"
-            f" above 20 ms {np.mean(taken > 20.0):.4f}"
-        )
 
 
-def _times(runner: Runner, pose: np.ndarray, steps: int) -> np.ndarray:
-    taken = np.empty(steps)
+def _times(runner: Runner, period: float, steps: int) -> np.ndarray:
+    """Seconds of each step, by the clock and of CPU, (2, steps)."""
+    pose = np.array(runner.contract["default_pose"])
+    down, still = np.array([0.0, 0.0, -1.0]), np.zeros(len(pose))
+    taken = np.empty((2, steps))
+    due = time.monotonic()
     for step in range(steps):
-        signals = Signals(
-            gyro=np.zeros(3),
-            gravity=np.array([0.0, 0.0, -1.0]),
-            joint_position=pose,
-            joint_velocity=np.zeros(len(pose)),
-            time=float(step),
-        )
-        began = time.perf_counter()
-        runner.step(signals, (0.5, 0.0, 0.0), now=float(step))
-        taken[step] = time.perf_counter() - began
-    assert runner.counts.walk == steps
+        due = max(due + period, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+        began = time.perf_counter(), time.thread_time()
+        runner.step(Signals(np.zeros(3), down, pose, still, time.monotonic()), (0.5, 0.0, 0.0))
+        taken[:, step] = time.perf_counter() - began[0], time.thread_time() - began[1]
+    assert runner.counts.walk == steps, runner.counts
     return taken
+
+
+def main() -> None:
+    """Measure, print, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--policy", default="walk")
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/walker_latency.json"))
+    options = parser.parse_args()
+    settings = {"policy": options.policy, "seconds": options.seconds}
+    report = provenance(settings, 0) | measure(options.policy, options.seconds)
+    report["versions"]["onnxruntime"] = version("onnxruntime")
+    write_json(options.out, report)
+    print(json.dumps(report, indent=2))
 
 
 if __name__ == "__main__":

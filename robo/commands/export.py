@@ -33,7 +33,7 @@ class Export:
         from robo.errors import UserError, user_errors
         from robo.results import make_folder, writing
         from robo.walking.actor import load_walker
-        from robo.walking.export import check_rollout, export_walker
+        from robo.walking.export import RolloutCheck, check_rollout, export_walker
         from robo.walking.runner import CONTRACT, RunnerError
 
         torch.set_num_threads(1)
@@ -44,11 +44,16 @@ class Export:
                 "true velocity and the friction; export a student (robo train walk --stage student)"
             )
         make_folder(self.out)
+        checks: list[RolloutCheck] = []
         with writing(self.out / CONTRACT), user_errors(RunnerError):
             contract = export_walker(
-                walker.network, walker.robot, self.out, trained=walker.metadata
+                walker.network,
+                walker.robot,
+                self.out,
+                trained=walker.metadata,
+                check=lambda fresh: checks.append(check_rollout(walker, fresh)),
             )
-            check = check_rollout(walker, self.out)
+        (check,) = checks
         network, joints = contract["network"], len(contract["joints"])
         say = Console(soft_wrap=True, highlight=False, markup=False).print
         say(

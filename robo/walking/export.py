@@ -7,6 +7,8 @@ The contract says everything that whoever drives the robot must know, joints alw
     (Nm), action_scale (rad), action_limit: target = default_pose + action_scale · action, action
         cut off at ±action_limit; torque = stiffness (target - q) - damping dq, cut off at ±effort,
     observation: {version, size, clip, terms: [{name, size, unit, scale}]} in order,
+    command_range: lowest and highest vx, vy (m/s) and yaw rate (rad/s) of the training; the runner
+        cuts commands off there,
     standing_below, standing_clock: a command of a smaller norm is one to stand, and the clock
         among the observations is so much smaller,
     fallen_above: upward part of gravity in the base's frame beyond which the robot lies,
@@ -20,9 +22,10 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -30,7 +33,7 @@ import torch
 
 from envs.humanoid import observations
 from envs.humanoid.batch import ACTION_LIMIT, GAIT_HZ, TILT, WalkBatch
-from envs.humanoid.commands import STANDING
+from envs.humanoid.commands import STANDING, CommandRanges
 from envs.humanoid.robots import RobotConfig
 from policies.walker.mlp import MLPActor
 from policies.walker.transformer import TransformerStudent
@@ -45,6 +48,8 @@ TOLERANCE: Final = 1e-5
 
 _CHECKED_STEPS: Final = 40
 
+_RUNNER: Final = "runner.py"
+
 
 def export_walker(
     network: TransformerStudent | MLPActor,
@@ -53,8 +58,9 @@ def export_walker(
     *,
     control_hz: float = 50.0,
     trained: Mapping[str, Any] | None = None,
+    check: Callable[[Path], object] | None = None,
 ) -> dict[str, Any]:
-    """Write a network with its contract and runner, replacing what is there.
+    """Write a network with its contract and runner, replacing what is there once it is checked.
 
     Args:
         network: A student; its observation is that of `envs.humanoid.observations`.
@@ -62,34 +68,47 @@ def export_walker(
         folder: Made if need be.
         control_hz: Actions per second.
         trained: What the trainer noted; JSON values.
+        check: Is given the folder with the new files, before they replace others; what it raises
+            refuses them. `check_rollout` is one.
 
     Returns:
         The contract.
 
     Raises:
-        UserError: The network is not for this robot, the extra is missing, or the exported file
-            does not say what torch says.
+        UserError: The network is not for this robot, the extra is missing, its weights are broken,
+            or the exported file does not say what torch says. What was there before is still there.
     """
     _check_sizes(network, robot)
     network.eval()
     model = _graph(network)
-    folder.mkdir(parents=True, exist_ok=True)
     data = model.SerializeToString(deterministic=True)
     contract = _contract(robot, control_hz) | {
         "network": _network(network) | {"sha256": hashlib.sha256(data).hexdigest()},
         "trained": dict(trained or {}),
     }
-    (folder / NETWORK).write_bytes(data)
-    (folder / runner.CONTRACT).write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
-    shutil.copyfile(runner.__file__, folder / "runner.py")
-    difference = largest_difference(network, folder)
-    if not difference <= TOLERANCE:
-        raise UserError(_differs(folder, difference))
+    folder.mkdir(parents=True, exist_ok=True)
+    # Within the folder: on its disk, where files can be moved whole, and writable if it is.
+    with TemporaryDirectory(prefix=".export-", dir=folder) as name:
+        fresh = Path(name)
+        (fresh / NETWORK).write_bytes(data)
+        text = json.dumps(contract, indent=2) + "\n"
+        (fresh / runner.CONTRACT).write_text(text, encoding="utf-8")
+        shutil.copyfile(runner.__file__, fresh / _RUNNER)
+        _refuse_above_tolerance(largest_difference(network, fresh))
+        if check is not None:
+            check(fresh)
+        # The contract last: beside the new network the one before is refused.
+        for file in (_RUNNER, NETWORK, runner.CONTRACT):
+            (fresh / file).replace(folder / file)
     return contract
 
 
 def largest_difference(network: TransformerStudent | MLPActor, folder: Path) -> float:
-    """Between torch's actions and the exported ones, over an episode of random observations."""
+    """Between torch's actions and the exported ones, over an episode of random observations.
+
+    Raises:
+        UserError: Torch's are not finite.
+    """
     exported = runner.Runner(folder)
     generator = np.random.default_rng(0)
     size = network.config.observation_size
@@ -104,6 +123,7 @@ def largest_difference(network: TransformerStudent | MLPActor, folder: Path) -> 
             else:
                 assert isinstance(network, TransformerStudent)
                 action, memory = network.step(ours, memory)
+            _refuse_broken(action.numpy())
             expected = action[0].clamp(-ACTION_LIMIT, ACTION_LIMIT).numpy()
             worst = float(np.maximum(worst, np.abs(exported.infer(seen) - expected).max()))
     return worst
@@ -133,7 +153,7 @@ def check_rollout(walker: Walker, folder: Path, seconds: float = 10.0) -> Rollou
         seconds: Simulated.
 
     Raises:
-        UserError: They differ by more than `TOLERANCE`.
+        UserError: They differ by more than `TOLERANCE`, or torch's are not finite.
     """
     exported, actor = runner.Runner(folder), WalkActor(walker)
     worst, times = 0.0, []
@@ -141,6 +161,7 @@ def check_rollout(walker: Walker, folder: Path, seconds: float = 10.0) -> Rollou
         observation = batch.reset()
         for _ in range(round(seconds * batch.control_hz)):
             actions = actor.act(observation)
+            _refuse_broken(actions)
             began = time.perf_counter()
             said = exported.infer(observation[observations.POLICY][0])
             times.append(time.perf_counter() - began)
@@ -151,16 +172,24 @@ def check_rollout(walker: Walker, folder: Path, seconds: float = 10.0) -> Rollou
             if ended.any():
                 actor.reset(ended)
                 exported.reset()
-    if not worst <= TOLERANCE:
-        raise UserError(_differs(folder, worst))
+    _refuse_above_tolerance(worst)
     return RolloutCheck(len(times), worst, 1e3 * float(np.median(times)))
 
 
-def _differs(folder: Path, difference: float) -> str:
-    return (
-        f"{folder / NETWORK} differs from torch by {difference:.2g}, allowed is"
-        f" {TOLERANCE:.0e}: do not use it, and report this"
-    )
+def _refuse_above_tolerance(difference: float) -> None:
+    if not difference <= TOLERANCE:
+        raise UserError(
+            f"the exported {NETWORK} differs from torch by {difference:.2g}, allowed is"
+            f" {TOLERANCE:.0e}: it is not to be used, report this"
+        )
+
+
+def _refuse_broken(actions: np.ndarray) -> None:
+    if not np.isfinite(actions).all():
+        raise UserError(
+            "the walker's weights are broken: its actions are not finite numbers in torch itself;"
+            " export another checkpoint, or train it again"
+        )
 
 
 def _check_sizes(network: TransformerStudent | MLPActor, robot: RobotConfig) -> None:
@@ -190,6 +219,7 @@ def _graph(network: TransformerStudent | MLPActor) -> Any:
 
 
 def _contract(robot: RobotConfig, control_hz: float) -> dict[str, Any]:
+    commands = CommandRanges()
     return {
         "version": runner.CONTRACT_VERSION,
         "robot": robot.name,
@@ -204,6 +234,9 @@ def _contract(robot: RobotConfig, control_hz: float) -> dict[str, Any]:
         "action_scale": list(robot.action_scale),
         "action_limit": ACTION_LIMIT,
         "observation": observations.contract(robot),
+        "command_range": [
+            list(ends) for ends in (commands.forward, commands.sideways, commands.turning)
+        ],
         "standing_below": STANDING,
         "standing_clock": observations.STANDING_CLOCK,
         "fallen_above": TILT,

@@ -11,9 +11,11 @@ control period, hand in what the sensors say and send out what comes back:
 
 The motors' loop is torque = stiffness (position - q) - damping dq, cut off at `contract["effort"]`.
 
-Safety, in this order. A robot that lies is damped until `reset`. A moment whose signals are late,
-missing, not finite or impossible repeats the last safe target; too many in a row, or one before
-there was a safe target, are damped too. What the network says is sent only if it is finite.
+Safety, in this order. A robot that lies is damped until `reset`. A moment whose signals are
+missing, late, from the future, of another shape, not finite or impossible repeats the last safe
+target; too many in a row, or one before there was a safe target, are damped too. Commands are cut
+off where those of the training ended. What the network says is sent only if it is finite. Damaged
+files are refused at the start; in the loop nothing that is handed in raises.
 """
 
 import hashlib
@@ -29,8 +31,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-CONTRACT_VERSION: Final = 2
+CONTRACT_VERSION: Final = 3
 """Of the contract that this file understands."""
+
+OBSERVATION_VERSION: Final = 2
+"""Of the observation that this file builds."""
 
 CONTRACT: Final = "contract.json"
 
@@ -39,9 +44,29 @@ _FASTEST_JOINT: Final = 100.0
 _BEYOND_STOPS: Final = 0.3
 """Readings above these (rad/s, rad/s, rad outside a joint's range) are broken sensors."""
 
+_JOINTS: Final = 0
+_TERMS: Final = {
+    "gyro": 3,
+    "gravity": 3,
+    "command": 3,
+    "joint position": _JOINTS,
+    "joint velocity": _JOINTS,
+    "last action": _JOINTS,
+    "clock": 2,
+}
+"""Of the observation, in order, with their sizes; `_JOINTS` is as many as there are joints."""
+
+_ENDS: Final = ("input", "output")
+
+_POSITIVE: Final = (
+    "rate_hz", "gait_hz", "action_limit", "oldest_signals", "longest_hold",
+    "stiffness", "damping", "effort", "action_scale", "clip",
+)  # fmt: skip
+"""What a robot cannot be driven with if it is zero or less."""
+
 
 class RunnerError(ValueError):
-    """The files or the caller's arrays do not fit; the message says what to do."""
+    """The files cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -110,14 +135,14 @@ class Runner:
         Raises:
             RunnerError: Files are missing, damaged, of another version or of another export.
         """
-        self.contract = load_contract(folder)
-        self._session = _session(folder / self.contract["network"]["file"])
-        contract = self.contract
+        self.contract = contract = load_contract(folder)
+        self._session = _session(folder / contract["network"]["file"], contract)
         self._default = np.array(contract["default_pose"], np.float32)
         self._scale = np.array(contract["action_scale"], np.float32)
         self._stiffness = np.array(contract["stiffness"], np.float32)
         self._damping = np.array(contract["damping"], np.float32)
         self._low, self._high = np.array(contract["joint_range"], np.float32).T
+        self._slowest, self._fastest = np.array(contract["command_range"], np.float64).T
         self._scales = {
             term["name"]: np.array(term["scale"], np.float32)
             for term in contract["observation"]["terms"]
@@ -144,15 +169,13 @@ class Runner:
     def step(
         self, signals: Signals | None, command: Sequence[float], now: float | None = None
     ) -> Target:
-        """One control period.
+        """One control period; raises nothing, whatever is handed in.
 
         Args:
             signals: The newest; None if none came.
-            command: vx, vy (m/s), yaw rate (rad/s), in the robot's level frame.
+            command: vx, vy (m/s), yaw rate (rad/s), in the robot's level frame; cut off at
+                `contract["command_range"]`.
             now: On the clock of `signals.time` (s); `time.monotonic()` when left out.
-
-        Raises:
-            RunnerError: An array has another shape than the contract says.
         """
         began = time.monotonic()
         target = self._decide(signals, command, began if now is None else now)
@@ -165,9 +188,12 @@ class Runner:
             self.counts.missed += 1
         return target
 
-    def observation(self, signals: Signals, command: Sequence[float]) -> Floats:
-        """What the network sees, (p,): the contract's terms in order, scaled."""
-        told = np.asarray(command, np.float32)
+    def observation(self, signals: Signals, command: Sequence[float] | NDArray[Any]) -> Floats:
+        """What the network sees, (p,): the contract's terms in order, scaled.
+
+        The command is cut off at its range.
+        """
+        told = np.clip(command, self._slowest, self._fastest)
         angle = 2.0 * np.pi * self._phase
         stands = np.linalg.norm(told) < self.contract["standing_below"]
         size = self.contract["standing_clock"] if stands else 1.0
@@ -202,12 +228,15 @@ class Runner:
     def _decide(self, signals: Signals | None, command: Sequence[float], now: float) -> Target:
         if self._damped:
             return self._damp(self._damped)
-        problem = self._problem(signals, command, now)
-        if problem or signals is None:
+        if signals is None:
+            return self._hold("no signals")
+        read, told = _read(signals), _numbers(command)
+        problem = self._problem(read, told, _number(now))
+        if problem:
             return self._hold(problem)
-        if signals.gravity[2] > self.contract["fallen_above"]:
+        if read.gravity[2] > self.contract["fallen_above"]:
             return self._damp("the robot has fallen")
-        action = self.infer(self.observation(signals, command))
+        action = self.infer(self.observation(read, told))
         if not np.isfinite(action).all():
             return self._hold("the network's action is not finite")
         self._action = action
@@ -215,27 +244,30 @@ class Runner:
         self._safe = self._default + self._scale * action
         return Target(self._safe, self._stiffness, self._damping, "walk")
 
-    def _problem(self, signals: Signals | None, command: Sequence[float], now: float) -> str:
-        """Why these signals cannot be used; empty if they can."""
-        if np.shape(command) != (3,):
-            raise RunnerError(f"command has shape {np.shape(command)}, give vx, vy and yaw rate")
-        if signals is None:
-            return "no signals"
+    def _problem(self, signals: Signals, command: NDArray[np.float64], now: float) -> str:
+        """Why these signals, all of them numbers, cannot be used; empty if they can."""
+        if command.shape != (3,):
+            return f"command has shape {command.shape}, give vx, vy and yaw rate"
         joints = len(self._default)
         for name, size in (
             ("gyro", 3), ("gravity", 3), ("joint_position", joints), ("joint_velocity", joints)
         ):  # fmt: skip
-            shape = np.shape(getattr(signals, name))
+            shape = getattr(signals, name).shape
             if shape != (size,):
-                raise RunnerError(f"{name} has shape {shape}, the contract says ({size},)")
+                return f"{name} has shape {shape}, the contract says ({size},)"
         if not np.isfinite(command).all():
             return "the command is not finite"
         sensed = (signals.gyro, signals.gravity, signals.joint_position, signals.joint_velocity)
         if not all(np.isfinite(values).all() for values in sensed):
             return "signals are not finite"
-        # Written so that a time that is no number is late.
-        if not now - signals.time <= self.contract["oldest_signals"]:
+        age = now - signals.time
+        if not np.isfinite(age):
+            return "signals have no time"
+        if age > self.contract["oldest_signals"]:
             return "signals are late"
+        # Stamped by another clock, they would look fresh for ever.
+        if age < -self.contract["oldest_signals"]:
+            return "signals are from the future"
         outside = np.maximum(
             self._low - signals.joint_position, signals.joint_position - self._high
         )
@@ -280,6 +312,14 @@ def load_contract(folder: Path) -> dict[str, Any]:
             f"{path} has version {version}, this runner understands {CONTRACT_VERSION}; use the"
             " runner.py that was exported with it"
         )
+    try:
+        _check_robot(contract)
+        _check_observation(contract["observation"], len(contract["joints"]))
+        _check_network(contract["network"])
+    except KeyError as error:
+        raise RunnerError(f"{path} has no {error}; export the walker again") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RunnerError(f"{path} is damaged: {error}; export the walker again") from None
     network = folder / contract["network"]["file"]
     try:
         digest = hashlib.sha256(network.read_bytes()).hexdigest()
@@ -290,12 +330,109 @@ def load_contract(folder: Path) -> dict[str, Any]:
     return contract
 
 
-def _session(path: Path) -> Any:
+def _check_robot(contract: dict[str, Any]) -> None:
+    """Raise KeyError or ValueError if a quantity is missing or cannot be."""
+    names = contract["joints"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError('"joints" is no list of names')
+    joints = len(names)
+    for name in ("rate_hz", "gait_hz", "action_limit", "standing_below", "standing_clock",
+                 "fallen_above", "oldest_signals", "longest_hold"):  # fmt: skip
+        _check_numbers(contract[name], (), name)
+    for name in ("default_pose", "stiffness", "damping", "effort", "action_scale"):
+        _check_numbers(contract[name], (joints,), name)
+    for name, count in (("joint_range", joints), ("command_range", 3)):
+        _check_numbers(contract[name], (count, 2), name)
+        if any(low >= high for low, high in contract[name]):
+            raise ValueError(f'"{name}" has a lower end above its upper end')
+
+
+def _check_observation(observation: dict[str, Any], joints: int) -> None:
+    """Raise KeyError or ValueError if it is not the one that `Runner.observation` builds."""
+    if observation["version"] != OBSERVATION_VERSION:
+        raise ValueError(
+            f"its observation has version {observation['version']}, this runner builds version"
+            f" {OBSERVATION_VERSION}"
+        )
+    sizes = {name: size or joints for name, size in _TERMS.items()}
+    terms = [(term["name"], term["size"]) for term in observation["terms"]]
+    if terms != list(sizes.items()) or observation["size"] != sum(sizes.values()):
+        raise ValueError(f"its observation is not made of {', '.join(sizes)}, in this order")
+    for term in observation["terms"]:
+        _check_numbers(term["scale"], (term["size"],), f"scale of {term['name']}")
+    _check_numbers(observation["clip"], (), "clip")
+
+
+def _check_network(network: dict[str, Any]) -> None:
+    """Raise KeyError or ValueError if it does not say how the network is spoken to."""
+    texts = {name: network[name] for name in ("file", "sha256", "input", "output")}
+    for item in network["memory"]:
+        texts |= {"memory's input": item["input"], "memory's output": item["output"]}
+        if not isinstance(item["shape"], list):
+            raise ValueError('"shape" of the memory is no list')
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise ValueError(f'"{name}" is no text')
+
+
+def _check_numbers(value: Any, shape: tuple[int, ...], name: str) -> None:
+    values = _numbers(value)
+    if values.shape != shape or not np.isfinite(values).all():
+        wanted = f"{' by '.join(map(str, shape))} numbers" if shape else "a number"
+        raise ValueError(f'"{name}" is not {wanted}')
+    if name in _POSITIVE and not (values > 0.0).all():
+        raise ValueError(f'"{name}" is not positive')
+
+
+def _read(signals: Signals) -> Signals:
+    """The same as numbers; NaN where there are none."""
+    return Signals(
+        gyro=_numbers(getattr(signals, "gyro", None)),
+        gravity=_numbers(getattr(signals, "gravity", None)),
+        joint_position=_numbers(getattr(signals, "joint_position", None)),
+        joint_velocity=_numbers(getattr(signals, "joint_velocity", None)),
+        time=_number(getattr(signals, "time", None)),
+    )
+
+
+def _numbers(value: Any) -> NDArray[np.float64]:
+    """An array of the same shape; NaN all over if it is not made of numbers."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "iuf":
+            return array.astype(np.float64)
+        return np.full(array.shape, np.nan)
+    except Exception:  # Whatever was handed in, the loop goes on.
+        return np.array(np.nan)
+
+
+def _number(value: Any) -> float:
+    array = _numbers(value)
+    return float(array) if array.shape == () else float("nan")
+
+
+def _session(path: Path, contract: dict[str, Any]) -> Any:
+    """The network, which takes and gives what the contract says."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # onnxruntime's own errors have no common class.
         raise RunnerError(f"{path} cannot be loaded ({error}); export the walker again") from None
+    network = contract["network"]
+    memory = [(item[end], item["shape"]) for item in network["memory"] for end in _ENDS]
+    wanted = dict(memory) | {
+        network["input"]: [1, contract["observation"]["size"]],
+        network["output"]: [1, len(contract["joints"])],
+    }
+    has = {end.name: end.shape for end in (*session.get_inputs(), *session.get_outputs())}
+    if has != wanted:
+        raise RunnerError(
+            f"{path} has inputs and outputs {has}, its contract says {wanted}; export the walker"
+            " again"
+        )
+    return session

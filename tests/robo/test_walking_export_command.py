@@ -18,7 +18,8 @@ from policies.walker.transformer import TransformerStudent, TransformerStudentCo
 from policies.walker.weights import Network, save_network
 from robo.errors import UserError
 from robo.walking.actor import load_walker
-from robo.walking.export import TOLERANCE, check_rollout, export_walker
+from robo.walking.export import TOLERANCE, RolloutCheck, check_rollout, export_walker
+from robo.walking.runner import Runner
 from tests.robo.test_cli import robo
 
 ROBOT = g1(12)
@@ -67,6 +68,51 @@ def test_weights_that_were_changed_afterwards_are_found_out(tmp_path: Path) -> N
         walker.network.head.linear.bias.add_(1e-3)
     with pytest.raises(UserError, match="differs from torch"):
         check_rollout(walker, tmp_path, seconds=0.1)
+
+
+def test_weights_that_broke_afterwards_are_called_broken(tmp_path: Path) -> None:
+    walker = load_walker(str(kept(mlp(), tmp_path / "walker")))
+    export_walker(walker.network, walker.robot, tmp_path)
+    with torch.no_grad():
+        walker.network.head.linear.bias[0] = torch.inf
+    with pytest.raises(UserError, match="weights are broken"):
+        check_rollout(walker, tmp_path, seconds=0.1)
+
+
+def test_a_rollout_checks_files_before_they_replace_others(tmp_path: Path) -> None:
+    walker = load_walker(str(kept(mlp(), tmp_path / "walker")))
+    checks: list[RolloutCheck] = []
+    out = tmp_path / "out"
+
+    def check(fresh: Path) -> None:
+        assert not (out / "walker.onnx").exists()
+        checks.append(check_rollout(walker, fresh, seconds=0.2))
+
+    export_walker(walker.network, walker.robot, out, check=check)
+    assert [found.steps for found in checks] == [10]
+    assert (out / "walker.onnx").is_file()
+
+
+def test_the_shipped_walker_is_exported_with_its_commands(tmp_path: Path) -> None:
+    walker = load_walker()
+    export_walker(walker.network, walker.robot, tmp_path, trained=walker.metadata)
+    assert Runner(tmp_path).contract["command_range"] == [[-1.0, 1.0], [-0.5, 0.5], [-1.0, 1.0]]
+    assert check_rollout(walker, tmp_path, seconds=2.0).difference <= TOLERANCE
+
+
+def test_a_command_whose_walker_is_broken_leaves_the_last_export(tmp_path: Path) -> None:
+    network, out = mlp(), tmp_path / "out"
+    export_walker(network, ROBOT, out)
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    with torch.no_grad():
+        network.head.linear.bias[0] = torch.nan
+    policy = kept(network, tmp_path / "walker", version=observations.VERSION)
+    done = robo("export", "walk", "--policy", str(policy), "--out", str(out))
+    assert done.returncode == 2
+    assert "weights are broken" in done.stderr
+    assert "report this" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
 
 
 def test_the_command_writes_all_that_a_robot_needs(tmp_path: Path) -> None:

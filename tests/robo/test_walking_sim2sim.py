@@ -1,6 +1,8 @@
 """The gate before a robot: what must hold, and that another simulator really is another."""
 
 import json
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,10 @@ import pytest
 import torch
 
 from envs.humanoid import observations
+from envs.humanoid.physics import walk_model
+from envs.humanoid.pybullet import contract
+from envs.humanoid.pybullet.body import PyBulletBody
+from envs.humanoid.pybullet.contract import Link, check_contract
 from envs.humanoid.pybullet.walker import PyBulletWalker
 from envs.humanoid.robots import g1
 from policies.walker.mlp import MLPActor, MLPActorConfig
@@ -106,6 +112,127 @@ def test_a_teacher_has_no_form_for_a_robot(tmp_path: Path) -> None:
     size = SIZE + observations.size(ROBOT, "privileged")
     walker = load_walker(save(mlp(size), tmp_path, "policy", "privileged"))
     assert sim2sim.forms(walker) == {}
+
+
+def without(*names: str) -> Callable[[str], Any]:
+    """`find_spec` where packages are not installed."""
+    return lambda name: None if name in names else find_spec(name)
+
+
+def judged(result: dict[str, Any]) -> str:
+    results = {
+        sim2sim.CONTRACT: result,
+        sim2sim.REFERENCE: walked(20, vx=0.5),
+        sim2sim.SECOND: walked(20, vx=0.5),
+    }
+    return str(sim2sim.judge(results)["verdict"])
+
+
+def test_onnx_is_checked_without_what_only_other_exporters_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sim2sim, "find_spec", without("onnxscript"))
+    walker = load_walker(save(mlp(), tmp_path))
+    assert list(sim2sim.forms(walker)) == ["torch", "ONNX"]
+    assert sim2sim.unchecked(walker) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "where", "checked"),
+    [(mlp, "torch alone", 5), (student, "from torch", 6)],
+)
+def test_a_form_that_is_not_checked_is_named_with_the_reason(
+    make: Callable[[], Network],
+    where: str,
+    checked: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sim2sim, "find_spec", without("onnxruntime"))
+    result = sim2sim._contract(load_walker(save(make(), tmp_path)), BLINK)
+    said = next(link["where"] for link in result["links"] if link["name"] == "observation → action")
+    reason = "ONNX was not checked: onnxruntime missing, install the extra onnx"
+    assert said.endswith(f"{where}; {reason}")
+    assert f"passed: {checked} links of the contract were checked and hold ({reason})," in judged(
+        result
+    )
+
+
+def test_a_teacher_s_gate_says_how_many_links_were_checked(tmp_path: Path) -> None:
+    size = SIZE + observations.size(ROBOT, "privileged")
+    walker = load_walker(save(mlp(size), tmp_path, "policy", "privileged"))
+    result = sim2sim._contract(walker, BLINK)
+    assert len(result["links"]) == 5
+    assert (
+        "passed: 5 links of the contract were checked and hold"
+        " (observation → action was not checked: no robot runs a teacher)," in judged(result)
+    )
+
+
+def test_the_contract_is_checked_at_the_walker_s_physics_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    ground = contract._states
+
+    def states(sides: Any, *, in_the_air: bool) -> Link:
+        rates.append(1.0 / sides.model.opt.timestep)
+        return ground(sides, in_the_air=in_the_air)
+
+    monkeypatch.setattr(contract, "_states", states)
+    result = sim2sim._contract(load_walker(save(mlp(), tmp_path)), BLINK)
+    assert rates == pytest.approx([100.0, 100.0])
+    assert all(link["holds"] for link in result["links"])
+    check_contract(ROBOT)
+    assert rates[2:] == pytest.approx([200.0, 200.0])
+
+
+@pytest.mark.parametrize(
+    ("index", "term"), [(3, "gyro"), (6, "joint velocity")]
+)  # Of `qvel`: the first number of each.
+def test_a_sensor_that_is_read_otherwise_breaks_its_link(
+    index: int, term: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Other(PyBulletBody):
+        """Has one sensor the wrong way round."""
+
+        def state(self) -> tuple[np.ndarray, np.ndarray]:
+            qpos, qvel = super().state()
+            qvel = qvel.copy()
+            qvel[index] *= -1.0
+            return qpos, qvel
+
+    monkeypatch.setattr(contract, "PyBulletBody", Other)
+    broken = [link for link in check_contract(ROBOT) if not link.holds]
+    assert [(link.name, link.where) for link in broken] == [("signals → observation", term)]
+
+
+def test_thicker_soles_break_the_link_on_the_ground_alone() -> None:
+    other = walk_model(ROBOT)
+    for sole in range(4):
+        other.geom(f"left_sole_{sole}").pos[2] -= 0.05
+    broken = [link for link in check_contract(ROBOT, second=other) if not link.holds]
+    assert [link.name for link in broken] == ["torque → next state, on the ground"]
+
+
+@pytest.mark.parametrize("difference", [np.inf, np.nan])
+def test_a_difference_that_is_no_number_is_null_in_json(
+    difference: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = [Link("robot → second simulator", difference, 0.0, "mass differs")]
+    monkeypatch.setattr(contract, "check_contract", lambda *_, **__: links)
+    monkeypatch.setattr(sim2sim, "SIMULATORS", sim2sim.SIMULATORS[:2])
+    policy, out = save(mlp(), tmp_path / "walker"), tmp_path / "out"
+    for _ in range(2):  # The second time from the folder.
+        summary = sim2sim.run_gate(policy, out, BLINK, video=False)
+        assert "broken at: robot → second simulator" in summary["verdict"]
+        assert summary["links"][0]["difference"] == np.inf
+    for name in ("summary.json", "results.jsonl"):
+        for line in (out / name).read_text().splitlines():
+            assert "Infinity" not in line
+            assert "NaN" not in line
+    written = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    assert written["links"][0]["difference"] is None
 
 
 def test_simulators_differ_in_what_their_names_say(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ LIMITS: Final[Mapping[str, float]] = {
 }
 """Largest difference, in actions, in scaled observations, in shares of the effort, in rad twice.
 
-The last two are ours: MuJoCo integrates its motors with the physics at 200 Hz, PyBullet's run at
-1 kHz, so joints that are told to jump differ on the way."""
+The last two are ours: MuJoCo integrates its motors with the physics, at 200 Hz say, PyBullet's run
+at 1 kHz, so joints that are told to jump differ on the way."""
 
 _ACTIONS: Final = 5
 """Over how many actions states are compared."""
@@ -82,6 +82,7 @@ def check_contract(
     actors: Mapping[str, Actor] | None = None,
     second: Any = None,
     control_hz: float = 50.0,
+    physics_hz: float = 200.0,
     seed: int = 0,
 ) -> list[Link]:
     """Check every link, in order; the first that is broken is the one to look at.
@@ -92,9 +93,10 @@ def check_contract(
         second: The `mujoco.MjModel` that the second simulator is built from; the robot's own when
             left out. Another one shows what would differ.
         control_hz: Actions per second.
+        physics_hz: Physics steps per second, a multiple of it.
         seed: Of states and actions.
     """
-    with WalkBatch(robot, 1, seed, control_hz=control_hz) as batch:
+    with WalkBatch(robot, 1, seed, control_hz=control_hz, physics_hz=physics_hz) as batch:
         model = batch.models[0]
         sides = _Sides(robot, model, model if second is None else second, batch.substeps, seed)
         links = [_robot(sides)]
@@ -144,7 +146,7 @@ def _robot(sides: _Sides) -> Link:
         differences[f"mass of {name}"] = abs(other.mass / link.mass - 1.0) if other else np.inf
         change = np.abs(other.inertia / link.inertia - 1.0).max() if other else np.inf
         differences[f"inertia and rotor of {name}"] = float(change)
-    where = max(differences, key=lambda name: differences[name])
+    where = _largest(differences)
     return Link("robot → second simulator", differences[where], 1e-6, where)
 
 
@@ -157,7 +159,7 @@ def _actions(batch: WalkBatch, actors: Mapping[str, Actor]) -> Link:
         seen.append(batch.step(action).observation["policy"][0])
     first = actors[names[0]](np.stack(seen))
     differences = {n: float(np.abs(actors[n](np.stack(seen)) - first).max()) for n in names}
-    where = max(differences, key=lambda name: differences[name])
+    where = _largest(differences)
     name = "observation → action"
     return Link(name, differences[where], LIMITS[name], f"{where} from {names[0]}")
 
@@ -177,7 +179,7 @@ def _observations(sides: _Sides) -> Link:
         if term.name in ("gyro", "gravity", "joint position", "joint velocity"):
             sides_of = [term.read(_seen(sides.robot, s)) * term.scale for s in (one, two)]
             differences[term.name] = float(np.abs(sides_of[0] - sides_of[1]).max())
-    where = max(differences, key=lambda name: differences[name])
+    where = _largest(differences)
     name = "signals → observation"
     return Link(name, differences[where], LIMITS[name], where)
 
@@ -249,3 +251,8 @@ def _seen(robot: RobotConfig, sensed: Sensed) -> State:
     """As much of a state as terms that are sensed read."""
     unknown: dict[str, Any] = dict.fromkeys(State.__dataclass_fields__)
     return State(**(unknown | {"robot": robot, "sensed": sensed}))
+
+
+def _largest(differences: Mapping[str, float]) -> str:
+    """Where they differ most; what is no number differs most of all."""
+    return max(differences, key=lambda name: np.nan_to_num(differences[name], nan=np.inf))
