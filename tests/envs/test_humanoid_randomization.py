@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from envs.humanoid import observations
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.pushes import Pushes
 from envs.humanoid.randomization import TERMS, Randomizer
@@ -86,6 +87,130 @@ def test_a_payload_weighs_what_it_should_where_it_should():
         np.testing.assert_allclose(place, parameters.payload_place[copy] + (0.0, 0.0, 0.2))
         # What MuJoCo derives from masses is derived anew.
         assert model.body_subtreemass[1] == pytest.approx(model.body_mass.sum())
+
+
+def test_every_draw_fills_the_range_of_its_term():
+    drawn = batch(*TERMS, copies=64)
+    for name, log in drawn.randomizer.draws.items():
+        distribution = TERMS[name].distribution
+        low, high = distribution.low, distribution.high
+        if distribution.kind == "log-uniform":
+            log, low, high = np.log(log), np.log(low), np.log(high)
+        share = (log - low) / (high - low)
+        assert share.min() < 0.1, name
+        assert share.max() > 0.9, name
+        assert share.mean() == pytest.approx(0.5, abs=0.12), name
+
+
+def test_soles_touch_the_ground_with_frictions_from_slippery_to_rubber():
+    """On which walkers are measured; the ground is left as it is, the soles' friction counts."""
+    drawn = batch("friction", copies=64)
+    touched = []
+    for model in drawn.models:
+        data = mujoco.MjData(model)
+        mujoco.mj_resetDataKeyframe(model, data, 0)
+        data.qpos[2] -= 0.005
+        mujoco.mj_forward(model, data)
+        assert data.ncon == 8
+        assert np.ptp(data.contact.friction[:, :2]) == 0.0
+        touched.append(data.contact.friction[0, 0])
+    np.testing.assert_array_equal(touched, drawn.randomizer.parameters.friction)
+    assert 0.3 <= min(touched) < 0.35
+    assert 1.2 < max(touched) <= 1.25
+    assert np.mean(touched) == pytest.approx(0.775, abs=0.1)
+
+
+def test_a_robot_whose_links_are_all_a_tenth_heavier_has_a_tenth_more_of_all_inertia():
+    """Of that along and about every degree of freedom, but for the rotors'."""
+    heavier = replace(TERMS["link mass"].distribution, low=1.1, high=1.1)
+    terms = {**TERMS, "link mass": replace(TERMS["link mass"], distribution=heavier)}
+    inertias = []
+    for made in (batch(), batch("link mass", terms=terms)):
+        model = made.models[0]
+        data, inertia = mujoco.MjData(model), np.zeros((model.nv, model.nv))
+        mujoco.mj_resetDataKeyframe(model, data, 0)
+        mujoco.mj_forward(model, data)
+        mujoco.mj_fullM(model, data, inertia)
+        inertias.append(inertia - np.diag(model.dof_armature))
+    np.testing.assert_allclose(inertias[1], 1.1 * inertias[0], rtol=1e-6, atol=1e-9)
+
+
+def test_each_link_has_a_mass_and_with_it_an_inertia_of_its_own():
+    nominal, drawn = batch().models[0], batch("link mass")
+    factors = []
+    for copy, model in enumerate(drawn.models):
+        for body, factor in enumerate(drawn.randomizer.draws["link mass"][copy], start=1):
+            assert model.body_mass[body] == pytest.approx(factor * nominal.body_mass[body])
+            np.testing.assert_allclose(
+                model.body_inertia[body], factor * nominal.body_inertia[body], rtol=1e-12
+            )
+            factors.append(factor)
+    assert len(set(factors)) == 3 * 13
+
+
+MOTORS = ("motor strength", "gains", "joint offset")
+
+
+@pytest.mark.parametrize("names", [(), *((name,) for name in MOTORS), MOTORS], ids="+".join)
+def test_motors_pull_with_their_own_strength_and_gains_to_where_encoders_read_the_target(names):
+    """torque = s (p kp (target - q - offset) - d kd qd), within ± s effort."""
+    robot, copies = g1(12), 6
+    # One step of physics in an action: the torque is that at the state before it.
+    made = batch(*names, copies=copies, physics_hz=50.0)
+    rng = np.random.default_rng(2)
+    made.qpos[:, 7:] += rng.uniform(-0.1, 0.1, (copies, 12))
+    made.qvel[:, 6:] = rng.uniform(-1.0, 1.0, (copies, 12))
+    angle, speed = made.qpos[:, 7:].copy(), made.qvel[:, 6:].copy()
+    action = rng.uniform(-8.0, 8.0, (copies, 12))
+    assert not made.step(action).info["unstable"].any()
+    drawn = made.randomizer.draws
+    strength = drawn.get("motor strength", np.ones((copies, 12)))
+    stiffness, damping = np.hsplit(drawn.get("gains", np.ones((copies, 24))), 2)
+    offset = drawn.get("joint offset", np.zeros((copies, 12)))
+    target = np.array(robot.default_pose) + np.array(robot.action_scale) * action
+    torque = stiffness * robot.kp * (target - angle - offset) - damping * robot.kd * speed
+    effort = strength * robot.effort
+    assert 0.1 < (strength * np.abs(torque) > effort).mean() < 0.9
+    wanted = np.clip(strength * torque, -effort, effort)
+    # Of a single step, the mean square root is the size.
+    np.testing.assert_allclose(made.physics.torque, np.abs(wanted), rtol=1e-9, atol=1e-9)
+
+
+NOISE = {"gyro": 0.2, "gravity": 0.05, "joint position": 0.01, "joint velocity": 0.75}
+"""Amplitudes of docs/humanoid.md, in the terms' units."""
+
+
+@pytest.mark.parametrize("name", [term.name for term in observations.TERMS["policy"]])
+def test_what_is_sensed_is_noisy_and_uniformly_so_as_the_table_says(name):
+    amplitude, seen = NOISE.get(name, 0.0), []
+    noisy = batch("observation noise", auto_reset=False)
+    factors = noisy.randomizer.parameters.noise
+    factors[:] = 0.0, 0.5, 1.0
+    sizes = observations.sizes(noisy.robot)
+    first = sum(list(sizes.values())[: list(sizes).index(name)])
+    term = next(term for term in observations.TERMS["policy"] if term.name == name)
+    for _ in range(40):
+        step = noisy.step(np.zeros((3, 12)))
+        state = step.info["state"]
+        # A state has all that sensors read under the same names.
+        true = term.read(replace(state, sensed=state))
+        told = step.observation["policy"][:, first : first + sizes[name]] / term.scale
+        seen.append(told - true)
+    errors = np.stack(seen, axis=1).reshape(3, -1)
+    for error, factor in zip(errors, factors, strict=True):
+        largest = factor * amplitude
+        if largest == 0.0:
+            np.testing.assert_allclose(error, 0.0, atol=1e-5)
+            continue
+        assert 0.95 * largest < np.abs(error).max() <= largest + 1e-5
+        assert error.std() == pytest.approx(largest / 3**0.5, rel=0.15)
+        assert error.mean() == pytest.approx(0.0, abs=0.2 * largest)
+
+
+def test_first_observations_are_noisy_too():
+    quiet, noisy = batch().reset(seed=11), batch("observation noise").reset(seed=11)
+    sensed = np.array([*range(6), *range(9, 33)])
+    assert (quiet["policy"][:, sensed] != noisy["policy"][:, sensed]).all()
 
 
 def test_a_factor_of_zero_leaves_the_nominal_robot_and_one_half_goes_half_way():

@@ -16,16 +16,28 @@ from envs.humanoid.robots import (
     t1,
 )
 
+MENAGERIE_G1 = "mujoco_menagerie/unitree_g1/g1.xml"
 PLAYGROUND_G1 = "mujoco_playground/_src/locomotion/g1/xmls/g1_mjx_feetonly.xml"
+PLAYGROUND_T1 = "mujoco_playground/_src/locomotion/t1/xmls/t1_mjx_feetonly.xml"
 
 
 def published(path):
-    """A model of the wheel, without its meshes."""
+    """A model of the wheel, without its meshes; of what touches, spheres alone."""
     spec = mujoco.MjSpec.from_file(str(path))
-    for elements in (spec.geoms, spec.meshes, spec.keys, spec.pairs):
+    others = [geom for geom in spec.geoms if geom.type != mujoco.mjtGeom.mjGEOM_SPHERE]
+    for elements in (others, spec.meshes, spec.keys, spec.pairs):
         for element in list(elements):
             spec.delete(element)
     return spec.compile()
+
+
+def lowest_points(model, foot):
+    """Of the spheres on a foot, in its frame, in an order of their own [k, 3] (m)."""
+    spheres = (model.geom_bodyid == model.body(foot).id) & (
+        model.geom_type == mujoco.mjtGeom.mjGEOM_SPHERE
+    )
+    points = model.geom_pos[spheres] - model.geom_size[spheres, :1] * (0.0, 0.0, 1.0)
+    return points[np.lexsort(points.T)]
 
 
 def grounded(robot):
@@ -76,6 +88,32 @@ def test_rotor_inertias_of_the_g1_are_the_playgrounds():
     for name in g1(29).joints:
         mine, joint = ours.joint(name), theirs.joint(name)
         assert ours.dof_armature[mine.dofadr[0]] == theirs.dof_armature[joint.dofadr[0]]
+
+
+@pytest.mark.parametrize(
+    ("robot", "model"), [(g1(29), PLAYGROUND_G1), (g1(12), PLAYGROUND_G1), (t1(), PLAYGROUND_T1)]
+)
+def test_dry_friction_of_the_joints_is_the_playgrounds(robot, model):
+    """The Menagerie's G1 has three times as much."""
+    ours, theirs = robot_spec(robot).compile(), published(menagerie().parent / model)
+    for name in robot.joints:
+        mine, joint = ours.joint(name).dofadr[0], theirs.joint(name).dofadr[0]
+        assert ours.dof_frictionloss[mine] == theirs.dof_frictionloss[joint] == 0.1
+    # And what floats has none.
+    assert not ours.dof_frictionloss[:6].any()
+
+
+@pytest.mark.parametrize(
+    ("robot", "model"), [(g1(29), MENAGERIE_G1), (g1(12), MENAGERIE_G1), (t1(), PLAYGROUND_T1)]
+)
+def test_soles_touch_the_ground_where_the_published_feet_do(robot, model):
+    """With larger spheres, whose lowest points are the same; the site is in their middle."""
+    ours, theirs = robot_spec(robot).compile(), published(menagerie().parent / model)
+    for foot, site in zip(robot.feet, FEET, strict=True):
+        points = lowest_points(ours, foot)
+        assert len(points) == 4
+        np.testing.assert_allclose(points, lowest_points(theirs, foot), atol=1e-12)
+        np.testing.assert_allclose(ours.site(site).pos, points.mean(axis=0), atol=1e-12)
 
 
 def test_every_figure_of_the_t1s_legs_is_the_menageries():

@@ -22,7 +22,8 @@ from envs.kitchen.vocabulary import PLACES
 from planners.examples import parse_label
 from planners.prompts import Step
 from planners.saycan import Decision
-from planners.skills import Verb
+from planners.skills import Skill, Verb
+from planners.symbolic import Outcome
 from planners.world import describe_scene
 from policies.walker.mlp import MLPActor, MLPActorConfig
 from policies.walker.weights import save_network
@@ -208,6 +209,39 @@ def test_the_agent_hears_of_the_fall() -> None:
     assert chooser.heard == ["failed: the robot fell"]
     assert episode.done
     assert [step.outcome.success for step in episode.steps] == [False, True]
+
+
+def test_the_shipped_walker_goes_to_the_table_and_then_to_the_trash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chooser = Recited("go to the table", "go to the trash", "done")
+    poses: list[NDArray[np.float64]] = []
+
+    class Watched(HumanoidBody):
+        def execute(self, skill: Skill) -> Outcome:
+            outcome = super().execute(skill)
+            poses.append(self.pose)
+            return outcome
+
+    monkeypatch.setattr("robo.planning.make_planner", lambda _: chooser)
+    monkeypatch.setattr("robo.humanoid_body.HumanoidBody", Watched)
+    run = Run("go to the table and then to the trash", out=tmp_path, robot="g1", video=False)
+    assert run.execute() == 0
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert [(step["success"], step["feedback"]) for step in report["steps"]] == [
+        (True, "at the table"),
+        (True, "at the trash"),
+        (True, "done"),
+    ]
+    assert report["done"]
+    assert report["falls"] == 0
+    assert not report["unstable"]
+    assert report["end"]["robot_at"] == "trash"
+    for place, (x, y, yaw) in zip(("table", "trash"), poses, strict=True):
+        assert layout.distance_to_station(place, x, y) < rules.AT_STATION
+        assert np.cos(yaw - STATIONS[place].yaw) > np.cos(0.5)
+    # At half a metre a second, and without going astray.
+    assert 8.0 < report["simulated_seconds"] < 40.0
 
 
 def test_a_scene_with_something_in_the_hand_is_refused(tmp_path: Path) -> None:

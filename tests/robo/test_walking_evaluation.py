@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from envs.humanoid import observations
+from envs.humanoid import observations, pushes
 from envs.humanoid.batch import WalkBatch
+from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import g1
 from envs.humanoid.state import heading, level
 from policies.walker.mlp import MLPActor, MLPActorConfig
@@ -61,6 +62,19 @@ def save(network: Network, folder: Path, **metadata: Any) -> str:
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> str:
     return save(mlp(), tmp_path_factory.mktemp("walker"))
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[WalkBatch]:
+    """Those that hardships are met in, as they come."""
+    made: list[WalkBatch] = []
+
+    def spied(*args: Any, **options: Any) -> WalkBatch:
+        made.append(make_batch(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(hardships, "make_batch", spied)
+    return made
 
 
 def moment(time: float, upright: list[bool], velocity: float = 0.5, power: float = 100.0) -> Any:
@@ -187,6 +201,74 @@ def test_pushes_go_where_they_are_said_to_go(policy: str, monkeypatch: pytest.Mo
     assert [row["survived"]["trials"] for row in result["by_size"]] == [8] * 4
 
 
+@pytest.mark.parametrize("terrain", ["flat", "rough"])
+def test_survival_is_of_all_that_is_randomised_and_of_pushes_of_a_metre_per_second(
+    terrain: str, tmp_path: Path, batches: list[WalkBatch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed: list[Any] = []
+
+    def push(batch: WalkBatch, velocities: Any) -> None:
+        pushed.append(velocities.copy())
+
+    monkeypatch.setattr(WalkBatch, "push", push)
+    monkeypatch.setattr(pushes, "EVERY", (0.02, 0.2))
+    trained = save(mlp(), tmp_path, config={"physics_hz": 100.0, "terrain": terrain})
+    effort = Effort(seconds=0.3, copies=2)
+    result = hardships.survive(load_walker(trained), effort, nothing)
+    (batch,) = batches
+    assert batch.copies == 32
+    assert batch.terrain_name == result["terrain"] == terrain
+    assert batch.randomizer.names == tuple(TERMS)
+    for name, drawn in batch.randomizer.draws.items():
+        distribution = TERMS[name].distribution
+        if name == "pushes":
+            continue
+        assert distribution.low <= drawn.min() <= drawn.max() <= distribution.high
+        assert np.ptp(drawn) > 0.7 * (distribution.high - distribution.low), name
+    speeds = np.linalg.norm(pushed, axis=2)
+    assert (speeds.max(axis=0) > 0.0).all()
+    assert speeds[speeds > 0.0] == pytest.approx(1.0)
+    # Told to walk in all directions, and to stand.
+    assert (batch.commands.min(axis=0) < (-0.5, -0.2, -0.5)).all()
+    assert (batch.commands.max(axis=0) > (0.5, 0.2, 0.5)).all()
+    (row,) = result["rows"]
+    assert row["name"] == "everything randomised, pushes of 1 m/s"
+    assert row["survived"]["trials"] == len(row["lasted"]) == 32
+    assert result["seconds"] == 0.3
+
+
+def test_grounds_are_as_steep_high_and_rough_as_they_are_said_to_be(
+    policy: str, batches: list[WalkBatch]
+) -> None:
+    def steepness(heights: Any, cell: float) -> float:
+        return 100.0 * np.abs(np.diff(heights, axis=0)).max() / cell
+
+    def rise(heights: Any, cell: float) -> float:
+        return 100.0 * np.abs(np.diff(heights, axis=0)).max()
+
+    def roughness(heights: Any, cell: float) -> float:
+        return 100.0 * np.ptp(heights)
+
+    wanted = {
+        "slopes": (steepness, [0, 10, 20, 30]),
+        "steps": (rise, [2, 4, 8, 12]),
+        "rough": (roughness, [2, 4, 8]),
+    }
+    axes = [axis for axis in hardships.AXES if axis.name in wanted]
+    assert len(axes) == 3
+    for axis in axes:
+        rows = hardships.vary(axis, load_walker(policy), BLINK, nothing)["rows"]
+        measure, values = wanted[axis.name]
+        assert [row["value"] for row in rows] == values
+        assert [row["name"] for row in rows] == [f"{value} {axis.unit}" for value in values]
+        for number, model in enumerate(batches[-1].models):
+            field = model.hfield_data.reshape(model.hfield_nrow[0], model.hfield_ncol[0])
+            half, _, top, _ = model.hfield_size[0]
+            cell = 2.0 * half / (model.hfield_ncol[0] - 1)
+            value = values[number // 2]  # two episodes each
+            assert measure(top * field, cell) == pytest.approx(value, rel=0.02, abs=1e-3)
+
+
 @pytest.mark.parametrize("physics_hz", [100.0, 200.0])
 def test_delays_are_those_that_the_physics_can_have(physics_hz: float) -> None:
     delay = next(axis for axis in hardships.AXES if axis.name == "delay")
@@ -255,6 +337,52 @@ def test_an_evaluation_is_kept_and_shown(tmp_path: Path, monkeypatch: pytest.Mon
     save(transformer(), tmp_path / "walker")
     with pytest.raises(UserError, match="holds results of other settings"):
         run.evaluate(given, out, blink, brief=True)
+
+
+def measured(share: float | None, dead: list[str], survived: int) -> dict[str, Any]:
+    """Results of which the targets speak: every command alike, and so many of 1000 upright."""
+    rows = [
+        {"axis": axis, "command": command, "share": share, "achieved": 0.4}
+        for axis, commands in tracking.COMMANDS.items()
+        for command in commands
+    ]
+    rate = {"rate": survived / 1000, "trials": 1000, "successes": survived}
+    return {
+        "tracking": {"rows": rows, "dead_zones": dead},
+        "survival": {"seconds": 20.0, "rows": [{"survived": rate}]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("share", "dead", "survived", "met"),
+    [
+        (0.9, [], 990, [True] * 5 + [True, True]),
+        (0.89, [], 990, [False] * 5 + [True, True]),
+        (-1.0, [], 1000, [False] * 5 + [True, True]),
+        (None, [], 1000, [False] * 5 + [True, True]),
+        (1.1, ["vy -0.2"], 1000, [True] * 5 + [False, True]),
+        (1.1, [], 989, [True] * 5 + [True, False]),
+        (1.1, [], 500, [True] * 5 + [True, False]),
+    ],
+)
+def test_targets_are_nine_tenths_of_commands_no_dead_zones_and_ninety_nine_of_a_hundred_upright(
+    share: float | None, dead: list[str], survived: int, met: list[bool]
+) -> None:
+    found = run.targets(measured(share, dead, survived))
+    assert [target["met"] for target in found] == met
+    assert [(target["what"], target["wanted"]) for target in found] == [
+        ("vx 0.5 m/s", "at least 90%"),
+        ("vx 1 m/s", "at least 90%"),
+        ("vx -0.5 m/s", "at least 90%"),
+        ("vy 0.4 m/s", "at least 90%"),
+        ("yaw 0.8 rad/s", "at least 90%"),
+        ("commands of 0.2", "all followed"),
+        ("upright for 20 s, all randomised, pushes of 1 m/s", "at least 99%"),
+    ]
+    reached = [target["reached"] for target in found]
+    assert reached[0] == ("falls" if share is None else f"0.40 ({share:.0%})")
+    assert reached[5] == ("ignored: vy -0.2" if dead else "all followed")
+    assert reached[6] == f"{survived / 10:.1f}% of 1000"
 
 
 def _fail(*_: Any) -> None:

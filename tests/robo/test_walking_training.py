@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,17 +18,19 @@ import torch
 from safetensors.torch import load_file
 
 from envs.humanoid.batch import WalkBatch
+from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import g1
 from policies.walker.mlp import MLPActor
 from policies.walker.weights import load_network
 from robo.errors import UserError
 from robo.training.log import read_log
 from robo.training.randomness import seed_torch
+from robo.training.run_folder import RunFolder
 from robo.walking import run
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import Mirror, WalkEnv
 from robo.walking.learner import WalkLearner
-from robo.walking.reinforcement import walk_batch
+from robo.walking.reinforcement import Reinforcement, walk_batch
 from robo.walking.stages import train_walk
 from robo.walking.stepping import begin_stepping, stepping_actions
 
@@ -197,6 +199,82 @@ def test_the_mirror_image_of_an_image_is_the_sample() -> None:
     for name in ("policy", "privileged"):
         torch.testing.assert_close(again[name][4:], obs[name])
     torch.testing.assert_close(back[4:], actions)
+
+
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_with_symmetry_every_minibatch_is_learnt_from_with_its_mirror_image(symmetry: bool) -> None:
+    seen = []
+
+    def look(network: Any, given: tuple[Any, ...], values: Any) -> None:
+        seen.append(given[0])
+
+    with WalkBatch(g1(12), 8) as batch:
+        env = WalkEnv(batch)
+        learner = WalkLearner(env, replace(SMALL, symmetry=symmetry))
+        with torch.inference_mode():
+            for _ in range(SMALL.rollout):
+                obs, rewards, dones, extras = env.step(learner.act(env.get_observations()))
+                learner.process_env_step(obs, rewards, dones, extras)
+            learner.compute_returns(obs)
+        for network in (learner.actor, learner.critic):
+            network.register_forward_hook(look)
+        learner.update()
+    assert len(seen) == 2 * SMALL.epochs * SMALL.minibatches
+    half = ITERATION // SMALL.minibatches
+    mirror = Mirror(g1(12))
+    for samples in seen:
+        assert len(samples) == (2 * half if symmetry else half)
+        if symmetry:
+            for name in ("policy", "privileged"):
+                image = mirror.image(name, samples[name][:half])
+                torch.testing.assert_close(samples[name][half:], image)
+
+
+@pytest.mark.parametrize(
+    ("share", "penalties", "commands"),
+    [(0.9, [0.101, 0.102], [0.703, 0.706]), (0.4, [0.1] * 2, [0.7] * 2)],
+)
+def test_penalties_and_commands_grow_while_episodes_are_long(
+    share: float, penalties: list[float], commands: list[float], tmp_path: Path
+) -> None:
+    training = Reinforcement(RunFolder(tmp_path, resume=False), SMALL, None, None)
+    try:
+        assert (training.batch.penalties, training.batch.command_scale) == (0.1, 0.7)
+        training.begin()
+        for wanted in zip(penalties, commands, strict=True):
+            training.tally.shares.extend([share] * SMALL.copies)
+            line = training.iterate()
+            factors = training.batch.penalties, training.batch.command_scale
+            assert factors == pytest.approx(wanted)
+            assert factors == (line["curriculum/penalties"], line["curriculum/commands"])
+    finally:
+        training.close()
+
+
+def test_penalties_and_commands_shrink_again_while_robots_fall_soon(tmp_path: Path) -> None:
+    training = Reinforcement(RunFolder(tmp_path, resume=False), SMALL, None, None)
+    try:
+        training._set_curricula({"penalties": 0.5, "commands": 0.9, "randomization": [0.0] * 8})
+        training.tally.shares.extend([0.1] * SMALL.copies)
+        training.iterate()
+        assert training.batch.penalties == pytest.approx(0.499)
+        assert training.batch.command_scale == pytest.approx(0.897)
+    finally:
+        training.close()
+
+
+def test_trainings_draw_slippery_ground_more_often_than_it_is_measured() -> None:
+    """From 0.2 to 1.25, as much of it below 0.5 as above."""
+    with walk_batch(replace(SMALL, copies=64), 0, None) as batch:
+        batch.reset()
+        soles = ["left_sole_0", "right_sole_3"]
+        drawn = np.array([[m.geom(sole).friction[0] for sole in soles] for m in batch.models])
+    np.testing.assert_array_equal(drawn, batch.randomizer.draws["friction"].repeat(2, axis=1))
+    assert 0.2 <= drawn.min() < 0.23
+    assert 1.1 < drawn.max() <= 1.25
+    assert np.median(drawn) == pytest.approx(0.5, abs=0.1)
+    assert np.log(drawn).std() == pytest.approx(np.log(1.25 / 0.2) / 12**0.5, rel=0.15)
+    assert batch.randomizer.names == tuple(TERMS)
 
 
 def test_ctrl_c_saves(tmp_path: Path) -> None:
