@@ -1,7 +1,8 @@
 """Links of the Unitree G1 (29 joints, revision 1.0), with the figures that Unitree publishes.
 
 Frames: of a link in its parent's, quaternions w, x, y, z; the inertia's principal axes in the
-link's. SI units. A test compares every figure with the MuJoCo Menagerie's model of the robot.
+link's. SI units. Tests compare every figure with the MuJoCo Menagerie's model of the robot, rotor
+inertias with MuJoCo Playground's.
 """
 
 from dataclasses import dataclass
