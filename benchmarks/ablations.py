@@ -2,7 +2,7 @@
 
     python benchmarks/ablations.py act        # the arms: 5 trainings of 3,000 steps
     python benchmarks/ablations.py rt1        # the kitchen: 4 trainings of 3,000 steps
-    python benchmarks/ablations.py walk       # the humanoid: 7 trainings, of up to 87 minutes
+    python benchmarks/ablations.py walk       # the humanoid: 7 trainings, of up to 105 minutes
 
 Trains and evaluates with the commands that the table prints, one after the other. Ctrl-C stops; run
 again to go on. `--only` takes some variants; two processes may train different ones in one folder.

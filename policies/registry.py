@@ -53,9 +53,11 @@ def find_checkpoint(name_or_path: str) -> Path:
     for folder in (Path(name_or_path), weights_folder(name_or_path)):
         if (folder / "model.safetensors").is_file():
             return folder
-    best = Path(name_or_path) / "checkpoints" / "best"
-    if best.exists():
-        raise CheckpointError(f'"{name_or_path}" is a whole run; give one of its policies: {best}')
+    for newest in (Path(name_or_path) / "checkpoints" / name for name in ("best", "last")):
+        if newest.exists():
+            raise CheckpointError(
+                f'"{name_or_path}" is a whole run; give one of its policies: {newest}'
+            )
     names = ", ".join(shipped_weights()) or "none"
     raise CheckpointError(
         f'"{name_or_path}" is no folder with a model.safetensors and no shipped policy '

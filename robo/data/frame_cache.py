@@ -41,6 +41,7 @@ class FrameCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "frames"
         self._maps: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._noted: dict[str, float] = {}
 
     def film(
         self, name: str, shape: tuple[int, int, int, int], decode: Callable[[BinaryIO], None]
@@ -57,8 +58,9 @@ class FrameCache:
         """
         if name in self._maps:
             self._maps.move_to_end(name)
+            self._note_use(name)
             return self._maps[name]
-        path = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.rgb"
+        path = self._path(name)
         with write_errors(path, "set ROBO_CACHE to a folder that can be written to"):
             images = _mapped(path, shape)
             while images is None:
@@ -66,12 +68,24 @@ class FrameCache:
                 _write(path, decode)
                 images = _mapped(path, shape)
         self._maps[name] = images
+        self._note_use(name)
         if len(self._maps) > OPEN_MAPS:
             self._maps.popitem(last=False)
         return images
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_maps": OrderedDict()}
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.rgb"
+
+    def _note_use(self, name: str) -> None:
+        """Now and then, for other processes that make room."""
+        now = time.time()
+        if now > self._noted.get(name, 0.0) + RECENT / 4:
+            self._noted[name] = now
+            with suppress(OSError):  # a cache that is only read, or was deleted
+                os.utime(self._path(name))
 
     def _make_room(self, size: int) -> None:
         """Remove what was not used for longest, where `size` bytes more would leave too little."""
@@ -98,11 +112,9 @@ def _films(folder: Path) -> Iterator[tuple[float, int, Path]]:
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """What the cache has, if it is whole; notes that it is used."""
+    """What the cache has, if it is whole."""
     with suppress(FileNotFoundError):
         if path.stat().st_size == math.prod(shape):
-            with suppress(PermissionError):  # a cache that is only read
-                os.utime(path)
             return np.memmap(path, np.uint8, "r", shape=shape)
     return None
 

@@ -224,7 +224,7 @@ class ExpertDevice:
         chance, least, most, largest = HELD_BACK
         self._spell -= 1
         if self._spell < 0 and self._rng.random() < chance:
-            self._spell = int(self._rng.integers(least, most + 1))
+            self._spell = int(self._rng.integers(least, most + 1)) - 1
             self._share_left = float(self._rng.uniform(0.0, largest))
         return self._share_left if self._spell >= 0 else 1.0
 

@@ -293,7 +293,8 @@ def rate_of(env: "gymnasium.Env[Any, Any]") -> int:
     rate = getattr(inner, "control_hz", None) or inner.metadata.get("render_fps")
     if not rate:
         raise DatasetFormatError(
-            f"{type(inner).__name__} does not say its rate: set metadata['render_fps'] in its class"
+            f"{type(inner).__name__} does not say its rate: set metadata['render_fps'] in its "
+            "class (robo record has --fps, too)"
         )
     return round(float(rate))
 

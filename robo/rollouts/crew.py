@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from robo.data.errors import DatasetError
-from robo.errors import UserError
+from robo.errors import UserError, user_errors
 from robo.workers import begin_worker
 
 MOST_DEATHS = 3
@@ -61,7 +61,8 @@ def done_by_crew(
         RuntimeError: A worker failed otherwise; the text is its traceback.
     """
     if workers == 0:
-        yield from _done_here(jobs, hire(*arguments))
+        with user_errors(DatasetError):
+            yield from _done_here(jobs, hire(*arguments))
         return
     crew = _Crew(hire, arguments)
     waiting = deque((job, 0) for job in jobs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final, cast
 
 import numpy as np
@@ -90,8 +90,8 @@ class Batches:
         batch = self._order[place * self._size : (place + 1) * self._size]
         return batch[self._processes.rank :: self._processes.count]
 
-    def starting_at(self, step: int) -> Iterator[Batch]:
-        """Batches without end, from step `step` on."""
+    def starting_at(self, step: int) -> Generator[Batch]:
+        """Batches without end, from step `step` on; closed, its readers end."""
 
         def numbers() -> Iterator[np.ndarray]:
             here = step
@@ -104,7 +104,7 @@ class Batches:
 
 def loaded(
     windows: WindowReader, numbers: Iterator[np.ndarray], workers: int, pinned: bool = False
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """A batch for each of `numbers`, vectors as float32, images as uint8.
 
     Raises:
@@ -197,7 +197,7 @@ def _tensor(value: np.ndarray) -> Tensor:
 
 
 def _prepare_worker(_number: int) -> None:
-    """A reader ends with the process that trains, and not before that one has saved.
+    """A reader ends with the process that trains, which may have a step to finish and to save.
 
     Ctrl-C and the signals of a batch system reach all processes of a group at once.
     """
@@ -209,6 +209,7 @@ def _prepare_worker(_number: int) -> None:
 
 
 def _end_later(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # asked again, it ends at once
     timer = threading.Timer(_GRACE, os._exit, [0])
     timer.daemon = True
     timer.start()

@@ -9,7 +9,7 @@ import math
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,21 +150,23 @@ class _Job:
         """Steps until the budget is used up or someone asks to stop; whether the latter."""
         trainer = self.trainer
         saved = (trainer.step, trainer.seconds)
-        batches = self.prepared.batches.starting_at(trainer.step)
         stop = False
-        while trainer.share < 1 and not stop:
-            began = time.perf_counter()
-            batch = self._placed(next(batches))
-            self.waited += time.perf_counter() - began
-            result = trainer.learn(batch, began, stop=self.signals.received is not None)
-            for name, value in result.values.items():
-                self.sums[name] = self.sums.get(name, 0.0) + value
-            if trainer.step % self.config.log_steps == 0:
-                self._write_line(result)
-            if self._due(saved):
-                self._save()
-                saved = (trainer.step, trainer.seconds)
-            stop = result.stop or (self.processes.count == 1 and self.signals.received is not None)
+        # Closed, readers end at once, whatever happens here.
+        with closing(self.prepared.batches.starting_at(trainer.step)) as batches:
+            while trainer.share < 1 and not stop:
+                began = time.perf_counter()
+                batch = self._placed(next(batches))
+                self.waited += time.perf_counter() - began
+                result = trainer.learn(batch, began, stop=self.signals.received is not None)
+                for name, value in result.values.items():
+                    self.sums[name] = self.sums.get(name, 0.0) + value
+                if trainer.step % self.config.log_steps == 0:
+                    self._write_line(result)
+                if self._due(saved):
+                    self._save()
+                    saved = (trainer.step, trainer.seconds)
+                alone = self.processes.count == 1
+                stop = result.stop or (alone and self.signals.received is not None)
         if trainer.step > saved[0]:
             self._save()
         return stop and trainer.share < 1

