@@ -58,13 +58,34 @@ HELD_OUT: Final[Mapping[str, tuple[str, ...]]] = {
 """By skill, objects that are held out: each is shown with the other two skills."""
 
 PHRASINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "find": ("look for the {}", "go and find the {}", "find where the {} is"),
-    "go to": ("move to the {}", "drive to the {}", "go over to the {}"),
-    "pick up": ("grab the {}", "take the {}", "pick the {} up"),
-    "put down": ("set down the {}", "put the {} down", "place the {} here"),
-    "bring it to you": ("bring it to me", "hand it to me", "bring it here"),
-    "open": ("pull the {} open", "slide the {} open", "open up the {}"),
-    "close": ("push the {} closed", "shut the {}", "slide the {} closed"),
+    "find": (
+        *("look for the {}", "go and find the {}", "find where the {} is", "where is the {}"),
+        *("look around for the {}", "find me the {}", "seek the {}", "spot the {}"),
+    ),
+    "go to": (
+        *("move to the {}", "drive to the {}", "go over to the {}", "approach the {}"),
+        *("walk to the {}", "come to the {}", "please go to the {}", "roll up to the {}"),
+    ),
+    "pick up": (
+        *("grab the {}", "take the {}", "pick the {} up", "seize the {}", "collect the {}"),
+        *("take the {} in your hand", "please pick up the {}", "hold the {}"),
+    ),
+    "put down": (
+        *("set down the {}", "put the {} down", "place the {} here", "drop off the {}"),
+        *("rest the {} here", "set the {} down there", "please put down the {}"),
+    ),
+    "bring it to you": (
+        *("bring it to me", "hand it to me", "bring it here", "carry it to me"),
+        *("bring it over", "come back with it", "please bring it to me"),
+    ),
+    "open": (
+        *("pull the {} open", "slide the {} open", "open up the {}", "tug the {} open"),
+        *("open the {} for me", "please open the {}", "have the {} open", "pull at the {}"),
+    ),
+    "close": (
+        *("push the {} closed", "shut the {}", "slide the {} closed", "press the {} shut"),
+        *("close the {} for me", "please close the {}", "have the {} shut", "move the {} back in"),
+    ),
 }
 """By skill, other words that may be trained with."""
 
