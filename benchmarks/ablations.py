@@ -32,7 +32,7 @@ OTHERS = f"--minutes 20 {ARMS}"
 EYES = "policies/weights/rt1/model.safetensors"
 """All begin with the eyes that ship: what is compared is what is made of what is seen."""
 KITCHEN = (
-    f"--dataset data/kitchen-f --encoder {EYES} --phrasings scenarios/kitchen_phrasings.json "
+    f"--dataset data/kitchen-g --encoder {EYES} --phrasings scenarios/kitchen_phrasings.json "
     f"--steps 3000 --batch-size 12 --learning-rate 8e-4 "
     f"--tint 0.2 --brightness 0.3 --mottle 0.4 {LEAN}"
 )
