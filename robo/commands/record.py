@@ -108,8 +108,7 @@ class Record:
         if self.max_seconds is not None and not 0 < self.max_seconds < inf:
             raise UserError(f"--max-seconds is {self.max_seconds:g}; it must be more than 0")
         check_seed(self.seed)
-        teaches = self.hold_out or self.after or self.astray or self.held_back
-        if teaches and self.device != "expert":
+        if self._teaches and self.device != "expert":
             raise UserError(
                 "--hold-out, --after, --astray and --held-back are for the expert; leave them out"
             )
@@ -134,6 +133,11 @@ class Record:
         except OSError as error:
             raise UserError(f"{self.dataset}: {error.strerror}") from error
 
+    @property
+    def _teaches(self) -> bool:
+        """Whether an option is given that only the kitchen's expert has."""
+        return bool(self.hold_out or self.after or self.astray or self.held_back)
+
     def _experts(self, console: "Console") -> int:
         from robo.errors import UserError
         from robo.progress import progress_bar
@@ -155,9 +159,7 @@ class Record:
                 "the expert draws its starts, ends by itself and acts at its own rate; "
                 "leave out --scene, --max-seconds and --fps"
             )
-        if (self.hold_out or self.after or self.astray or self.held_back) and not is_kitchen(
-            self.env
-        ):
+        if self._teaches and not is_kitchen(self.env):
             raise UserError(
                 "--hold-out, --after, --astray and --held-back are for the kitchen; leave them out"
             )

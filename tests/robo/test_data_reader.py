@@ -134,12 +134,17 @@ def _open_files() -> int:
     return len(list(folder.iterdir())) if folder.exists() else 0
 
 
-def test_a_set_of_many_films_keeps_few_files_open(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def one_map(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FrameStore:
+    """Images of a cache of which one file is mapped at a time."""
     monkeypatch.setattr(frame_cache, "OPEN_MAPS", 1)
-    dataset = Dataset(root)
-    store = FrameStore(dataset, demo.CAMERA, None, tmp_path / "cache")
+    return FrameStore(Dataset(root), demo.CAMERA, None, tmp_path / "cache")
+
+
+def test_a_set_of_many_films_keeps_few_files_open(
+    root: Path, tmp_path: Path, one_map: FrameStore
+) -> None:
+    dataset, store = Dataset(root), one_map
     everything = np.arange(len(dataset))
     plain = FrameStore(dataset, demo.CAMERA).images(everything)
     assert np.array_equal(store.images(everything), plain)
@@ -219,15 +224,12 @@ def test_reading_tells_other_processes_that_a_film_is_in_use(
 
 
 def test_a_cache_that_is_deleted_in_between_is_made_anew(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, one_map: FrameStore
 ) -> None:
-    monkeypatch.setattr(frame_cache, "OPEN_MAPS", 1)
-    dataset = Dataset(root)
-    store = FrameStore(dataset, demo.CAMERA, None, tmp_path / "cache")
-    everything = np.arange(len(dataset))
-    images = store.images(everything)
+    everything = np.arange(len(Dataset(root)))
+    images = one_map.images(everything)
     shutil.rmtree(tmp_path / "cache")
-    assert np.array_equal(store.images(everything), images)
+    assert np.array_equal(one_map.images(everything), images)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
