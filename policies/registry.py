@@ -45,21 +45,18 @@ def shipped_weights() -> list[str]:
 
 
 def find_checkpoint(name_or_path: str) -> Path:
-    """The folder of a checkpoint, by path or, where no such folder exists, by short name.
+    """The folder of a checkpoint: by path, of a run its best one, else by short name.
 
     Raises:
-        CheckpointError: there is neither.
+        CheckpointError: there is none.
     """
-    for folder in (Path(name_or_path), weights_folder(name_or_path)):
+    given = Path(name_or_path)
+    of_run = (given / "checkpoints" / which for which in ("best", "last"))
+    for folder in (given, *of_run, weights_folder(name_or_path)):
         if (folder / "model.safetensors").is_file():
             return folder
-    for newest in (Path(name_or_path) / "checkpoints" / name for name in ("best", "last")):
-        if newest.exists():
-            raise CheckpointError(
-                f'"{name_or_path}" is a whole run; give one of its policies: {newest}'
-            )
     names = ", ".join(shipped_weights()) or "none"
     raise CheckpointError(
         f'"{name_or_path}" is no folder with a model.safetensors and no shipped policy '
-        f"(there are: {names}); give a checkpoint that robo train wrote"
+        f"(there are: {names}); give a run of robo train or one of its checkpoints"
     )

@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 
 from policies import checkpoint, export
 from policies.errors import CheckpointError
+from policies.registry import find_checkpoint
 from policies.rt1.config import RT1Config
 from policies.rt1.rt1 import RT1
 
@@ -153,3 +154,12 @@ def test_what_is_no_checkpoint_is_refused_in_one_sentence(tmp_path, breaking, wo
     with pytest.raises(CheckpointError, match=words) as caught:
         checkpoint.load(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_of_a_run_the_best_checkpoint_is_found_else_the_newest(tmp_path):
+    for which in ("last", "best"):
+        folder = tmp_path / "run" / "checkpoints" / which
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").touch()
+        assert find_checkpoint(str(tmp_path / "run")) == folder
+        assert find_checkpoint(str(folder)) == folder
