@@ -19,7 +19,8 @@ class Rollout:
     """
 
     policy: str
-    """"expert", "random", the short name of shipped weights, or the folder of a run or checkpoint."""
+    """"expert", "random", the short name of shipped weights, or the folder of a run (its best
+    checkpoint is taken) or of a checkpoint."""
 
     env: str = "robo/Kitchen-v1"
     """The gymnasium id; "module:id" imports the module first, from the current folder too."""
