@@ -18,6 +18,7 @@ from envs.kitchen import layout, robot, rules
 from envs.kitchen.control import ArmIK
 from envs.kitchen.experts.pilot import HOME
 from envs.kitchen.experts.skills import HOVER, where_to_stand
+from envs.kitchen.randomization import Randomizer
 from envs.kitchen.scene import Scene, build_scene, place_objects
 from envs.kitchen.skill_starts import draw_skill_start
 from envs.kitchen.start import StartState
@@ -31,6 +32,9 @@ PLACEMENTS: Final = 4
 """So often the same things are put elsewhere, which is faster than taking other things."""
 POSES: Final = 8
 """So many poses of the robot show one placement."""
+
+LOOKS: Final[tuple[str, ...]] = ("camera pose", "field of view", "lights", "colours")
+"""Terms of `envs.kitchen.randomization` that are drawn for every other placement."""
 
 _IK_STEPS: Final = 30
 
@@ -55,7 +59,8 @@ def views(
 ) -> Iterator[View]:
     """`PLACEMENTS` x `POSES` views of random things, the robot at work among them.
 
-    The robot stands where something lies, its arm at home or on the way to the thing.
+    The robot stands where something lies, its arm at home or on the way to the thing. At half of
+    the placements its cameras, the light and all colours are a little others.
 
     Args:
         rng: source of everything that is drawn.
@@ -69,11 +74,15 @@ def views(
     start = draw_skill_start("pick_up", rng).start
     scene = build_scene(start)
     data = mujoco.MjData(scene.model)
-    labels, arm = _labels(scene), ArmIK()
+    labels, arm, randomizer = _labels(scene), ArmIK(), Randomizer(scene, LOOKS)
     try:
-        for _ in range(PLACEMENTS):
+        for placement in range(PLACEMENTS):
             start = _elsewhere(start, rng)
-            place_objects(scene, data, start, rng)
+            if placement % 2:
+                randomizer.reset(data, start, rng)
+            else:
+                randomizer.restore()
+                place_objects(scene, data, start, rng)
             for _ in range(POSES):
                 _pose(scene, data, arm, rng)
                 images = [renderer.render(scene.model, data, camera) for camera in cameras]

@@ -45,6 +45,7 @@ _KITCHEN: Final[Mapping[str, Any]] = {
     "aim_ends": 6,
     "aim_told": True,
     "pointing": True,
+    "words_dropout": 0.2,
 }
 """Of the paper's eleven numbers: six of the hand's motion, its opening, three of the base, the mode
 (whose third is "terminate"); and of the state's 31."""
@@ -76,6 +77,8 @@ class RT1Config(PolicyConfig):
         pointing: Whether where the named thing is in each image is told to the token of the state,
             see `pointing.py`; not in the paper.
         condition: Numbers in the condition that the instruction becomes.
+        words_dropout: Share of an instruction's tokens that are hidden in training, and of the
+            numbers of the others, see `instruction.py`.
         width, layers, heads, head_width, ffn_width, dropout, frames_see: See `Transformer`.
         bins: Values of an action token.
         categorical: Which numbers of an action count categories, such as a mode.
@@ -105,9 +108,6 @@ class RT1Config(PolicyConfig):
         aim_steps: How many actions on that is at most.
         aim_ends: Number of an action that is the hand's opening.
         aim_told: Whether what an image says so is told to what decides, as numbers.
-        forgets: Chance that a training segment's actions see only some of the earlier frames that
-            they may, or none, so that time tells less of what is to be done next (compare de Haan
-            et al. 2019, "Causal Confusion in Imitation Learning").
         shift: Pixels that a training segment's images are shifted by at most.
         eyes_rate: Learning rate of what sees (see `eyes.py`), as a share of the rest's. Eyes that
             have learnt from many rooms forget them for the few of the demonstrations.
@@ -126,6 +126,7 @@ class RT1Config(PolicyConfig):
     summary: bool = False
     pointing: bool = False
     condition: int = 512
+    words_dropout: float = 0.0
     width: int = 512
     layers: int = 8
     heads: int = 8
@@ -150,7 +151,6 @@ class RT1Config(PolicyConfig):
     aim_steps: int = 80
     aim_ends: int = 0
     aim_told: bool = False
-    forgets: float = 0.0
     shift: int = 0
     eyes_rate: float = 1.0
 
@@ -204,7 +204,7 @@ class RT1Config(PolicyConfig):
                 **dict.fromkeys((*weights, "ffn_width", "eyes_rate"), (0, inf)),
                 **dict.fromkeys(("bins", "head_width"), (2, inf)),
                 "condition": (8, inf),
-                **dict.fromkeys(("dropout", "ends_at", "forgets"), (0, 1)),
+                **dict.fromkeys(("dropout", "words_dropout", "ends_at"), (0, 1)),
                 "shift": (0, self.shortest_side),
             }
         )

@@ -15,8 +15,8 @@ each step from its six images. An episode's first steps have fewer images, in bo
 Our own, beyond the paper: a learnt place is added to the grid, as a weighted mean over places
 forgets them; the instruction comes as features of its tokens (see `instruction.py`), and the
 state's token is made of both, as where to drive depends on words and place and on no image, and is
-told in numbers where the named thing is (`pointing`); small random shifts of the images in training
-(`shift`), and earlier frames that are hidden there at random (`forgets`).
+told in numbers where the named thing is (`pointing`); in training, images are shifted a little
+(`shift`) and words hidden (`words_dropout`) at random.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class RT1(Policy):
         c = self.config
         self._vectors = tuple(key for key in c.inputs if key not in c.cameras)
         if c.instruction_width:
-            self.instruction = InstructionPooling(c.instruction_width, c.condition)
+            self.instruction = InstructionPooling(
+                c.instruction_width, c.condition, dropout=c.words_dropout
+            )
         self.camera = nn.Parameter(torch.randn(len(c.cameras), c.condition) * 0.02)
         self.encoder = image_encoder(c)
         rows, columns = self.encoder.grid(*c.inputs[c.cameras[0]][:2])
@@ -241,17 +243,7 @@ class RT1(Policy):
         return tokens.view(b, t, *tokens.shape[1:]), aims_said
 
     def _said(self, tokens: Tensor, batch: Batch) -> Tensor:
-        seen = self._looked_back(len(tokens)).to(tokens.device)
-        return self._of_chunks(self.head(self.transformer(tokens, self._present(batch), seen)))
-
-    def _looked_back(self, count: int) -> Tensor:
-        """How many frames each of `count` segments sees: in training some see fewer."""
-        history = self.config.history
-        seen = torch.full((count,), history)
-        if self.training and self.config.forgets and history > 1:
-            fewer = torch.randint(1, history, (count,))
-            seen = torch.where(torch.rand(count) < self.config.forgets, fewer, seen)
-        return seen
+        return self._of_chunks(self.head(self.transformer(tokens, self._present(batch))))
 
     def _present(self, batch: Batch) -> Tensor:
         """Which frames of a batch's segments are in the episode, [b, t]."""

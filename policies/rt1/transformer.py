@@ -78,28 +78,22 @@ class Transformer(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, tokens: Tensor, present: Tensor, seen: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
         """Outputs of the action tokens of every frame.
 
         Args:
             tokens: [n, t, k, d], the oldest frame first.
             present: [n, t] bool, false for frames before the episode's beginning: none sees them.
-            seen: [n] of how many frames a row's action tokens see, `history` when left out.
 
         Returns:
-            [n, t, m, d]; each row as if its frame were the last of a window of `history`, or of
-            what is `seen`.
+            [n, t, m, d]; each row as if its frame were the last of a window of `history`.
         """
         n, t = present.shape
-        if seen is None:
-            seen = present.new_full((n,), self._history, dtype=torch.long)
         if self._sees == "own":
-            return self._answer(tokens, present, t, [], seen=seen)
+            return self._answer(tokens, present, t, [])
         before = self._history - 1
         windows = F.pad(tokens, (0, 0, 0, 0, before, 0)).unfold(1, self._history, 1)
         there = F.pad(present, (before, 0)).unfold(1, self._history, 1)
-        ages = torch.arange(before, -1, -1, device=tokens.device)
-        there = there & (ages < seen[:, None])[:, None]
         windows = windows.movedim(-1, 2).reshape(n * t, self._history, *tokens.shape[2:])
         answer = self._answer(windows, there.flatten(0, 1), 1, [])
         return answer.view(n, t, *answer.shape[2:])
@@ -132,7 +126,6 @@ class Transformer(nn.Module):
         answers: int,
         past: list[Tensor],
         made: list[Tensor] | None = None,
-        seen: Tensor | None = None,
     ) -> Tensor:
         """Outputs [n, answers, m, d] of the last frames' action tokens.
 
@@ -142,13 +135,11 @@ class Transformer(nn.Module):
             answers: Frames at the end that are asked.
             past: Keys and values of earlier frames, [n, past, k, 2, h, e] by layer.
             made: Gets the last frame's keys and values [n, k, 2, h, e] of each layer.
-            seen: Frames that are looked back on at most, [n].
         """
         n, t, slots, _ = tokens.shape
         frames = torch.arange(present.shape[1], device=tokens.device)
         age_seen = (frames[-answers:, None] - frames).repeat_interleave(self._queries, 0)
         near = (age_seen >= 0) & (age_seen < self._history)
-        near = near if seen is None else near & (age_seen < seen[:, None, None])
         asked_mask = (near & (present[:, None] | (age_seen == 0))).repeat_interleave(slots, -1)
         causal = (frames[:, None] >= frames) & (present[:, None] | (frames[:, None] == frames))
         frame_mask = causal.repeat_interleave(slots, 1).repeat_interleave(slots, 2)

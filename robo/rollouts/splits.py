@@ -61,30 +61,44 @@ PHRASINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "find": (
         *("look for the {}", "go and find the {}", "find where the {} is", "where is the {}"),
         *("look around for the {}", "find me the {}", "seek the {}", "spot the {}"),
+        *("hunt for the {}", "track down the {}", "see where the {} is", "try to find the {}"),
+        *("go looking for the {}", "please find the {}", "go up to the {}", "discover the {}"),
     ),
     "go to": (
         *("move to the {}", "drive to the {}", "go over to the {}", "approach the {}"),
         *("walk to the {}", "come to the {}", "please go to the {}", "roll up to the {}"),
+        *("proceed to the {}", "get to the {}", "navigate to the {}", "move over to the {}"),
+        *("drive over to the {}", "go and stand at the {}", "step up to the {}"),
     ),
     "pick up": (
         *("grab the {}", "take the {}", "pick the {} up", "seize the {}", "collect the {}"),
         *("take the {} in your hand", "please pick up the {}", "hold the {}"),
+        *("grip the {}", "snatch the {}", "gather the {}", "take up the {}"),
+        *("clutch the {}", "scoop up the {}", "catch the {}", "raise the {} with your hand"),
     ),
     "put down": (
         *("set down the {}", "put the {} down", "place the {} here", "drop off the {}"),
         *("rest the {} here", "set the {} down there", "please put down the {}"),
+        *("deposit the {}", "put the {} here", "release the {}", "drop the {} here"),
+        *("put the {} back down", "set the {} aside", "unload the {}", "place the {} down"),
     ),
     "bring it to you": (
         *("bring it to me", "hand it to me", "bring it here", "carry it to me"),
         *("bring it over", "come back with it", "please bring it to me"),
+        *("take it to me", "carry it over here", "come to me with it", "bring it back to me"),
+        *("hand it over to me", "bring that to me", "i want to have it"),
     ),
     "open": (
         *("pull the {} open", "slide the {} open", "open up the {}", "tug the {} open"),
         *("open the {} for me", "please open the {}", "have the {} open", "pull at the {}"),
+        *("yank the {} open", "open the {} wide", "roll the {} open", "open the {} up"),
+        *("drag the {} open", "could you open the {}", "i want the {} open", "make the {} open"),
     ),
     "close": (
         *("push the {} closed", "shut the {}", "slide the {} closed", "press the {} shut"),
         *("close the {} for me", "please close the {}", "have the {} shut", "move the {} back in"),
+        *("shove the {} shut", "close up the {}", "slam the {} shut", "roll the {} shut"),
+        *("close the {} fully", "could you close the {}", "i want the {} closed"),
     ),
 }
 """By skill, other words that may be trained with."""

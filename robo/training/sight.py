@@ -30,6 +30,7 @@ from torch.nn import functional
 from envs.kitchen.pictures import SHOWN
 from envs.rendering import RenderingUnavailableError
 from policies import storage
+from policies.base import IMAGES
 from policies.checkpoint import load
 from policies.errors import PolicyError
 from policies.registry import find_checkpoint
@@ -42,6 +43,7 @@ from policies.vision.place_labels import PlaceLabels
 from robo.errors import UserError, user_errors
 from robo.instructions import WIDTH
 from robo.results import provenance
+from robo.training.augmentation import Augmentation
 from robo.training.checkpoints import Checkpoints, read_training, reading, step_of
 from robo.training.config import refuse_changes
 from robo.training.curve import draw_curve
@@ -64,6 +66,8 @@ HELD_OUT_ROOMS: Final = 6
 LOG_STEPS: Final = 20
 _KEEP: Final = 2
 _CLIP: Final = 1.0
+_OTHERWISE: Final = Augmentation(brightness=0.3, tint=0.2, mottle=0.4)
+"""What is seen may have other colours, from patch to patch, and be the same thing."""
 _COMMON: Final = {"other": 0.1, "robot": 0.1}
 """Weights of labels that are no place and no thing to be taken: there is fifty times as much."""
 
@@ -104,7 +108,9 @@ class Sight(nn.Module):
     def __init__(self, config: RT1Config) -> None:
         super().__init__()
         self.encoder = image_encoder(config)
-        self.instruction = InstructionPooling(config.instruction_width, config.condition)
+        self.instruction = InstructionPooling(
+            config.instruction_width, config.condition, dropout=config.words_dropout
+        )
         self.camera = nn.Parameter(torch.randn(len(CAMERAS), config.condition) * 0.02)
         self.labels = PlaceLabels(self.encoder.channels, len(SHOWN))
         self.points = Pointing(self.encoder.channels)
@@ -138,7 +144,12 @@ class _Lessons:
         size = RT1Config.presets["small"]["image_size"]
         inputs = {f"observation.images.{name}": (*size, 3) for name in CAMERAS}
         self._policy = RT1Config.for_dataset(
-            inputs, 1, "small", use_state=False, instruction_width=WIDTH
+            inputs,
+            1,
+            "small",
+            use_state=False,
+            instruction_width=WIDTH,
+            words_dropout=RT1Config.presets["kitchen"]["words_dropout"],
         )
         seed_torch(config.seed, "weights")
         self.sight = Sight(self._policy).to(self.device)
@@ -236,7 +247,9 @@ class _Lessons:
             group["lr"] = config.learning_rate * self.schedule.factor(self.share)
         shown = newest.labels[number, camera]
         asked, words = self.questions.ask(shown.numpy(), rng)
-        logits = self._logits(newest.images[number, camera], camera, words)
+        images = newest.images[number, camera][:, None]
+        images = _OTHERWISE({IMAGES + "seen": images}, rng)[IMAGES + "seen"][:, 0]
+        logits = self._logits(images, camera, words)
         wanted = shown.to(self.device).long()
         named = wanted == torch.from_numpy(asked).to(self.device)[:, None, None]
         loss = functional.cross_entropy(logits[:, :-1], wanted, weight=self._weights)

@@ -4,9 +4,13 @@ from itertools import islice
 
 import mujoco
 import numpy as np
+import pytest
 
+from envs.kitchen import pictures
 from envs.kitchen.env import KitchenEnv
 from envs.kitchen.pictures import PLACEMENTS, POSES, SHOWN, views
+from envs.kitchen.scene import Scene, build_scene
+from envs.kitchen.start import StartState
 from envs.kitchen.vocabulary import OBJECTS
 from envs.rendering import CameraRenderer
 
@@ -30,6 +34,30 @@ def test_a_room_is_shown_from_many_poses_with_its_things_in_sight() -> None:
     shows_some = np.isin(labels, things).any(axis=(1, 2, 3))
     assert shows_some.mean() > 0.9
     assert (labels == SHOWN.index("robot")).mean() > 0.05
+
+
+def test_every_other_placement_has_other_cameras_and_light(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scenes = []
+
+    def build(start: StartState) -> Scene:
+        scenes.append(build_scene(start))
+        return scenes[-1]
+
+    monkeypatch.setattr(pictures, "build_scene", build)
+    looks = []
+    for _ in views(np.random.default_rng(0), 32):
+        model = scenes[0].model
+        looks.append(np.concatenate([model.cam_fovy, model.cam_pos[:, 0], model.light_diffuse[0]]))
+    plain, other, again, last = (np.array(part) for part in np.split(np.array(looks), PLACEMENTS))
+    for part in (plain, other, again, last):
+        assert (part == part[0]).all()
+    np.testing.assert_array_equal(plain, again)
+    robots = [model.camera(name).id for name in ("head", "wrist")]
+    assert (other[0, robots] != plain[0, robots]).all()
+    assert (other[0, -3:] != plain[0, -3:]).all()
+    assert (other[0, robots] != last[0, robots]).all()
 
 
 def test_a_pixel_shows_the_geom_that_its_ray_meets_first() -> None:

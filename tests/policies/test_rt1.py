@@ -87,16 +87,6 @@ def test_eyes_may_learn_slower_than_the_rest():
     assert len(_policy().optimizer_groups(1e-3)) == 1
 
 
-def test_some_segments_of_training_see_fewer_frames():
-    torch.manual_seed(0)
-    policy = _policy(forgets=0.5, history=3)
-    seen = policy._looked_back(4000)
-    shares = [(seen == frames).float().mean().item() for frames in (1, 2, 3)]
-    assert shares == pytest.approx([0.25, 0.25, 0.5], abs=0.03)
-    assert (policy.eval()._looked_back(50) == 3).all()
-    assert (_policy(forgets=0.5, history=1)._looked_back(50) == 1).all()
-
-
 @pytest.mark.parametrize("summary", [False, True])
 @pytest.mark.parametrize("sees", ["own", "earlier"])
 @torch.no_grad()
@@ -493,7 +483,7 @@ def test_aims_are_told_to_what_decides(tmp_path):
         ({"medians": (0,), "decoding": "expectation", "actions": "continuous"}, "medians needs"),
         ({"medians": (2,), "decoding": "expectation"}, "not categorical"),
         ({"medians": (3,), "decoding": "expectation"}, "medians must name"),
-        ({"forgets": 1.5}, "forgets"),
+        ({"words_dropout": 1.5}, "words_dropout"),
     ],
 )
 def test_what_would_do_nothing_is_refused(values, saying):
