@@ -241,6 +241,7 @@ class _Lessons:
         """One step; its loss."""
         config, newest = self.config, self._newest
         rng = numpy_generator(config.seed, "step", self.step)
+        seed_torch(config.seed, "step", self.step)
         number = torch.from_numpy(rng.integers(0, len(newest.images), config.batch_size))
         camera = torch.from_numpy(rng.integers(0, len(CAMERAS), config.batch_size))
         for group in self.optimizer.param_groups:
