@@ -55,7 +55,8 @@ def measure(root: Path, cache: Path, size: tuple[int, int] | None, batches: int)
     )
     rng = np.random.default_rng(0)
     begin = time.process_time()
-    windows.warm_up()
+    for _ in windows.warm_up():
+        pass
     windows.batch(rng.integers(0, len(windows), BATCH))
     warm_up = time.process_time() - begin
     begin = time.process_time()

@@ -75,7 +75,8 @@ def main() -> None:
     result: dict[str, Any] = {"policy": [arguments.policy, *arguments.config]}
     for workers in arguments.workers:
         made, config = prepared(arguments, workers)
-        made.batches.windows.warm_up()
+        for _ in made.batches.windows.warm_up():
+            pass
         work = partial(next, made.batches.starting_at(0))
         name = f"loader, {workers} workers"
         result[name] = timed(work, arguments.batches, arguments.batch_size)

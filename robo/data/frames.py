@@ -98,11 +98,15 @@ class FrameStore:
                     result[place] = self._open(film).image(int(number))
         return result if len(places) == len(frames) and _sorted(places) else result[places]
 
-    def warm_up(self) -> None:
-        """Decode everything into the cache now."""
-        if self._pictures is None and self._cache is not None:
-            for film in range(len(self._numbers)):
-                self._decoded(film)
+    @property
+    def films_to_cache(self) -> range:
+        """Numbers for `warm_up`; none where nothing is cached."""
+        cached = self._pictures is None and self._cache is not None
+        return range(len(self._numbers) if cached else 0)
+
+    def warm_up(self, film: int) -> None:
+        """Decode a film into the cache now."""
+        self._decoded(film)
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_films": OrderedDict(), "_process": -1}

@@ -12,7 +12,7 @@ Windows never cross the end of an episode (or of a skill): the first or last fra
 there, and the mask says so.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -115,7 +115,18 @@ class WindowReader:
             raise IndexError(f"window {number} of {len(self)}")
         return {key: value[0] for key, value in self.batch(np.array([number])).items()}
 
-    def warm_up(self) -> None:
-        """Decode all small images into the cache now."""
-        for store in self._stores.values():
-            store.warm_up()
+    def warm_up(self, part: int = 0, parts: int = 1) -> Iterator[float]:
+        """Decode all of the set's small images into the cache, while this is gone through.
+
+        Args:
+            part: Which of the processes that share the work this is.
+            parts: How many they are.
+
+        Yields:
+            How much of its part is done, 0 to 1.
+        """
+        films = [(store, film) for store in self._stores.values() for film in store.films_to_cache]
+        mine = films[part::parts]
+        for done, (store, film) in enumerate(mine, 1):
+            store.warm_up(film)
+            yield done / len(mine)

@@ -127,24 +127,25 @@ class _Job:
             if self.processes.first:
                 self.folder.lock()
                 stack.callback(self.folder.release)
-                with user_errors(DatasetError):
-                    self._decode_images()
+            stack.enter_context(self.display)
+            with user_errors(DatasetError):
+                self._decode_images()
+            if self.processes.first:
                 with write_errors(self.folder.out, self.checkpoints):
                     self.folder.describe(self._report("running"))
                     self.log = TrainingLog(self.folder.out, self.trainer.step)
                 stack.callback(self.log.close)
             self.processes.wait()
             stack.enter_context(self.signals)
-            stack.enter_context(self.display)
             for note in self.prepared.notes:
                 self.display.say(note)
             stopped = self._learn()
         return self._end(self.signals.received or signal.SIGTERM if stopped else None)
 
     def _decode_images(self) -> None:
-        for windows in (self.prepared.batches.windows, self.prepared.validation):
-            if windows is not None:
-                windows.warm_up()
+        windows, processes = self.prepared.batches.windows, self.processes
+        for done in windows.warm_up(processes.rank, processes.count):
+            self.display.waiting(f"decoding images, {done:.0%}")
 
     def _learn(self) -> bool:
         """Steps until the budget is used up or someone asks to stop; whether the latter."""

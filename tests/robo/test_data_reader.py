@@ -121,11 +121,25 @@ def test_cached_images_are_the_decoded_ones(
         dataset = Dataset(folder)
         direct = FrameStore(dataset, demo.CAMERA, size)
         cached = FrameStore(dataset, demo.CAMERA, size, tmp_path / "cache")
-        cached.warm_up()
+        for film in cached.films_to_cache:
+            cached.warm_up(film)
+        assert not direct.films_to_cache
         for _ in range(5):
             indices = rng.integers(0, len(dataset), 7)
             assert np.array_equal(direct.images(indices), cached.images(indices))
         assert direct.images(np.array([0])).shape[1:3] == (size or (demo.SIDE, demo.SIDE))
+
+
+def test_processes_share_the_decoding(root: Path, tmp_path: Path) -> None:
+    windows = WindowReader(Dataset(root), {demo.CAMERA: [0]}, cache=tmp_path)
+    films = tmp_path / "frames"
+    assert list(windows.warm_up(1, 2)) == [1.0]
+    assert len(list(films.iterdir())) == 1
+    assert list(windows.warm_up(0, 2)) == [0.5, 1.0]
+    before = {path: path.stat().st_ino for path in films.iterdir()}
+    assert len(before) == len(LENGTHS) == 3
+    assert list(windows.warm_up())[-1] == 1.0
+    assert {path: path.stat().st_ino for path in films.iterdir()} == before, "decoded once"
 
 
 def _open_files() -> int:
