@@ -1,12 +1,12 @@
-"""Policies and walkers that differ from one recipe in one thing each and what it brings along.
+"""Ablations: policies and walkers that each change one thing in a recipe.
 
-    python benchmarks/ablations.py act        # the arms: 5 trainings of 3,000 steps
+    python benchmarks/ablations.py act        # the arms: 3 trainings of 3,000 steps, 2 of 20 min
     python benchmarks/ablations.py rt1        # the kitchen: 4 trainings of 3,000 steps
-    python benchmarks/ablations.py walk       # the humanoid: 7 trainings, of up to 105 minutes
+    python benchmarks/ablations.py walk       # the humanoid: 7 trainings of up to 105 minutes
 
-Trains and evaluates with the commands that the table prints, one after the other. Ctrl-C stops; run
-again to go on. `--only` takes some variants; two processes may train different ones in one folder.
-The data sets are those of policies/weights/README.md.
+Runs and prints the commands that train and evaluate each variant in turn. Ctrl-C stops; run again
+to resume. `--only` selects variants; two processes may train different ones in one folder. The
+data sets are those of policies/weights/README.md.
 """
 
 import json
@@ -28,9 +28,9 @@ LEAN = "--precision bfloat16 --threads 1 --workers 0 --seed 0"
 ARMS = f"--dataset data/aloha-transfer --batch-size 16 --learning-rate 5e-4 {LEAN}"
 ACT = f"--steps 3000 {ARMS}"
 OTHERS = f"--minutes 20 {ARMS}"
-"""Twice the time that ACT's 3,000 steps take."""
+"""Twice the time of ACT's 3,000 steps."""
 EYES = "policies/weights/rt1/model.safetensors"
-"""All begin with the eyes that ship: what is compared is what is made of what is seen."""
+"""All variants start from the shipped vision encoder and differ in what follows it."""
 KITCHEN = (
     f"--dataset data/kitchen-g --encoder {EYES} --phrasings scenarios/kitchen_phrasings.json "
     f"--steps 3000 --batch-size 12 --learning-rate 8e-4 "
@@ -38,7 +38,7 @@ KITCHEN = (
 )
 SKILLS = "--config kitchen eyes_rate=0.2"
 CONTINUOUS = "actions=continuous path=[] ends=[] medians=[] aim_weight=0 aim_told=false"
-"""Without tokens nothing is counted in bins, and no motions are added up."""
+"""Without action tokens there are no bins, and motions are not summed into a path."""
 CUBE = "rollout --env robo/AlohaTransferCube-v1 --episodes 200 --seed 0 --workers 1"
 ALL_SPLITS = (
     "rollout --env robo/Kitchen-v1 --split all --episodes 100 --seed 0 --max-seconds 30 --workers 1"
@@ -48,14 +48,15 @@ TEACHER = "{out}/student-0/run/teacher"
 
 @dataclass(frozen=True)
 class Variant:
-    """A line of a table.
+    """A row of a table.
 
     Attributes:
-        name: Of the line, and of its folder.
-        train: What follows `robo train`; without a training, `weights` says whose to take.
-        evaluate: What follows `robo`, each with a column or more.
-        weights: Weights of another variant that are evaluated, in the table's folder.
-        changes: Of their configuration: what follows `python -m policies.export SOURCE TARGET`.
+        name: Name of the row and of its folder.
+        train: Arguments of `robo train`; if empty, `weights` are evaluated instead.
+        evaluate: Arguments of `robo`; each evaluation fills one or more columns.
+        weights: Another variant's weights to evaluate, relative to the table's folder.
+        changes: Changes to their configuration: arguments of `python -m policies.export SOURCE
+            TARGET` after these two.
     """
 
     name: str
@@ -115,19 +116,19 @@ class Ablations:
     """Train and evaluate the variants of a table."""
 
     table: tyro.conf.Positional[Literal["act", "rt1", "walk"]]
-    """Which."""
+    """Table to produce."""
 
     out: Path = Path("runs/ablations")
-    """Folder of all tables."""
+    """Folder for all tables."""
 
     only: tuple[str, ...] = ()
-    """Variants to run; all when left out."""
+    """Variants to run; all if omitted."""
 
     json: Path | None = None
-    """Write the table here, too; what it said of variants without results yet stays."""
+    """Also write the table here; old rows are kept for variants without results yet."""
 
     def run(self) -> None:
-        """Do what is left to do, and print what is known."""
+        """Run what is missing and print the results so far."""
         variants = TABLES[self.table]
         unknown = set(self.only) - {variant.name for variant in variants}
         if unknown:
@@ -151,7 +152,7 @@ class Ablations:
 
 
 def carry_out(variant: Variant, folder: Path) -> None:
-    """Train, change and evaluate a variant, but for what is done."""
+    """Run the commands of a variant that have not run yet."""
     home = folder / variant.name
     home.mkdir(parents=True, exist_ok=True)
     for command in commands(variant, folder):
@@ -163,14 +164,14 @@ def carry_out(variant: Variant, folder: Path) -> None:
         resume = command[:2] == ["robo", "train"] and (home / "run").exists()
         print(f"$ {line}", flush=True)
         code = subprocess.run([*_program(command), *(["--resume"] if resume else [])]).returncode
-        # A gate that does not pass is a result.
+        # A failed gate is a result.
         if code and not (command[1] == "sim2sim" and code == 1):
             sys.exit(f"stopped at: {line}")
         write_json(done, [*finished, line])
 
 
 def commands(variant: Variant, folder: Path) -> list[list[str]]:
-    """What makes a line of the table, as a user would type it."""
+    """The commands behind a row of the table, as a user would type them."""
     home = folder / variant.name
     run = home / "run"
     lines = []
@@ -191,7 +192,7 @@ def commands(variant: Variant, folder: Path) -> list[list[str]]:
 
 
 def results(variant: Variant, folder: Path) -> dict[str, Any]:
-    """Columns of a line: what its evaluations found, and the commands."""
+    """Columns of a row: the results of its evaluations, and the commands."""
     home = folder / variant.name
     row: dict[str, Any] = {}
     for number, evaluation in enumerate(variant.evaluate):
@@ -202,7 +203,7 @@ def results(variant: Variant, folder: Path) -> dict[str, Any]:
 
 
 def columns(command: str, summary: Mapping[str, Any]) -> dict[str, str]:
-    """Of an evaluation's summary, by heading."""
+    """Cells of an evaluation's summary, by heading."""
     if command == "rollout":
         rates = {name: split["success"] for name, split in summary["splits"].items()}
         return {
@@ -216,7 +217,7 @@ def columns(command: str, summary: Mapping[str, Any]) -> dict[str, str]:
 
 
 def as_table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Lines are variants, columns what any of them has."""
+    """One row per variant, with the columns that any of them has."""
     headings = list(dict.fromkeys(key for row in rows.values() for key in row))
     headings.remove("commands")
     table = Table(title=title)
@@ -229,7 +230,7 @@ def as_table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _program(command: list[str]) -> list[str]:
-    """With this interpreter, whatever the path finds."""
+    """The command run by this interpreter, whatever is on the PATH."""
     module = ["-m", "robo"] if command[0] == "robo" else []
     return [sys.executable, *module, *command[1:]]
 

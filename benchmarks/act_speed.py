@@ -1,14 +1,14 @@
-"""ACT at LeRobot's dimensions: the time of a chunk and of a training step, beside LeRobot's own.
+"""ACT at LeRobot's dimensions: time per chunk and per training step, against LeRobot's ACT.
 
     python benchmarks/act_speed.py --lerobot ~/lerobot/bin/python
 
 One 480x640 camera, 14 state numbers and actions, 51.6M parameters, float32, random weights.
 A chunk is a batch of one; a training step is forward, backward and AdamW on a batch of 8. LeRobot
-needs an environment of its own (`pip install lerobot`); each policy runs in a process of its own,
-and they take turns, so that a busy machine slows both alike. CPU seconds are what a process used,
-on all of its threads. What is measured of ours has more in it: LeRobot is handed images as
-normalised floats, ours begins with bytes. Ours runs as `robo train` runs it: it keeps its memory
-(robo/memory.py) and takes AdamW's fused loop; LeRobot's takes the loop that it trains with.
+needs its own environment (`pip install lerobot`); each policy runs in its own process, and they
+alternate, so that a busy machine slows both alike. CPU seconds are those of a process on all of
+its threads. Ours is timed with more work: it starts from bytes, LeRobot's from images that are
+normalised floats already. Ours runs as in `robo train`, with retained memory (robo/memory.py) and
+fused AdamW; LeRobot's with the AdamW that it trains with.
 """
 
 import argparse
@@ -30,7 +30,7 @@ WORK = ("chunk", "step")
 
 
 def ours(bf16: bool) -> tuple[int, dict[str, Callable[[], None]]]:
-    """Our policy's parameter count, and what is measured."""
+    """Our policy's parameter count, and the functions to time."""
     sys.path.insert(0, str(Path(__file__).parent.parent))
     from robo.memory import keep_memory
 
@@ -71,7 +71,7 @@ def ours(bf16: bool) -> tuple[int, dict[str, Callable[[], None]]]:
 
 
 def lerobot(bf16: bool) -> tuple[int, dict[str, Callable[[], None]]]:
-    """LeRobot's policy's parameter count, and what is measured."""
+    """The parameter count of LeRobot's policy, and the functions to time."""
     from data_lerobot import stand_in_for_torchvision
 
     stand_in_for_torchvision()
@@ -116,7 +116,7 @@ def lerobot(bf16: bool) -> tuple[int, dict[str, Callable[[], None]]]:
 
 
 def serve(engine: str, threads: int, bf16: bool) -> None:
-    """Be a process that measures: a line with the name of the work in, its seconds out."""
+    """Measuring process: reads names of work, one per line, and prints its seconds."""
     parameters, work = (ours if engine == OURS else lerobot)(bf16)
     import torch
 
@@ -130,7 +130,7 @@ def serve(engine: str, threads: int, bf16: bool) -> None:
 
 
 class Engine:
-    """A policy in a process of its own."""
+    """A policy in its own process."""
 
     def __init__(self, python: str, engine: str, threads: int, bf16: bool) -> None:
         command = [python, __file__, "--serve", engine, "--threads", str(threads)]
@@ -144,7 +144,7 @@ class Engine:
         self.about = self._answer()
 
     def measure(self, work: str) -> dict[str, float]:
-        """Wall and CPU seconds of doing it once."""
+        """Wall and CPU seconds of doing `work` once."""
         assert self._process.stdin is not None
         self._process.stdin.write(work + "\n")
         self._process.stdin.flush()

@@ -1,9 +1,9 @@
-"""The two arms: how often the experts succeed, from random starts, and how fast the steps are.
+"""The two arms: success rates of the experts from random starts, and the speed of `step`.
 
     python benchmarks/aloha.py --episodes 100 --seed 0 [--only experts|speed] [--out FILE]
 
-An episode: a start of its seed, the expert with way-points and pace of the same seed, until it is
-finished or the steps of the registered environment are used up. Success is the rule's, `aloha-1`.
+An episode's seed sets its start and the expert's way-points and pace; it ends when the expert has
+finished or at the registered environment's step limit. Success is by the rule `aloha-1`.
 Every episode counts. Speeds are CPU time on one core while the expert acts, in `step` alone.
 """
 
@@ -37,7 +37,7 @@ SIZES: dict[str, int | tuple[int, int] | None] = {
 
 
 def experts(name: str, seeds: range) -> dict[str, Any]:
-    """How often the expert of one environment succeeds."""
+    """Success rate of one environment's expert."""
     env = gymnasium.make(name, success_ends_episode=False)
     arms = env.unwrapped
     assert isinstance(arms, AlohaEnv)
@@ -68,7 +68,7 @@ def experts(name: str, seeds: range) -> dict[str, Any]:
 
 
 def speed(name: str, size: int | tuple[int, int] | None, steps: int) -> dict[str, float]:
-    """Steps a second of CPU time, and the expert's own time."""
+    """Steps per second of CPU time, and the expert's own time per step."""
     env = gymnasium.make(name, image_size=size, success_ends_episode=False)
     arms = env.unwrapped
     assert isinstance(arms, AlohaEnv)

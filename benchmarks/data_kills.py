@@ -1,10 +1,10 @@
-"""Kill a recorder with SIGKILL at random moments, many times; lose nothing.
+"""Kill a recorder with SIGKILL at random moments; no finished episode may be lost.
 
     python benchmarks/data_kills.py --kills 100
 
-A child records episodes as fast as it can and says what it has done. It is killed; the set is read
-as it lies, repaired, and the next child resumes into it. Every number and image says which frame
-of which episode it is, so what comes back is compared exactly.
+A child records episodes as fast as it can and reports what it has done. It is killed; the set is
+read as it lies, repaired, and the next child resumes into it. Every number and image encodes its
+episode and frame, so what comes back is compared exactly.
 """
 
 import argparse
@@ -42,10 +42,10 @@ class Tally:
     Attributes:
         kills: Recorders killed.
         finished: Episodes that a recorder had finished before it was killed.
-        finished_lost: Those of them that were not read back whole; must be 0.
-        in_finishing: Kills while an episode was being finished, or just after.
-        restored: Unfinished episodes brought back.
-        frames_lost_worst: The most frames of an unfinished episode that did not come back.
+        finished_lost: How many of these were not read back whole; must be 0.
+        in_finishing: Kills while an episode was being finished, or right after.
+        restored: Unfinished episodes recovered.
+        frames_lost_worst: The most frames that an unfinished episode lost.
     """
 
     kills: int = 0
@@ -62,21 +62,21 @@ def state_of(episode: int, frame: int) -> np.ndarray:
 
 
 def image_of(episode: int, frame: int) -> np.ndarray:
-    """An image whose 16 squares are the bits of a frame's place."""
+    """An image whose 16 squares encode episode and frame in bits."""
     bits = (np.uint16(((episode % 64) << 10) | (frame % 1024)) >> np.arange(16)) & 1
     grey = np.kron(bits.reshape(4, 4) * 200 + 20, np.ones((SIDE // 4, SIDE // 4)))
     return np.repeat(grey[:, :, None], 3, 2).astype(np.uint8)
 
 
 def bits_of(images: np.ndarray) -> np.ndarray:
-    """What `image_of` put into images (n, H, W, 3): (n,)."""
+    """The codes (n,) that `image_of` put into images (n, H, W, 3)."""
     step = SIDE // 4
     squares = images[:, step // 2 :: step, step // 2 :: step, 0].reshape(len(images), 16)
     return ((squares > 120) << np.arange(16)).sum(1)
 
 
 def make(root: Path) -> None:
-    """The empty set."""
+    """Create the empty set."""
     features = [camera("head", SIDE, SIDE), vector(STATE, 2), vector(ACTION, 2)]
     create_dataset(root, FPS, features, "none")
 
@@ -163,7 +163,7 @@ def kill_once(root: Path, rng: np.random.Generator, tally: Tally) -> None:
 
 
 def run(folder: Path, kills: int, seed: int) -> Tally:
-    """Kill that many recorders, ten in a set; each set must be without an error at its end."""
+    """Kill `kills` recorders, ten per set; each set must validate without errors at the end."""
     rng = np.random.default_rng(seed)
     tally = Tally()
     while tally.kills < kills:

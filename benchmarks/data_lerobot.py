@@ -1,4 +1,4 @@
-"""LeRobot beside ours: run this with the Python of an environment in which LeRobot is installed.
+"""LeRobot for comparison: run this with the Python of an environment that has LeRobot.
 
     PYTHON benchmarks/data_lerobot.py read DIR --batches 5
     PYTHON benchmarks/data_lerobot.py train DIR --policy act --steps 20 --out data_lerobot.json
@@ -6,10 +6,9 @@
 
 `read` times random windows of one image, two states and twenty actions, as data_reading.py does;
 `train` trains LeRobot's ACT or diffusion policy on the set for a few steps; `write` makes a small
-set with LeRobot's own writer. Printed is JSON, with the versions and what had to be stood in for
-torchvision: its compiled operators where they do not fit the torch that is installed (no reader or
-policy here uses them), and its `VideoReader` where it has none any more (PyAV decodes then, as it
-does inside that reader).
+set with LeRobot's own writer. Prints JSON with the versions and which parts of torchvision were
+replaced: compiled operators that do not fit the installed torch (no reader or policy here uses
+them), and in that case, or where it is gone, `VideoReader` (PyAV decodes, as it does inside it).
 """
 
 import argparse
@@ -27,7 +26,7 @@ STATE, ACTION = "observation.state", "action"
 
 
 def stand_in_for_torchvision() -> list[str]:
-    """Make torchvision importable and give it a video reader; what was stood in."""
+    """Make torchvision importable and give it a video reader; returns what was replaced."""
     used = []
     register = torch.library.register_fake
 
@@ -58,7 +57,7 @@ def stand_in_for_torchvision() -> list[str]:
 
 
 class PyAvReader:
-    """What LeRobot uses of torchvision's `VideoReader`: frames from a time on, decoded by PyAV."""
+    """What LeRobot uses of torchvision's `VideoReader`: frames from a given time, by PyAV."""
 
     def __init__(self, path: str, stream: str = "video") -> None:
         import av
@@ -67,7 +66,7 @@ class PyAvReader:
         self._stream = self.container.streams.video[0]
 
     def seek(self, seconds: float, keyframes_only: bool = False) -> None:
-        """Go to the last keyframe before."""
+        """Seek to the last keyframe before `seconds`."""
         self.container.seek(int(seconds / self._stream.time_base), stream=self._stream)
 
     def __iter__(self) -> Any:
@@ -165,7 +164,7 @@ def train(root: Path, name: str, steps: int, batch: int = 4) -> dict[str, Any]:
 
 
 def write(root: Path) -> dict[str, Any]:
-    """A set of two short episodes by LeRobot's writer; frame k of episode e has state (e, k)."""
+    """Two short episodes by LeRobot's writer; frame k of episode e has state (e, k)."""
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
     features = {

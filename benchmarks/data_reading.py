@@ -1,10 +1,10 @@
-"""What reading costs: random windows from one core, cached small images and decoded large ones.
+"""Cost of reading: random windows on one core, cached small images and decoded large ones.
 
     python benchmarks/data_reading.py [--dataset DIR] [--lerobot PYTHON]
 
-CPU time on one thread, so that other work on the machine does not count. With --dataset it reads
-that set. With --lerobot, the Python of an environment that has LeRobot, its reader reads the same
-windows of the same sets (see data_lerobot.py).
+CPU time on one thread, so that other work on the machine does not count. --dataset reads that set.
+With --lerobot, the Python of an environment that has LeRobot, LeRobot's reader reads windows of
+the same sets, too (see data_lerobot.py).
 """
 
 import argparse
@@ -27,7 +27,7 @@ BATCH = 32
 
 
 def make(root: Path, height: int, width: int, episodes: int, frames: int) -> None:
-    """A set of patches that move."""
+    """Write a set of moving patches."""
     rng = np.random.default_rng(0)
     create_dataset(
         root, 50, [camera("front", height, width), vector(STATE, 12), vector(ACTION, 11)], "none"
@@ -47,7 +47,7 @@ def make(root: Path, height: int, width: int, episodes: int, frames: int) -> Non
 
 
 def measure(root: Path, cache: Path, size: tuple[int, int] | None, batches: int) -> dict:
-    """Random windows of one image, two states and twenty actions."""
+    """Time random windows of one image, two states and twenty actions."""
     dataset = Dataset(root)
     key = dataset.cameras[0]
     windows = WindowReader(
@@ -73,7 +73,7 @@ def measure(root: Path, cache: Path, size: tuple[int, int] | None, batches: int)
 
 
 def beside(python: Path, root: Path, batches: int) -> dict:
-    """The same windows by LeRobot's reader."""
+    """The same measurement with LeRobot's reader."""
     script = Path(__file__).with_name("data_lerobot.py")
     command = [python, script, "read", root, "--batches", str(batches)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}

@@ -1,9 +1,9 @@
-"""What recording costs: adding a frame, holding the rate, finishing an episode, the size on disk.
+"""Cost of recording: adding a frame, keeping the rate, finishing an episode, size on disk.
 
     python benchmarks/data_recording.py --minutes 5
 
-Images are moving patches with noise, as a camera gives them. The loop runs at the rate with
-nothing else to do; a late frame is one that comes half a period or more behind its time.
+Images are moving patches with noise, as from a camera. The loop runs at the rate with nothing else
+to do; a frame is late if it comes more than half a period after its time.
 """
 
 import argparse

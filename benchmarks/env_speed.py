@@ -1,9 +1,10 @@
-"""How fast the whole `step` of `robo/Kitchen-v1` is, on one core.
+"""Speed of the whole `step` of `robo/Kitchen-v1` on one core.
 
     python benchmarks/env_speed.py [--seconds 30] [--out FILE]
 
 The stocked default kitchen while an expert fetches things (driving, reaching, holding, contacts),
-without images and with two images of 96 pixels. Real time 10 means ten simulated seconds a second.
+without images and with two images of 96 pixels. A real-time factor of 10 means ten simulated
+seconds per second.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from envs.kitchen.start import DEFAULT_START
 
 
 def measure(image_size: int | None, seconds: float) -> dict[str, float]:
-    """Simulated seconds for each second of CPU and wall time, in steps only, and reset times."""
+    """Simulated seconds per second of CPU and wall time, in `step` alone, and reset times."""
     env = KitchenEnv(image_size=image_size, terminate_ends_episode=False)
     env.reset(seed=0)
     walls, cpus, resets, seed = [], [], [], 0

@@ -1,9 +1,9 @@
-"""How often the scripted experts succeed, from random starts, by the success rules.
+"""Success rates of the scripted experts from random starts, by the success rules.
 
     python benchmarks/experts.py --episodes 100 --seed 0 --workers 2 [--skill pick_up] [--out FILE]
 
-An episode: 8 to 12 random objects at random places, the robot at a random place (where the skill
-needs it), one expert until it says "terminate" (at most 60 simulated seconds), then up to two
+An episode: 8 to 12 random objects at random places, the robot where the skill needs it, else at a
+random place; one expert until it has finished (at most 60 simulated seconds), then up to two
 seconds for things to come to rest, then the rule. Every episode counts.
 """
 
@@ -97,7 +97,7 @@ def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def summary(results: Iterable[Result]) -> dict[str, object]:
-    """Numbers of one skill."""
+    """Statistics of one skill."""
     rows = list(results)
     good = sum(row.success for row in rows)
     low, high = wilson(good, len(rows))

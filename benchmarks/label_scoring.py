@@ -1,10 +1,10 @@
-"""What it costs to score 60 kitchen labels: one pass over a trie against one pass per label.
+"""Cost of scoring 60 kitchen labels: one pass over a trie against one pass per label.
 
     python benchmarks/label_scoring.py [--model SPEC] [--pairs N] [--out FILE]
 
-Each pair runs both ways one after the other in this process, in CPU seconds, and holds their
-scores against each other. "first" is a prompt that was never seen; "next step" is what an agent
-asks after a skill: the same prompt, grown by one line.
+Each pair runs both ways in turn in this process, in CPU seconds, and compares their scores. "first"
+is a prompt not seen before; "next step" is what an agent asks after a skill: the same prompt,
+one line longer.
 """
 
 import argparse
@@ -33,12 +33,12 @@ LABELS = [
 ]
 REQUEST = "Human: I spilled my drink, can you help?\nRobot: I would:\n1."
 GROWTH = " find the sponge (sponge: found)\n2."
-TOLERANCE = 1e-3  # of a log-likelihood
-CHEAPER = 25.0  # times, at least
+TOLERANCE = 1e-3  # on a log-likelihood
+CHEAPER = 25.0  # minimum ratio of CPU times
 
 
 def main() -> int:
-    """Run the pairs; the exit code is 1 if scores differ or the trie is not cheap enough."""
+    """Run the pairs; exit code 1 if scores differ or the trie is not cheap enough."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2", help="a model that runs in this process")
     parser.add_argument("--pairs", type=int, default=3)
@@ -72,7 +72,7 @@ def main() -> int:
 
 
 def _pair(model: CausalLanguageModel, prompt: str) -> dict[str, float]:
-    """CPU seconds of each way, how many times cheaper the trie is, and how far scores differ."""
+    """CPU seconds of both ways, how many times cheaper the trie is, and how far scores differ."""
     model.forget()
     first, trie = _cpu_seconds(lambda: model.score(prompt, LABELS))
     step, grown = _cpu_seconds(lambda: model.score(prompt + GROWTH, LABELS))
@@ -101,7 +101,7 @@ def _cpu_seconds(score: Callable[[], LabelScores]) -> tuple[float, LabelScores]:
 
 
 def _prompt(model: CausalLanguageModel) -> str:
-    """Solved examples and a request, `PROMPT_TOKENS` tokens long or a few more."""
+    """Solved examples and a request, `PROMPT_TOKENS` tokens or a few more."""
     examples = ""
     for name in OBJECTS * 4:
         if model.count_tokens(examples + REQUEST) >= PROMPT_TOKENS:

@@ -1,9 +1,9 @@
-"""Plan and execution success of planners that differ in one thing each.
+"""Plan and execution success of planner variants that each differ in one thing.
 
     python benchmarks/planning.py scenarios/kitchen_dev.jsonl --out runs/planning --workers 2
 
-A scenario is run with every variant before the next, so that prompts shared by variants are scored
-once. Every finished scenario is kept; run again to go on.
+Every scenario runs with all variants before the next one, so that prompts shared by variants are
+scored once. Finished scenarios are kept; run again to resume.
 """
 
 import json
@@ -29,7 +29,7 @@ FORMULAS: tuple[FormulaName, ...] = ("sum", "mean", "half-prior", "prior")
 
 
 def variants(llm: str, default: FormulaName) -> dict[str, PlannerConfig]:
-    """The formulas, and the default formula less one thing each."""
+    """Each formula, and the default one with one thing changed each."""
     planner = PlannerConfig(llm=llm, formula=default)
     return {
         **{formula: replace(planner, formula=formula) for formula in FORMULAS},
@@ -53,16 +53,16 @@ class Planning:
     """Language model."""
 
     default: FormulaName = "sum"
-    """Formula of the variants that leave something out."""
+    """Formula of the other variants."""
 
     only: tuple[str, ...] = ()
-    """Variants to run; all when left out."""
+    """Variants to run; all if omitted."""
 
     physics: bool = False
-    """Carry the plans out as well."""
+    """Also execute the scenarios in physics."""
 
     seed: int = 0
-    """Of where things lie."""
+    """Seed of where things lie."""
 
     workers: int = 1
     """Processes to use."""
@@ -90,7 +90,7 @@ def run(scenario: Scenario) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run what is missing, print a table, write it as JSON."""
+    """Run what is missing, print tables, write JSON."""
     arguments = tyro.cli(Planning)
     make_folder(arguments.out)
     stem = f"{arguments.file.stem}-{arguments.llm.replace('/', '_').replace(':', '_')}"
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def print_table(title: str, summaries: dict[str, dict[str, Any]]) -> None:
-    """Variants by families."""
+    """Print variants by scenario family, a table per kind of success."""
     first = next(iter(summaries.values()))
     for kind in first["total"]:
         table = Table("variant", *sorted(first["families"]), "total", title=f"{title}: {kind}")
@@ -134,7 +134,7 @@ def print_table(title: str, summaries: dict[str, dict[str, Any]]) -> None:
 
 
 def rate(cell: dict[str, Any]) -> Rate:
-    """A rate as it was written."""
+    """A rate from its JSON."""
     return Rate(cell["successes"], cell["trials"])
 
 

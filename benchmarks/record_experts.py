@@ -1,9 +1,9 @@
-"""How many expert episodes a minute `robo record` makes, and how large they are.
+"""How many expert episodes a minute `robo record` makes, and their size.
 
     python benchmarks/record_experts.py --episodes 2 --workers 2 [--task all] [--image-size 96]
 
-Two 96-pixel cameras, all seven families, noise as by default. CPU seconds are the workers' own, so
-they compare between machines that are busy with other things; wall time does not.
+Defaults: two 96-pixel cameras, all seven families, noise of 0.2. CPU seconds are the workers' own
+and thus comparable on busy machines; wall time is not.
 """
 
 import argparse

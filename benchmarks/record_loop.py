@@ -1,13 +1,13 @@
-"""Does the recording loop hold its rate? Two cameras, at 50 Hz, for five minutes.
+"""Does the recording loop keep its rate? Two cameras at 50 Hz for five minutes.
 
     python benchmarks/record_loop.py [--fps 50] [--side 96] [--seconds 300] [--env robo/Kitchen-v1]
         [--slow-sync 2] [--realtime]
 
-Without --env a stand-in environment gives moving pictures at no cost, so that what is measured is
-the recorder: the clock, the journal, the compression. Episodes last 15 seconds. Printed: deadlines
-missed, the recorder's own time in a tick, where the longest ticks spent it, how long finishing an
-episode takes, CPU. --slow-sync makes every sync of the journal take so many seconds more;
---realtime is that of `robo record`.
+Without --env a stand-in environment gives moving pictures at almost no cost, so that the recorder
+is measured: clock, journal, compression. Episodes last 15 seconds. Prints missed deadlines, the
+CPU time of a tick, where the longest ticks spent theirs, how long finishing an episode takes, and
+CPU load. --slow-sync delays every sync of the journal by so many seconds; --realtime is that of
+`robo record`.
 """
 
 import argparse
@@ -57,7 +57,7 @@ class StandIn(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         return self._observe(), {"success": False}
 
     def step(self, action: np.ndarray) -> Any:
-        """Move the pictures on."""
+        """Advance the pictures."""
         self._count += 1
         return self._observe(), 0.0, False, False, {"success": False}
 
@@ -68,10 +68,10 @@ class StandIn(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
 
 
 class Metronome:
-    """Sends an action at every tick and keeps an episode every 15 seconds.
+    """A device that sends an action every tick and keeps an episode every 15 seconds.
 
     Attributes:
-        finishing: Seconds from "keep" to the next episode's begin.
+        finishing: Seconds from "keep" until the episode was finished.
     """
 
     name = "metronome"
@@ -106,11 +106,11 @@ class Metronome:
 
 
 class Clock:
-    """Times every call of one of an object's functions.
+    """Times every call of one function of an object.
 
     Attributes:
-        wall: Seconds by the clock.
-        cpu: Seconds of the calling thread.
+        wall: Wall seconds.
+        cpu: CPU seconds of the calling thread.
     """
 
     def __init__(self, owner: Any, name: str, slower: float = 0.0) -> None:
@@ -136,10 +136,10 @@ class Clock:
 
 
 class GarbagePauses:
-    """How long searches for garbage stop everything; those between episodes are left out.
+    """Pauses by garbage collection, except those between episodes.
 
     Attributes:
-        wall: Seconds each.
+        wall: Seconds of each pause.
     """
 
     def __init__(self) -> None:
@@ -150,7 +150,7 @@ class GarbagePauses:
     def _note(self, phase: str, info: dict[str, int]) -> None:
         if phase == "start":
             self._began = time.perf_counter()
-        elif gc.get_freeze_count():  # Between episodes nothing is set aside.
+        elif gc.get_freeze_count():  # Between episodes nothing is frozen.
             self.wall.append(time.perf_counter() - self._began)
 
 

@@ -1,11 +1,11 @@
-"""How fast RT-1 is: a control step of `full` and `small`, and training of `small`.
+"""Speed of RT-1: a control step of `full` and `small`, and training of `small`.
 
     python benchmarks/rt1_speed.py [--threads 1 2] [--steps 20] [--out FILE]
 
-A control step is `act` on images that come in already; "six images" encodes the whole window each
-time, as without kept tokens. Training is forward, backward and AdamW on segments of 8 frames, all
-supervised. Wall time is the median, CPU time that of all threads; where other work runs on the
-machine, only the CPU time of one thread says something.
+A control step is `act` on images already at hand; "six images" encodes the whole window each time,
+as without cached tokens. Training is forward, backward and AdamW on segments of 8 frames, all
+supervised. Times are medians, CPU time over all threads; on a busy machine only the CPU time with
+one thread is meaningful.
 """
 
 import argparse
@@ -28,7 +28,7 @@ INSTRUCTION_WIDTH, WORDS, ACTION_SIZE = 576, 8, 11
 
 
 def make(preset: str, cameras: tuple[str, ...], **overrides: Any) -> RT1:
-    """A policy for these cameras and a state of 31 numbers, untrained."""
+    """An untrained policy for these cameras and a state of 31 numbers."""
     inputs = {**dict.fromkeys(cameras, (480, 640, 3)), STATE: (31,)}
     torch.manual_seed(0)
     config = RT1Config.for_dataset(
@@ -38,7 +38,7 @@ def make(preset: str, cameras: tuple[str, ...], **overrides: Any) -> RT1:
 
 
 def timed(step: Callable[[], object], steps: int, seconds: float = 20.0) -> dict[str, float]:
-    """Milliseconds of a step: median and 95 of 100 by the clock, median of CPU time."""
+    """Milliseconds per step: median and 95th percentile of wall time, median CPU time."""
     step()
     step()
     walls, cpus = [], []
@@ -55,7 +55,7 @@ def timed(step: Callable[[], object], steps: int, seconds: float = 20.0) -> dict
 
 
 def control_steps(policy: RT1, steps: int) -> dict[str, Any]:
-    """A control step with kept tokens, encoding six images, and its parts."""
+    """A control step with cached tokens, one encoding six images, and one frame's encoding."""
     policy.eval()
     rng = np.random.default_rng(0)
     observation = {
@@ -83,7 +83,7 @@ def control_steps(policy: RT1, steps: int) -> dict[str, Any]:
 
 
 def training(policy: RT1, batch_size: int, bfloat16: bool, steps: int) -> dict[str, float]:
-    """Frames a second of `policy` in training."""
+    """Frames per second when training `policy`."""
     policy.train()
     optimizer = torch.optim.AdamW(policy.optimizer_groups(1e-4), fused=True)
     frames, actions = policy.config.segment, len(policy.windows()["action"])

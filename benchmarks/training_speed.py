@@ -1,10 +1,10 @@
-"""What bounds training: samples a second of the loader beside those of the policy's step.
+"""What limits training: samples per second of the loader and of the policy's step.
 
     python benchmarks/training_speed.py --dataset data/experts --policy rt1 --config small
 
-One torch thread. CPU seconds of the training process, so that other work on the machine does not
-count, and wall seconds. With workers the loader's own work is in other processes: "cpu" is then
-what the training process still pays for receiving a batch.
+One torch thread. CPU time of the training process, so that other work on the machine does not
+count, and wall time. With workers the loader runs in other processes: "cpu" is then what
+receiving a batch costs the training process.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from robo.training.trainer import Trainer
 
 
 def timed(work: Callable[[], Any], count: int, samples: int) -> dict[str, float]:
-    """CPU and wall cost of `work`, done `count` times after one that does not count."""
+    """CPU and wall time of `work`, run `count` times after one warm-up."""
     work()
     wall, used = time.perf_counter(), time.process_time()
     for _ in range(count):
@@ -42,7 +42,7 @@ def timed(work: Callable[[], Any], count: int, samples: int) -> dict[str, float]
 
 
 def prepared(arguments: argparse.Namespace, workers: int) -> tuple[Prepared, TrainingConfig]:
-    """The run that `robo train` would begin."""
+    """The run that `robo train` would start."""
     config = TrainingConfig(
         steps=10**6, batch_size=arguments.batch_size, workers=workers, threads=1, validation=0
     )

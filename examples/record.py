@@ -1,4 +1,4 @@
-"""Record any policy in any gymnasium environment as a LeRobot dataset, through the public recorder.
+"""Record any policy in any gymnasium environment as a LeRobot dataset with the public recorder.
 
     python examples/record.py --env Pendulum-v1 --out data/pendulum
 
@@ -24,7 +24,7 @@ env.action_space.seed(0)
 
 
 def policy(observation: object) -> object:
-    """Yours goes here: an observation in, an action out."""
+    """Put yours here: an observation in, an action out."""
     return env.action_space.sample()
 
 

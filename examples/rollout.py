@@ -1,4 +1,4 @@
-"""Make the kitchen, let an expert pick something up, print whether it did, write a video."""
+"""Create the kitchen, let an expert pick up the apple, print whether it did, write a video."""
 
 from envs.kitchen.env import KitchenEnv
 from envs.kitchen.experts import make_expert

@@ -1,4 +1,4 @@
-"""Train a small ACT on demonstrations, then ask it for actions as a robot would.
+"""Train a small ACT on demonstrations, then query it for actions as a robot would.
 
 robo record --task "open the drawer" --dataset data/open --device expert --episodes 10
 python examples/train.py --dataset data/open --out runs/open
@@ -19,7 +19,7 @@ parser.add_argument("--out", type=Path, default=Path("runs/example"))
 parser.add_argument("--steps", type=int, default=200)
 arguments = parser.parse_args()
 
-# workers=0 reads samples in this process; with more, keep this below `if __name__ == "__main__"`.
+# workers=0 reads samples in this process; otherwise keep this below `if __name__ == "__main__"`.
 config = TrainingConfig(steps=arguments.steps, batch_size=8, learning_rate=3e-4, workers=0)
 options = ["small", "chunk=10", "image_size=48", "instruction_width=0"]
 outcome = train("act", arguments.dataset, arguments.out, config, options)

@@ -1,1 +1,1 @@
-"""Planners: language models, their scoring, and the choice of the next skill."""
+"""Planners: language models, label scoring, and the choice of the next skill."""

@@ -1,7 +1,7 @@
 """Solved examples for models that were not trained on this kitchen.
 
-Seventeen, as in SayCan's prompt; ours use this kitchen's skills. Their feedback is what the
-symbolic kitchen reports when the plan is carried out there, so it cannot disagree with it.
+Seventeen, as in SayCan's prompt, but with this kitchen's skills. Their feedback comes from running
+each plan in the symbolic kitchen, so the two cannot disagree.
 """
 
 from collections.abc import Sequence
@@ -121,7 +121,7 @@ def parse_label(label: str) -> Skill:
 def solved_examples(
     places: Sequence[str], drawers: Sequence[str], distance: Distance, count: int | None = None
 ) -> tuple[tuple[str, tuple[Step, ...]], ...]:
-    """The first `count` examples with the feedback of each step, `done` last."""
+    """The first `count` examples with each step's feedback, `done` last."""
     return tuple(
         (
             instruction,

@@ -1,4 +1,4 @@
-"""Goals of scenarios, checked on a `World`."""
+"""Scenario goals, checked on a `World`."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ Located = tuple[str, str]
 
 
 class GoalError(ValueError):
-    """A goal that cannot be understood; the message says why."""
+    """A malformed goal; the message says why."""
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """One way to reach a goal; everything that it names has to hold.
+    """One way to reach a goal; all its conditions must hold.
 
     Attributes:
-        on: Objects and where they have to be; each entry needs an instance of its own.
-        held: An object that has to be in the hand.
-        robot_at: Where the robot has to stand.
-        drawers: For drawers, whether each has to be open.
-        visited: Places where the robot has to have been, in any order.
+        on: Objects and where they must be; each entry needs its own instance.
+        held: An object that must be in the hand.
+        robot_at: Where the robot must stand.
+        drawers: For each drawer named, whether it must be open.
+        visited: Places that the robot must have visited, in any order.
     """
 
     on: tuple[Located, ...] = ()
@@ -34,7 +34,7 @@ class Alternative:
     visited: tuple[str, ...] = ()
 
     def holds(self, world: World) -> bool:
-        """Whether the world is as this alternative asks."""
+        """Whether the world satisfies this alternative."""
         held = world.holding
         return (
             all(count_on(world, *entry) >= n for entry, n in Counter(self.on).items())
@@ -50,15 +50,15 @@ class Goal:
     """What a scenario asks for.
 
     Attributes:
-        any_of: Alternatives, one of which has to hold.
-        keep: Objects and places where an instance that began there has to be still.
+        any_of: Alternatives, one of which must hold.
+        keep: Objects and places where an instance that started there must still be.
     """
 
     any_of: tuple[Alternative, ...]
     keep: tuple[Located, ...] = ()
 
     def reached(self, start: World, end: World) -> bool:
-        """Whether `end` fulfils the goal of an episode that began in `start`."""
+        """Whether `end` fulfils the goal of an episode that started in `start`."""
         return any(alternative.holds(end) for alternative in self.any_of) and all(
             _kept(start, end, *entry) >= n for entry, n in Counter(self.keep).items()
         )
@@ -89,7 +89,7 @@ class Goal:
 def count_on(world: World, name: str, place: str) -> int:
     """How many instances of an object are at a place.
 
-    With the user is also what the gripper holds while the robot stands at the user.
+    What the gripper holds counts as with the user while the robot stands there.
     """
     return sum(
         thing.name == name

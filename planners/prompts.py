@@ -1,7 +1,7 @@
-"""From an instruction, a scene and a history to the text that a language model continues.
+"""From instruction, scene and history to the prompt that a language model continues.
 
-Every prompt only grows: what was written for one step is the beginning of what is written for the
-next, so that a language model encodes each step once.
+Prompts only grow: each step's prompt is a prefix of the next one, so that a language model encodes
+each step once.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Step:
-    """A skill that was carried out.
+    """An executed skill.
 
     Attributes:
         label: The skill's label.
-        feedback: What came of it, such as "coke can: picked up".
+        feedback: Its outcome, such as "coke can: picked up".
     """
 
     label: str
@@ -23,7 +23,7 @@ class Step:
 
 
 class PromptStyle(Protocol):
-    """How a prompt is written. The next label follows it after a space."""
+    """How a prompt is written; the next label follows after a space."""
 
     def write(self, instruction: str, scene: str, history: Sequence[Step]) -> str:
         """The prompt for the next skill."""
@@ -31,13 +31,13 @@ class PromptStyle(Protocol):
 
 @dataclass(frozen=True)
 class ScenePrompt:
-    """No examples: the scene, the request, and each step with what came of it.
+    """Zero-shot prompt: the scene, the request, and each step with its outcome.
 
-    What the fine-tuned model was trained on. Inner Monologue (arXiv 2207.05608) calls the first
-    line passive scene description and the brackets success detection.
+    The fine-tuned model was trained on it. Inner Monologue (arXiv 2207.05608) calls the first line
+    passive scene description and the brackets success detection.
 
     Attributes:
-        feedback: Whether outcomes are written; without them a plan is written blindly.
+        feedback: Whether outcomes are included; without them the model plans open-loop.
     """
 
     feedback: bool = True
@@ -54,14 +54,14 @@ class FewShotPrompt:
 
     Attributes:
         examples: Each an instruction and the steps that solve it.
-        feedback: Whether outcomes are written.
+        feedback: Whether outcomes are included.
     """
 
     examples: tuple[tuple[str, tuple[Step, ...]], ...]
     feedback: bool = True
 
     def write(self, instruction: str, scene: str, history: Sequence[Step]) -> str:
-        """See `PromptStyle`. The scene is left out, as SayCan does."""
+        """See `PromptStyle`. The scene is left out, as in SayCan."""
         solved = "".join(
             f"Human: {question}\nRobot: I would:\n"
             f"{write_steps(steps, self.feedback, last=True)}\n\n"
@@ -72,7 +72,7 @@ class FewShotPrompt:
 
 
 def write_steps(steps: Sequence[Step], feedback: bool, *, last: bool = False) -> str:
-    """Numbered lines, one a step; unless `last`, the number of the step to come follows."""
+    """Numbered lines, one per step; unless `last`, the next step's number follows."""
     lines = [
         f"{number}. {step.label}" + (f" ({step.feedback})" if feedback and step.feedback else "")
         for number, step in enumerate(steps, start=1)

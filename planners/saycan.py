@@ -18,10 +18,10 @@ from planners.prompts import PromptStyle, Step
 from planners.skills import Skill
 
 NO_INSTRUCTION = "N/A"
-"""Stands for the instruction where only a label's prior is asked for."""
+"""Replaces the instruction when scoring a label's prior."""
 
 FAILURE_DISCOUNT = 0.5
-"""Each failure of a skill since the last success of any halves how possible it seems."""
+"""Factor on a skill's affordance per failure of it since the last success of any skill."""
 
 
 class Formula(StrEnum):
@@ -32,9 +32,9 @@ class Formula(StrEnum):
     MEAN = "mean"
     """The mean over the label's tokens."""
     HALF_PRIOR = "half-prior"
-    """The sum less half of log p(label | the same prompt without the instruction)."""
+    """The sum minus half of log p(label | the same prompt without the instruction)."""
     PRIOR = "prior"
-    """The sum less all of it: pointwise mutual information."""
+    """The sum minus all of it: pointwise mutual information."""
 
 
 PRIOR_WEIGHT = {Formula.HALF_PRIOR: 0.5, Formula.PRIOR: 1.0}
@@ -46,8 +46,8 @@ class Decision:
 
     Attributes:
         labels: All labels, n of them.
-        language: What the language model says, a distribution over the labels [n].
-        affordance: How possible each skill is, from 0 to 1 [n].
+        language: The language model's distribution over the labels [n].
+        affordance: Affordance of each skill, from 0 to 1 [n].
         product: Their product [n]; its largest entry was chosen.
         chosen: Index of the chosen label.
     """
@@ -65,7 +65,7 @@ class Decision:
 
 
 class Chooser(Protocol):
-    """Chooses the next skill. `SayCan` and `Generative` do."""
+    """Chooses the next skill; implemented by `SayCan` and `Generative`."""
 
     def choose(
         self,
@@ -74,7 +74,7 @@ class Chooser(Protocol):
         history: Sequence[Step],
         affordances: NDArray[np.float64],
     ) -> Decision:
-        """Choose among the skills, given how possible each is now."""
+        """Choose among the skills, given their current affordances."""
 
 
 class SayCan:
@@ -103,7 +103,7 @@ class SayCan:
         history: Sequence[Step],
         affordances: NDArray[np.float64],
     ) -> Decision:
-        """See `Chooser`. `affordances` has one value from 0 to 1 a skill [n].
+        """See `Chooser`. `affordances` has one value from 0 to 1 per skill [n].
 
         Raises:
             LanguageModelError: The model could not score the labels.
@@ -133,7 +133,7 @@ class SayCan:
 
 
 class Generative:
-    """The paper's baseline: the model writes the next step freely; the nearest label is taken."""
+    """The paper's baseline: free generation of the next step, mapped to the nearest label."""
 
     def __init__(
         self, language_model: LanguageModel, skills: Sequence[Skill], prompt: PromptStyle
@@ -150,7 +150,7 @@ class Generative:
         history: Sequence[Step],
         affordances: NDArray[np.float64],
     ) -> Decision:
-        """See `Chooser`. Affordances are ignored, as the baseline does."""
+        """See `Chooser`. Affordances are ignored, as in the baseline."""
         text = self.language_model.generate(
             self.prompt.write(instruction, scene, history), max_tokens=16, stop=("\n", "(")
         )
@@ -160,7 +160,7 @@ class Generative:
 
 
 def nearest_label(text: str, labels: Sequence[str]) -> int:
-    """Index of the label that a text begins with, else of the one most like it."""
+    """Index of the longest label that starts the text, else of the one most similar to it."""
     likeness = [
         1.0 + len(label) if text.startswith(label) else _ratio(text, label) for label in labels
     ]
@@ -174,10 +174,10 @@ def _ratio(text: str, label: str) -> float:
 def discounted(
     affordances: NDArray[np.float64], labels: Sequence[str], history: Sequence[Step]
 ) -> NDArray[np.float64]:
-    """Affordances less what has just been tried in vain or done already [n].
+    """Affordances [n], reduced for skills that have just failed or succeeded.
 
-    Every failure since the last success is evidence against trying the same again; and what has
-    just succeeded has nothing left to do.
+    Every failure since the last success is evidence against trying the same skill again; the skill
+    that succeeded last has nothing left to do.
     """
     values = np.array(affordances, dtype=np.float64)
     index = {label: i for i, label in enumerate(labels)}
@@ -193,6 +193,6 @@ def discounted(
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores in nats to a distribution."""
+    """Turn scores in nats into a distribution."""
     weights = np.exp(scores - np.max(scores))
     return np.asarray(weights / weights.sum(), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Skills as a planner sees them: a label, what it needs, what it changes, how it is reported."""
+"""Skills as a planner sees them: labels, preconditions, effects and feedback."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from enum import StrEnum
 from planners.world import FLOOR, HAND, TRASH, USER, World
 
 Distance = Callable[[str, str], float]
-"""Distance between two places, metres."""
+"""Distance between two places, in metres."""
 
 
 class Verb(StrEnum):
@@ -25,7 +25,7 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class Skill:
-    """A skill: a verb and what it is about.
+    """A skill: a verb and its argument.
 
     Attributes:
         verb: What it does.
@@ -57,10 +57,10 @@ def all_skills(
 
 
 def choose_instance(world: World, name: str, distance: Distance) -> int | None:
-    """Which instance `find` and `pick up` mean.
+    """The instance that `find` and `pick up` refer to.
 
-    A visible one; one that the robot has not put down itself comes first, then one at the robot's
-    own place, then the nearest, then the first listed.
+    It must be visible; preferred is one that the robot has not put down itself, then one at the
+    robot's own place, then the nearest, then the first listed.
 
     Returns:
         The thing's id, or None when no instance is visible.
@@ -112,7 +112,7 @@ def obstacle(world: World, skill: Skill, distance: Distance) -> str | None:
 
 
 def apply_skill(world: World, skill: Skill, distance: Distance) -> World:
-    """The world after a skill that succeeded. `obstacle` must have been None."""
+    """The world after a successful skill; `obstacle` must have returned None."""
     match skill.verb:
         case Verb.FIND:
             thing = choose_instance(world, skill.argument, distance)
@@ -147,7 +147,7 @@ def _stay(world: World) -> World:
 
 
 def success_text(skill: Skill, before: World, after: World) -> str:
-    """What is reported when a skill has succeeded, such as "coke can: picked up"."""
+    """Feedback for a skill that succeeded, such as "coke can: picked up"."""
     match skill.verb:
         case Verb.FIND:
             return f"{skill.argument}: found {_at(after.robot_at)}"
@@ -170,7 +170,7 @@ def success_text(skill: Skill, before: World, after: World) -> str:
 
 
 def failure_text(reason: str) -> str:
-    """What is reported when a skill has failed."""
+    """Feedback for a skill that failed."""
     return f"failed: {reason}"
 
 

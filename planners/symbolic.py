@@ -15,11 +15,11 @@ from planners.world import World
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a skill.
+    """The outcome of a skill.
 
     Attributes:
         success: Whether it succeeded.
-        feedback: The report, as it goes into the prompt.
+        feedback: The feedback as written into the prompt.
     """
 
     success: bool
@@ -27,7 +27,7 @@ class Outcome:
 
 
 class SymbolicKitchen:
-    """Carries out skills on a `World`; a skill that cannot succeed changes nothing."""
+    """Executes skills on a `World`; a skill that cannot succeed changes nothing."""
 
     def __init__(self, world: World, distance: Distance) -> None:
         self.start = world
@@ -35,7 +35,7 @@ class SymbolicKitchen:
         self.distance = distance
 
     def execute(self, skill: Skill) -> Outcome:
-        """Carry out one skill."""
+        """Execute one skill."""
         reason = obstacle(self.world, skill, self.distance)
         if reason is not None:
             return Outcome(False, failure_text(reason))

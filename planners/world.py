@@ -1,4 +1,4 @@
-"""What a planner knows of a kitchen: which thing is where, in words."""
+"""A planner's symbolic model of a kitchen: which thing is where."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Final
 HAND: Final = "hand"
 """The place of a thing that is in the gripper."""
 FLOOR: Final = "floor"
-"""The place of a thing that lies at none of the named places."""
+"""The place of a thing at none of the named places."""
 USER: Final = "user"
 TRASH: Final = "trash"
 
@@ -32,11 +32,11 @@ class World:
     Attributes:
         things: Every instance; its index is its id for the whole episode.
         robot_at: The place where the robot stands, or None between places.
-        drawers: For every drawer, whether it is open; None when it is neither open nor closed.
-            Drawers share one cabinet.
+        drawers: For every drawer, whether it is open; None if it is neither open nor closed.
+            All drawers are in one cabinet.
         visited: Places where the robot has stood at the end of a skill, in order.
-        handled: Ids of the things that the robot has put down in this episode.
-        places: All places, in the order in which a scene is described.
+        handled: Ids of the things that the robot has put down or handed over in this episode.
+        places: All places, in the order of a scene's description.
     """
 
     things: tuple[Thing, ...]
@@ -52,11 +52,11 @@ class World:
         return next((i for i, thing in enumerate(self.things) if thing.place == HAND), None)
 
     def is_at(self, place: str) -> bool:
-        """Whether the robot stands at `place`; at one drawer is at all of them."""
+        """Whether the robot stands at `place`; being at one drawer counts for all."""
         return self.robot_at == place or (place in self.drawers and self.robot_at in self.drawers)
 
     def is_visible(self, thing: int) -> bool:
-        """Whether a thing can be seen: not in the hand, not in a closed drawer."""
+        """Whether a thing can be seen: neither in the hand nor in a drawer that is not open."""
         place = self.things[thing].place
         return place != HAND and bool(self.drawers.get(place, True))
 
@@ -96,9 +96,9 @@ def start_world(
 
 
 def describe_scene(world: World) -> str:
-    """One line that says what the robot sees: things by place, drawers, itself.
+    """One line of what the robot sees: things by place, drawers, itself.
 
-    What is in a closed drawer is not mentioned.
+    What is in a drawer that is not open is not mentioned.
     """
     parts = []
     for place in world.places:

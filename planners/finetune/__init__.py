@@ -1,1 +1,1 @@
-"""Training of the embedded planner: synthetic instructions, an oracle, LoRA."""
+"""Fine-tuning of the embedded planner: synthetic instructions, an oracle, LoRA."""

@@ -1,4 +1,4 @@
-"""Every builder of requests, and how often it is drawn."""
+"""All request builders, with their sampling weights."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Kinds of objects, and how people ask for one of a kind."""
+"""Categories of objects, and how people refer to them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -29,8 +29,8 @@ class Category:
     """A way to ask for one of several objects.
 
     Attributes:
-        members: Objects that are meant.
-        fringe: Objects that would do when no member is there.
+        members: Objects in the category.
+        fringe: Objects that will do if no member is there.
         indefinite: Phrases that ask for any one of them.
         definite: Phrases for the only one in the scene.
         plural: Phrases for all of them.

@@ -1,7 +1,7 @@
 """Corrections of a planner's own mistakes (DAgger, arXiv 1011.0686).
 
-The planner acts on synthetic requests in the symbolic kitchen, where skills fail at times. Wherever
-the oracle would do something else, the prompt up to there is kept with the oracle's label:
+The planner acts on synthetic requests in the symbolic kitchen, where skills sometimes fail. At each
+mistake, up to `MAX_MISTAKES` a request, the prompt so far is kept with the oracle's label:
 `python -m planners.finetune.dagger --model smollm2:runs/planner --out runs/corrections.jsonl`.
 """
 
@@ -41,7 +41,7 @@ MAX_MISTAKES = 3
 def corrections(
     chooser: Chooser, example: Example, rng: random.Random, mishaps: float
 ) -> list[Episode]:
-    """Episodes that set right what a chooser did wrong; none when it did all as the oracle."""
+    """Episodes that correct a chooser's mistakes; none if it always agreed with the oracle."""
     kitchen = SymbolicKitchen(example.start, distance)
     scene = describe_scene(example.start)
     turns: list[Turn] = []

@@ -1,7 +1,7 @@
-"""Whole episodes as training text: the prompt as it grows, and which of its labels to learn.
+"""Whole episodes as training text: the growing prompt, and which of its labels to learn.
 
-An episode is one text, since a prompt only grows. Failures and wrong turns are mixed in: what was
-done wrongly stays in the text but is not learnt; what the oracle does next is.
+An episode is one text, since prompts only grow. Failures and wrong turns are mixed in: a wrong turn
+stays in the text but is not learnt; the oracle's next step is.
 """
 
 import random
@@ -36,8 +36,8 @@ class Turn:
     """One step of an episode.
 
     Attributes:
-        step: What was done, and what came of it.
-        wanted: The oracle's label.
+        step: The skill executed, with its outcome.
+        wanted: The label that the oracle would choose.
     """
 
     step: Step
@@ -46,11 +46,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Episode:
-    """A text with the parts of it that are to be learnt.
+    """A text and the spans of it to learn.
 
     Attributes:
         text: The prompt with all labels.
-        spans: For each label to learn, where it begins (at the space before it) and ends.
+        spans: Start (at the preceding space) and end of each label to learn.
     """
 
     text: str
@@ -60,13 +60,13 @@ class Episode:
 def noisy_turns(
     example: Example, rng: random.Random, mishaps: float, wrong_turns: float
 ) -> list[Turn]:
-    """The oracle's episode with skills that fail and steps that lead nowhere.
+    """The oracle's episode with random failures and wrong turns.
 
     Args:
         example: The instruction and its scene.
-        rng: Where randomness comes from.
-        mishaps: Probability that a skill that could succeed does not.
-        wrong_turns: Probability of another skill than the oracle's.
+        rng: Random generator.
+        mishaps: Probability that a skill fails by chance.
+        wrong_turns: Probability of a skill other than the oracle's.
     """
     kitchen = SymbolicKitchen(example.start, distance)
     past: list[Deed] = []
@@ -89,7 +89,7 @@ def noisy_turns(
 
 
 def _wrong_turn(kitchen: SymbolicKitchen, wanted: Skill, rng: random.Random) -> Skill:
-    """A skill that does little harm: one that is possible and loses nothing."""
+    """A random skill that is possible and does little harm, else the oracle's."""
     verbs = (Verb.FIND, Verb.GO_TO, Verb.PICK_UP, Verb.PUT_DOWN)
     possible = [
         skill
@@ -102,7 +102,7 @@ def _wrong_turn(kitchen: SymbolicKitchen, wanted: Skill, rng: random.Random) -> 
 
 
 def episode_of(example: Example, turns: Sequence[Turn]) -> Episode:
-    """One text; steps that the oracle would not have taken are not learnt."""
+    """The episode as one text; only the oracle's steps are learnt."""
     scene = describe_scene(example.start)
     history = [turn.step for turn in turns]
     spans = []
@@ -115,7 +115,7 @@ def episode_of(example: Example, turns: Sequence[Turn]) -> Episode:
 
 
 def correction_of(example: Example, turns: Sequence[Turn], at: int) -> Episode:
-    """The text up to a wrong step; all there is to learn is the oracle's label for it."""
+    """The text up to a wrong step; only the oracle's label in its place is learnt."""
     scene = describe_scene(example.start)
     prompt = PROMPT.write(example.instruction, scene, [turn.step for turn in turns[:at]])
     text = f"{prompt} {turns[at].wanted}"

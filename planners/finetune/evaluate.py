@@ -1,4 +1,4 @@
-"""Measure a planner in the closed loop: `python -m planners.finetune.evaluate`."""
+"""Evaluate a planner in closed loop: `python -m planners.finetune.evaluate`."""
 
 import argparse
 import itertools
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def show(row: tuple[str, str, bool, str]) -> None:
-    """Write a failure as soon as it is known."""
+    """Report a failure right away."""
     name, instruction, success, plan = row
     if not success:
         sys.stderr.write(f"{name}: {instruction}\n    {plan}\n")

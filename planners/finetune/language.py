@@ -1,4 +1,4 @@
-"""From things and places to noun phrases, and from clean sentences to how people type."""
+"""Noun phrases for things and places, and sentences the way people type them."""
 
 import random
 import zlib
@@ -22,20 +22,20 @@ _HOLD_OUT_ONE_IN = 12
 
 
 def is_held_out(skeleton: str) -> bool:
-    """Whether a skeleton is kept from training, so that transfer to new wording can be measured."""
+    """Whether a skeleton is held out of training, to measure transfer to new wording."""
     return zlib.crc32(skeleton.encode()) % _HOLD_OUT_ONE_IN == 0
 
 
 @dataclass(frozen=True)
 class Noun:
-    """One way to say what is wanted.
+    """One way to refer to what is wanted.
 
     Attributes:
         a: Indefinite, "a coke".
         the: Definite, "the coke".
         x: Bare, "coke".
-        names: Objects that are meant.
-        fringe: Objects that would do as well when none of `names` is there.
+        names: Objects it refers to.
+        fringe: Objects that will do if none of `names` is there.
     """
 
     a: str
@@ -46,11 +46,12 @@ class Noun:
 
 
 class Speaker:
-    """Someone who asks for things, with a share of all hand-written phrases.
+    """Phrases requests from a subset of the hand-written skeletons.
 
     Attributes:
-        rng: Where randomness comes from.
-        held_out: Whether it speaks only in skeletons kept from training.
+        rng: Random generator.
+        held_out: Whether it uses the skeletons held out of training, rather than the others.
+        said: Skeletons used so far.
     """
 
     def __init__(self, rng: random.Random, *, held_out: bool = False) -> None:
@@ -59,7 +60,7 @@ class Speaker:
         self.said: list[str] = []
 
     def pick(self, skeletons: Sequence[str]) -> str:
-        """One of the skeletons that this speaker may use."""
+        """A random skeleton of those that this speaker may use."""
         own = [s for s in skeletons if is_held_out(s) == self.held_out] or list(skeletons)
         skeleton = self.rng.choice(own)
         self.said.append(skeleton)
@@ -92,7 +93,7 @@ class Speaker:
         return f"{self.rng.choice(ON['inside' if inside else 'surface'])} {self.place(place)}"
 
     def at(self, place: str) -> str:
-        """Where something lies: "on the table"."""
+        """A location: "on the table"."""
         if place == USER:
             return self.rng.choice(("next to me", "beside me", "on my tray"))
         inside = place == TRASH or place.endswith("drawer")
@@ -103,7 +104,7 @@ class Speaker:
         return f"{self.rng.choice(('to', 'to', 'to', 'over to'))} {self.place(place)}"
 
     def located(self, noun: Noun, place: str) -> Noun:
-        """The same noun with where it lies: "the coke on the table"."""
+        """The same noun with its location: "the coke on the table"."""
         form = self.rng.choice(
             (" {at}", " {at}", " that is {at}", " lying {at}", " {at}", " which is {at}", " {from}")
         )
@@ -123,17 +124,17 @@ class Speaker:
         return f"{self.rng.choice(QUANTITIES[count])} {plural}"
 
     def listing(self, phrases: Sequence[str]) -> str:
-        """Several noun phrases as one."""
+        """Several noun phrases as one list."""
         return self.rng.choice(LISTS[len(phrases)]).format(*phrases)
 
     def wrap(self, clause: str) -> str:
-        """An imperative, bare or as a request."""
+        """An imperative, as it is or phrased as a request."""
         if self.rng.random() < 0.4:
             return clause
         return self.pick(WRAPPERS).replace("{c}", clause)
 
     def finish(self, text: str) -> str:
-        """As it is typed: an opening, a closing, letters, marks and slips."""
+        """The text as typed: with greetings, thanks, casing, punctuation and typos."""
         rng = self.rng
         if rng.random() < 0.06:
             text = rng.choice(OPENERS) + text
@@ -154,7 +155,7 @@ class Speaker:
 
 
 def is_category(noun: Noun) -> bool:
-    """Whether a noun names a category that has this very plural."""
+    """Whether a noun's bare form is the plural of some category."""
     return any(noun.x in entry.plural for entry in CATEGORIES.values())
 
 
@@ -166,7 +167,7 @@ def fill(skeleton: str, **slots: str) -> str:
 
 
 def _slip(text: str, rng: random.Random) -> str:
-    """A slip of the fingers: a letter lost, doubled or swapped with its neighbour."""
+    """Add a typo: a letter lost, doubled or swapped with its neighbour."""
     letters = [i for i in range(1, len(text) - 1) if text[i].isalpha() and text[i + 1].isalpha()]
     if not letters:
         return text

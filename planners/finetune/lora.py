@@ -23,7 +23,7 @@ RESIDUAL = ("o_proj", "down_proj")
 
 
 class _LowRank(torch.autograd.Function):
-    """x W^T + s x A^T B^T in bfloat16, with gradients for x, A and B alone."""
+    """x W^T + s x A^T B^T in bfloat16, with gradients for x, A and B only."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
@@ -43,17 +43,17 @@ class _LowRank(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             for_x = torch.addmm(y @ weight, through, a).to(ctx.kind)
             for_x = for_x.view(*gradient.shape[:-1], flat.shape[1])
-        for_b = (down.T @ y).T  # written so, the product is several times faster
+        for_b = (down.T @ y).T  # this order makes the product several times faster
         return for_x, None, (through.T @ flat).float(), for_b.float() * ctx.scale, None
 
 
 class LoraLinear(nn.Module):
-    """y = x W^T + (alpha / r) x A^T B^T, with W frozen, without bias.
+    """y = x W^T + (alpha / r) x A^T B^T, W frozen, no bias.
 
     Attributes:
         weight: W in bfloat16 [out, in], frozen.
-        lora_a: A in float32 [r, in], random at first.
-        lora_b: B in float32 [out, r], zero at first.
+        lora_a: A in float32 [r, in], initialised at random.
+        lora_b: B in float32 [out, r], initialised to zero.
     """
 
     weight: Tensor
@@ -85,9 +85,9 @@ def low_rank(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float) -> T
 def add_adapters(
     network: Llama, rank: int, alpha: float, first_layer: int = 0
 ) -> list[nn.Parameter]:
-    """Replace the target linear layers in place; returns what is to be trained.
+    """Replace the target linear layers in place; returns the trainable parameters.
 
-    Layers below `first_layer` stay as they are, which saves their backward pass.
+    Adapters below `first_layer` stay frozen, which saves their backward pass.
     """
     for number, layer in enumerate(network.model.layers):
         for module in list(layer.modules()):
@@ -101,7 +101,7 @@ def add_adapters(
 
 
 def save_adapters(network: nn.Module, folder: Path, rank: int, alpha: float) -> None:
-    """Write the adapters in PEFT's file format, weights in float16."""
+    """Write the adapters in PEFT format, weights in float16."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {}
     for name, module in network.named_modules():
@@ -126,7 +126,7 @@ def save_adapters(network: nn.Module, folder: Path, rank: int, alpha: float) -> 
 
 
 def load_adapters(network: nn.Module, folder: Path) -> None:
-    """Read adapters that `save_adapters` wrote into a network that has them."""
+    """Load adapters written by `save_adapters` into a network that has adapters."""
     tensors = load_file(folder / "adapter_model.safetensors")
     with torch.no_grad():
         for name, module in network.named_modules():

@@ -1,10 +1,10 @@
-"""The baseline that a language model has to beat: answer as for the most similar known request.
+"""The baseline that a language model has to beat: reuse the most similar known request.
 
 Measured with `python -m planners.finetune.nearest_neighbour scenarios/kitchen_dev.jsonl`.
 
 Names of things and places are found with the generator's own lexicon and replaced by slots, so that
-"bring me a coke" is like "bring me an apple"; the neighbour's errands are then filled with this
-request's things and places, and the oracle carries them out.
+"bring me a coke" matches "bring me an apple"; the neighbour's errands are then filled with this
+request's things and places, and the oracle executes them.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from planners.world import HAND, World
 
 
 def _lexicon() -> list[tuple[str, str, str]]:
-    """Phrases with their kind and what they mean, the longest first."""
+    """Phrases with their kind and meaning, the longest first."""
     entries: dict[str, tuple[str, str]] = {}
     for key, category in CATEGORIES.items():
         for phrase in (*category.indefinite, *category.definite, *category.plural):
@@ -56,9 +56,9 @@ class Parsed:
     """A request with slots in place of names.
 
     Attributes:
-        words: What is left, with THING and PLACE as slots.
-        things: What the THING slots mean.
-        places: What the PLACE slots mean.
+        words: Counts of words and bigrams, with THING and PLACE as slots.
+        things: Meanings of the THING slots.
+        places: Meanings of the PLACE slots.
     """
 
     words: Counter[str]
@@ -67,7 +67,7 @@ class Parsed:
 
 
 def parse(instruction: str) -> Parsed:
-    """Find names of things and places, and count the other words and pairs of words."""
+    """Replace names of things and places by slots, and count words and bigrams."""
     text = instruction.lower()
     things: list[tuple[int, Noun]] = []
     places: list[tuple[int, str]] = []
@@ -92,7 +92,7 @@ def parse(instruction: str) -> Parsed:
 
 
 class NearestNeighbour:
-    """Requests of the generator, by TF-IDF over words and pairs of words."""
+    """Nearest neighbour among synthetic requests, by TF-IDF over words and bigrams."""
 
     def __init__(self, seed: int, count: int) -> None:
         self.known = list(itertools.islice(examples(seed), count))
@@ -112,7 +112,7 @@ class NearestNeighbour:
         return {word: value / norm for word, value in values.items()}
 
     def nearest(self, parsed: Parsed) -> int:
-        """Index of the most similar request; of those that have as many names, if there are."""
+        """Index of the most similar request, preferring those with as many things and places."""
         scores: defaultdict[int, float] = defaultdict(float)
         for word, value in self._vector(parsed).items():
             for i, other in self.index[word]:
@@ -126,7 +126,7 @@ class NearestNeighbour:
         return max(scores, key=rank, default=0)
 
     def roll_out(self, instruction: str, start: World) -> Rollout:
-        """Carry out the neighbour's errands with this request's things and places."""
+        """Execute the neighbour's errands with this request's things and places."""
         parsed = parse(instruction)
         i = self.nearest(parsed)
         errands = transfer(self.known[i], self.parsed[i], parsed, start)
@@ -140,7 +140,7 @@ class NearestNeighbour:
 
 
 def transfer(known: Example, theirs: Parsed, ours: Parsed, start: World) -> list[Errand]:
-    """The known request's errands, with our things and places in the order of theirs."""
+    """The known request's errands, with its things and places replaced by ours, in order."""
     errands: list[Errand] = []
     used: set[int] = set()
     for errand in known.errands:

@@ -1,4 +1,4 @@
-"""How people call the things and places of the kitchen."""
+"""What people call the things and places of the kitchen."""
 
 from typing import Final
 
@@ -87,7 +87,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "a bag of chips in blue",
     ),
 }
-"""What an object is called, each with its article; the contract's own name comes first."""
+"""Names of each object, with their articles; the canonical name comes first."""
 
 PLACE_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "table": ("the table", "the table", "the table", "the kitchen table", "the dining table"),

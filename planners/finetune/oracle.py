@@ -1,7 +1,7 @@
-"""The next skill towards what an instruction asks for, from any state of a symbolic kitchen.
+"""The oracle: the next skill for an instruction, from any state of a symbolic kitchen.
 
 An instruction is a list of errands. The oracle looks at the world and at what was done, never at a
-plan of its own, so it labels states that a model got itself into and states after failures as well
+plan of its own, so it can also label states after failures and those that a model got itself into
 (DAgger, arXiv 1011.0686).
 """
 
@@ -14,7 +14,7 @@ from planners.skills import DONE, Distance, Skill, Verb, choose_instance
 from planners.world import FLOOR, HAND, TRASH, USER, World
 
 ASIDE = "close counter"
-"""Where a thing is put that is in the way, when it cannot be put down right here."""
+"""Where a held thing that is in the way goes if it cannot be put down right here."""
 
 
 class Wish(Enum):
@@ -34,10 +34,10 @@ class Errand:
 
     Attributes:
         wish: What it asks for.
-        things: Ids of the instances that would do, the preferred one first. For MOVE, HOLD, FIND.
-        place: Where a thing has to go, the place to visit, or the drawer to open or close.
-        told: Whether the instruction tells in which drawer the thing is; for a thing in the hand,
-            whether it is to be put down rather than brought.
+        things: Ids of the instances that will do, the preferred one first. For MOVE, HOLD, FIND.
+        place: Where a thing must go, the place to visit, or the drawer to open or close.
+        told: Whether the instruction says which drawer the thing is in; for a thing in the hand,
+            whether to put it down rather than bring it.
     """
 
     wish: Wish
@@ -48,7 +48,7 @@ class Errand:
 
 @dataclass(frozen=True)
 class Deed:
-    """A skill that was tried, whether it succeeded, and what was reported."""
+    """An attempted skill, whether it succeeded, and its feedback."""
 
     skill: Skill
     success: bool
@@ -58,7 +58,7 @@ class Deed:
 def next_skill(
     errands: Sequence[Errand], world: World, past: Sequence[Deed], distance: Distance
 ) -> Skill:
-    """The skill to carry out now; `done` when every errand is."""
+    """The skill to execute now; `done` when every errand is done."""
     chosen = assign(errands, world, past)
     pending = [
         i for i, errand in enumerate(errands) if not _satisfied(errands, i, chosen, world, past)
@@ -92,7 +92,7 @@ def finished(errands: Sequence[Errand], world: World, past: Sequence[Deed]) -> b
 
 
 def assign(errands: Sequence[Errand], world: World, past: Sequence[Deed]) -> list[int | None]:
-    """The instance that serves each errand; no instance serves two errands that move things."""
+    """The instance that serves each errand; FIND aside, no instance serves two."""
     used: set[int] = set()
     chosen: list[int | None] = []
     name = _last_found(past)
@@ -146,7 +146,7 @@ def _satisfied(
 
 
 def _visits_done(errands: Sequence[Errand], world: World) -> int:
-    """How many of the visits, in order, have been made."""
+    """How many of the VISIT errands have been made, in order."""
     wanted = [errand.place for errand in errands if errand.wish is Wish.VISIT]
     done = 0
     for place in world.visited:
@@ -158,7 +158,7 @@ def _visits_done(errands: Sequence[Errand], world: World) -> int:
 
 
 def _last_found(past: Sequence[Deed]) -> str | None:
-    """The object of the last `find`, unless the robot has driven elsewhere since."""
+    """The object of the last successful `find`, unless the robot has driven elsewhere since."""
     for deed in reversed(past):
         if deed.skill.verb is Verb.FIND and deed.success:
             return deed.skill.argument
@@ -207,7 +207,7 @@ def _acquire(
         and world.things[other].place != place
     ]
     if rivals or (choose_instance(world, name, distance) not in errand.things):
-        # `find` could lead to the wrong instance; standing at the right one, it cannot.
+        # `find` could lead to the wrong instance, unless the robot stands at the right one.
         if world.robot_at != place:
             return Skill(Verb.GO_TO, place)
         arrived = bool(past) and any(deed.success for deed in past)

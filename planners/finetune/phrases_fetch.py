@@ -1,7 +1,7 @@
 """Hand-written ways to ask for things to be brought, found, picked up or let go of.
 
 Slots: {a} an indefinite noun phrase ("a coke"), {the} a definite one ("the coke"), {x} the bare
-noun ("coke"). Imperatives can be joined and wrapped; sentences stand for themselves.
+noun ("coke"). Imperatives can be joined and wrapped; sentences stand alone.
 """
 
 from typing import Final

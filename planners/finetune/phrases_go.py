@@ -1,4 +1,4 @@
-"""Hand-written ways to ask the robot to go somewhere, come, and make a round.
+"""Hand-written ways to ask the robot to go somewhere, come or make a round.
 
 Slots: as in `phrases_place`.
 """

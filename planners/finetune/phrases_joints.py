@@ -1,4 +1,4 @@
-"""What turns clauses into requests: wrappers, conjunctions, lists, greetings."""
+"""What turns clauses into requests: wrappers, conjunctions, lists, openers and closers."""
 
 from typing import Final
 

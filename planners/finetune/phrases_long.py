@@ -1,4 +1,4 @@
-"""Hand-written requests about several things, and stories with two parts."""
+"""Hand-written requests about several things, and two-part stories."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ SPILLS: Final = (
     "Trash {the} that I spilled, and I'll need something to wipe the mess too.",
     "My cat knocked over {the}. It can go in the bin, and I want to mop up after it.",
 )
-"""{the} to the trash, then a cleaner to the user."""
+"""{the} goes to the trash, then a cleaner to the user."""
 
 REPLACEMENTS: Final = (
     "{the} has gone bad. Throw it away and bring me {a2} instead.",
@@ -28,7 +28,7 @@ REPLACEMENTS: Final = (
     "Bring me {a2} after you've thrown away {the}.",
     "Before you bring me {a2}, dispose of {the}.",
 )
-"""{the} to the trash, then {a2} to the user."""
+"""{the} goes to the trash, then {a2} to the user."""
 
 LEFTOVERS: Final = (
     "I left out {list}. Can you throw them away?",
@@ -56,7 +56,7 @@ WIPE_PLACE: Final = (
     "clean up the spill on {place}",
     "{place} is sticky, leave a sponge on it",
 )
-"""A cleaner to the place."""
+"""A cleaner goes to the place."""
 
 ALL_TO_PLACE: Final = (
     "move {all} {to}",
@@ -122,7 +122,7 @@ CLEAR_PLACE: Final = (
     "dinner is over, bin everything {at}",
     "whatever lies {at} is waste",
 )
-"""All that is at the place goes to the trash; {at} is "on the table"."""
+"""Everything at the place goes to the trash; {at} is e.g. "on the table"."""
 
 MOVE_ALL_FROM: Final = (
     "move everything {at} {to}",

@@ -20,7 +20,7 @@ TWO_GOALS: Final = (
     "leave {the} {on} but put {the2} {on2}",
     "sort these: {the} {to}, {the2} {to2}",
 )
-"""The verb is said once."""
+"""Mostly with one verb for both."""
 
 STEP_BY_STEP: Final = (
     "pick up {the}, go {to} and put it down",
@@ -170,7 +170,7 @@ KINDS: Final = (
     "all {p} should be {on}, all {p2} {on2}",
     "can you sort a bit? {p} {on}, {p2} {on2}",
 )
-"""Two kinds of things, each to its place."""
+"""Two kinds of things, each to its own place."""
 
 ALREADY: Final = (
     "{the} belongs {on}. If it is there already, leave it.",

@@ -1,6 +1,6 @@
 """Hand-written requests that name a need rather than a thing.
 
-A need lists what should be brought, as keys of `categories.CATEGORIES`.
+A need lists what to bring, as keys of `categories.CATEGORIES`.
 """
 
 from typing import Final
@@ -246,7 +246,7 @@ NEEDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
         "We need two beverages and something to nibble.",
     ),
 }
-"""What has to come to the user."""
+"""Phrases by what to bring to the user."""
 
 MISHAPS: Final = (
     "I spilled {liquid}",
@@ -262,7 +262,7 @@ MISHAPS: Final = (
     "my kid splashed {liquid} {where}",
     "{liquid} is dripping {where}",
 )
-"""Something wet where it should not be: the words name a drink, what is needed is a cleaner."""
+"""Spills: they name a liquid, but a cleaner is needed."""
 
 LIQUIDS: Final = (
     "my drink",
@@ -309,4 +309,4 @@ ASKS: Final = (
     "I need a hand.",
     "would you lend me a hand?",
 )
-"""What people put behind a need."""
+"""What people add after a need."""

@@ -1,6 +1,6 @@
 """Hand-written ways to ask for things to be put, thrown away or put into drawers.
 
-Slots: as in `phrases_fetch`; besides {on} a destination ("on the table"), {to} a direction ("to the
+Slots: as in `phrases_fetch`, and {on} a destination ("on the table"), {to} a direction ("to the
 table"), {place} a place ("the table"), {drawer} a drawer.
 """
 

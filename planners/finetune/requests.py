@@ -1,4 +1,4 @@
-"""Builders of requests about one thing, and what all builders share."""
+"""Builders of requests about one thing, and helpers for all builders."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -23,14 +23,14 @@ Built = tuple[str, Draft, list[Errand]]
 
 
 def say_noun(draft: Draft, noun: Noun, skeleton: str, **slots: str) -> str:
-    """A skeleton with its noun; a definite one only where it is clear."""
+    """Fill a skeleton with its noun, definite only where that is unambiguous."""
     if "{the}" in skeleton and len(noun.names) > 1 and not only_one(draft, noun):
         noun = Noun(noun.a, noun.a, noun.x, noun.names, noun.fringe)
     return fill(skeleton, a=noun.a, the=noun.the, x=noun.x, **slots)
 
 
 def set_up(speaker: Speaker, noun: Noun, name: str, goal: str) -> tuple[Draft, Noun, str | None]:
-    """A scene with the thing somewhere, told or not, in the hand at times."""
+    """A scene with the thing in it, the noun, and the thing's place if the noun says it."""
     rng = speaker.rng
     share = rng.random()
     if share < 0.1:
@@ -73,7 +73,7 @@ def need(speaker: Speaker) -> Built:
 
 
 def spill(speaker: Speaker) -> Built:
-    """Something was spilled: a drink is named, a cleaner is needed."""
+    """Something was spilled: a liquid is named, a cleaner is needed."""
     rng = speaker.rng
     text = fill(
         speaker.pick(needs.MISHAPS),
@@ -85,14 +85,14 @@ def spill(speaker: Speaker) -> Built:
 
 
 def with_ask(speaker: Speaker, text: str) -> str:
-    """A need with a call for help behind it."""
+    """A need followed by a call for help."""
     joint = speaker.rng.choice((", ", ". ", ", ", " - ", "! "))
     ask = speaker.rng.choice(needs.ASKS)
     return text.rstrip(".?! ") + joint + (ask if joint in (", ", " - ") else ask.capitalize())
 
 
 def to_the_user(speaker: Speaker, keys: Sequence[str]) -> tuple[Draft, list[Errand]]:
-    """One thing of each category, to be brought."""
+    """One thing of each category, brought to the user."""
     draft = Draft(speaker, [])
     nouns = [speaker.category(key) for key in keys]
     for noun in nouns:
@@ -141,7 +141,7 @@ def find(speaker: Speaker) -> Built:
 
 
 def held_thing(speaker: Speaker) -> Built:
-    """Something about what is in the hand."""
+    """Put down, hand over, move or throw away the thing in the hand."""
     noun, name = noun_for(speaker, 0.15)
     draft = Draft(speaker, [], held=name)
     kind = speaker.rng.choices(("release", "give", "move", "trash"), (4, 3, 3, 2))[0]
@@ -166,7 +166,7 @@ def held_thing(speaker: Speaker) -> Built:
 
 
 def negative(speaker: Speaker) -> Built:
-    """One of a kind, but not a certain one."""
+    """Something of a kind, but not a certain object."""
     rng = speaker.rng
     key = rng.choice(("drink", "soda", "can", "fruit", "chips", "snack", "caffeine", "food"))
     noun = speaker.category(key)
@@ -204,7 +204,7 @@ def correction(speaker: Speaker) -> Built:
 
 
 def goal_place(speaker: Speaker, *, drawers: float = 0.1) -> str:
-    """Where something is to be put."""
+    """A random place to put something."""
     if speaker.rng.random() < drawers:
         return speaker.rng.choice(DRAWERS)
     return speaker.rng.choice(SURFACES)
@@ -243,12 +243,12 @@ def trash(speaker: Speaker) -> Built:
 
 
 def visit(place: str) -> Errand:
-    """The errand to go to a place."""
+    """The errand of going to a place."""
     return Errand(Wish.VISIT, place=place)
 
 
 def spots(speaker: Speaker, count: int, goals: Sequence[str]) -> list[str]:
-    """Places for `count` things, none of them a goal."""
+    """Places for `count` things, none of them among `goals`."""
     exclude = (*goals, TRASH, *DRAWERS)
     return [random_place(speaker.rng, exclude=exclude) for _ in range(count)]
 
@@ -265,4 +265,4 @@ BUILDERS: Final[dict[Builder, float]] = {
     move: 9,
     trash: 5,
 }
-"""How often each is drawn."""
+"""Sampling weight of each builder."""

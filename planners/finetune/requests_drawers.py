@@ -15,7 +15,7 @@ Built = tuple[str, Draft, list[Errand]]
 
 
 def which_drawer(draft: Draft, drawer: str, *, is_open: bool | None) -> str:
-    """A drawer's name; "the drawer" where only that one can be meant."""
+    """A drawer's name; sometimes "the drawer" where that is unambiguous."""
     rng = draft.rng
     states = draft.world.drawers
     alone = is_open is not None and [d for d in DRAWERS if states[d] == is_open] == [drawer]
@@ -28,7 +28,7 @@ def which_drawer(draft: Draft, drawer: str, *, is_open: bool | None) -> str:
 
 
 def into_drawer(speaker: Speaker) -> Built:
-    """Put one thing into a drawer, and close it when asked."""
+    """Put one thing into a drawer, sometimes closing it afterwards."""
     rng = speaker.rng
     noun, name = noun_for(speaker, 0.25)
     goal = rng.choice(DRAWERS)
@@ -155,4 +155,4 @@ BUILDERS: Final[dict[Builder, float]] = {
     drawer_state: 8,
     go: 7,
 }
-"""How often each is drawn."""
+"""Sampling weight of each builder."""

@@ -27,7 +27,7 @@ Built = tuple[str, Draft, list[Errand]]
 
 
 def a_list(speaker: Speaker) -> Built:
-    """Two to four things to one goal."""
+    """Move two to four things to one goal."""
     rng = speaker.rng
     count = rng.choices((2, 3, 4), (6, 3, 1))[0]
     goal = rng.choices((USER, TRASH, *SURFACES, *DRAWERS), (5, 3, 2, 2, 2, 0.7, 0.7))[0]
@@ -109,7 +109,7 @@ def quantity(speaker: Speaker) -> Built:
 
 
 def everything_at(speaker: Speaker) -> Built:
-    """All that is at one place, to one goal."""
+    """Move everything at one place to one goal."""
     rng = speaker.rng
     source = rng.choice((*SURFACES, *SURFACES, *DRAWERS))
     count = rng.choices((1, 2, 3), (2, 5, 3))[0]
@@ -137,7 +137,7 @@ def everything_at(speaker: Speaker) -> Built:
 
 
 def story(speaker: Speaker) -> Built:
-    """One thing is thrown away and another one brought."""
+    """Throw one thing away and bring another."""
     rng = speaker.rng
     spilled = rng.random() < 0.4
     noun, name = noun_for(speaker, 0.15)
@@ -161,7 +161,7 @@ def story(speaker: Speaker) -> Built:
 
 
 def wipe(speaker: Speaker) -> Built:
-    """A cleaner to a place."""
+    """Bring a cleaner to a place."""
     goal = speaker.rng.choice(SURFACES)
     noun = speaker.category("cleaner")
     where = short.spots(speaker, 1, (goal,))[0]
@@ -171,7 +171,7 @@ def wipe(speaker: Speaker) -> Built:
 
 
 def sort_kinds(speaker: Speaker) -> Built:
-    """Two kinds of things, each to a goal of its own."""
+    """Move two kinds of things, each to its own goal."""
     rng = speaker.rng
     keys = rng.sample(("drink", "fruit", "chips", "snack", "soda", "can", "cleaner"), 2)
     nouns = [speaker.category(key) for key in keys]
@@ -225,7 +225,7 @@ def sort_kinds(speaker: Speaker) -> Built:
 
 
 def swap(speaker: Speaker) -> Built:
-    """Two things trade places, or one joins the other."""
+    """Swap two things, or put one with the other."""
     rng = speaker.rng
     (noun, name), (other, other_name) = distinct_nouns(speaker, 2, 0.0)
     a, b = rng.sample(SURFACES, 2)

@@ -26,7 +26,7 @@ Built = tuple[str, Draft, list[Errand]]
 
 
 def two_goals(speaker: Speaker) -> Built:
-    """Two things, each to its place, with one verb."""
+    """Move two things, each to its own place, usually with one verb."""
     rng = speaker.rng
     (noun, name), (other, other_name) = distinct_nouns(speaker, 2, 0.25)
     goals = rng.sample((*SURFACES, *SURFACES, TRASH, TRASH, *DRAWERS), 2)
@@ -48,12 +48,12 @@ def two_goals(speaker: Speaker) -> Built:
 
 
 def clear(draft: Draft, noun: Noun) -> str:
-    """The definite phrase where it is clear, else the indefinite one."""
+    """The definite phrase where it is unambiguous, else the indefinite one."""
     return noun.the if len(noun.names) == 1 or only_one(draft, noun) else noun.a
 
 
 def step_by_step(speaker: Speaker) -> Built:
-    """One thing moved, told in steps."""
+    """Move one thing, spelled out in steps."""
     rng = speaker.rng
     noun, name = noun_for(speaker, 0.25)
     to_user = rng.random() < 0.35
@@ -68,7 +68,7 @@ def step_by_step(speaker: Speaker) -> Built:
 
 
 def carry(speaker: Speaker) -> Built:
-    """One thing is taken along and kept in the hand."""
+    """Take one thing along and keep it in the hand."""
     noun, name = noun_for(speaker, 0.2)
     goal = speaker.rng.choice((*SURFACES, TRASH))
     draft = Draft(speaker, [(name, short.spots(speaker, 1, (goal,))[0])])
@@ -98,7 +98,7 @@ def _clause(speaker: Speaker, draft: Draft, noun: Noun, goal: str) -> str:
 
 
 def release_first(speaker: Speaker) -> Built:
-    """What is in the hand is put down, then something else is done."""
+    """Put down what is in the hand, then do something else."""
     rng = speaker.rng
     (held, held_name), (noun, name) = distinct_nouns(speaker, 2, 0.15)
     goal = rng.choice((USER, USER, TRASH, *SURFACES))
@@ -113,7 +113,7 @@ def release_first(speaker: Speaker) -> Built:
 
 
 def alternatives(speaker: Speaker) -> Built:
-    """This or that; or that only when there is none of this."""
+    """This or that, or that only if there is none of this."""
     rng = speaker.rng
     (noun, name), (other, other_name) = distinct_nouns(speaker, 2, 0.1)
     second = rng.random() < 0.5
@@ -135,7 +135,7 @@ def alternatives(speaker: Speaker) -> Built:
 
 
 def search(speaker: Speaker) -> Built:
-    """Something lies in a closed drawer, and it is not told in which."""
+    """Bring something from a closed drawer without being told which."""
     noun, name = noun_for(speaker, 0.15)
     where = speaker.rng.choice(DRAWERS)
     draft = Draft(speaker, [(name, where)], drawers={where: False})
@@ -146,7 +146,7 @@ def search(speaker: Speaker) -> Built:
 
 
 def all_but(speaker: Speaker) -> Built:
-    """Everything at a place, except one thing."""
+    """Move everything at a place, except one thing."""
     rng = speaker.rng
     source = rng.choice(SURFACES)
     names = rng.sample(OBJECTS, rng.choice((2, 3, 3, 4)))
@@ -172,7 +172,7 @@ def all_but(speaker: Speaker) -> Built:
 
 
 def keep(speaker: Speaker) -> Built:
-    """One thing is moved, another one is to be left alone."""
+    """Move one thing and leave another alone."""
     rng = speaker.rng
     (noun, name), (other, other_name) = distinct_nouns(speaker, 2, 0.1)
     goal = rng.choice((USER, TRASH, *SURFACES))
@@ -185,7 +185,7 @@ def keep(speaker: Speaker) -> Built:
 
 
 def list_from(speaker: Speaker) -> Built:
-    """Several things from one place to another."""
+    """Move several things from one place to another."""
     rng = speaker.rng
     pairs = distinct_nouns(speaker, rng.choice((2, 2, 3)), 0.1)
     source, goal = rng.sample((*SURFACES, *SURFACES, *DRAWERS), 2)
@@ -235,7 +235,7 @@ def chatty(speaker: Speaker) -> Built:
 
 
 def pair_and_one(speaker: Speaker) -> Built:
-    """Two of a kind and one other thing, to one goal."""
+    """Move two of a kind and one other thing to one goal."""
     rng = speaker.rng
     first, second = rng.sample(OBJECTS, 2)
     goal = rng.choice((USER, USER, TRASH, *SURFACES, *DRAWERS))
@@ -263,7 +263,7 @@ def pair_and_one(speaker: Speaker) -> Built:
 
 
 def already(speaker: Speaker) -> Built:
-    """Something that may be so already."""
+    """Something that may already be the case."""
     rng = speaker.rng
     noun, name = noun_for(speaker, 0.1)
     goal = rng.choice(SURFACES)

@@ -1,4 +1,4 @@
-"""A chooser in the symbolic kitchen, and how often it reaches what was asked for."""
+"""Rollouts of a chooser in the symbolic kitchen, and their success rates."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Rollout:
     """What a chooser did.
 
     Attributes:
-        deeds: The skills, in order.
-        end: The world after the last.
+        deeds: The skills tried, in order.
+        end: The world after the last one.
     """
 
     deeds: tuple[Deed, ...]
@@ -45,7 +45,7 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Trial:
-    """A scenario of a file: what is asked, where, and what has to hold in the end."""
+    """A scenario from a file: instruction, start state and goal."""
 
     id: str
     family: str
@@ -55,7 +55,7 @@ class Trial:
 
 
 def load_trials(path: Path) -> list[Trial]:
-    """Scenarios, one JSON object a line."""
+    """Load scenarios, one JSON object per line."""
     trials = []
     for line in path.read_text(encoding="utf-8").splitlines():
         data = json.loads(line)
@@ -92,7 +92,7 @@ def roll_out(chooser: Chooser, instruction: str, start: World) -> Rollout:
 
 
 def serves(example: Example, rollout: Rollout) -> bool:
-    """Whether all errands are done, the chooser stopped, and nothing else was moved away."""
+    """Whether all errands are done, the chooser stopped, and nothing else was displaced."""
     wanted = {thing for errand in example.errands for thing in errand.things}
     start, end = example.start, rollout.end
     kept = all(
@@ -126,5 +126,5 @@ def table(results: Iterable[tuple[str, bool]]) -> str:
 
 
 def plan_text(deeds: Sequence[Deed]) -> str:
-    """Labels in a row; a failed one is marked."""
+    """Labels separated by commas, failed ones marked."""
     return ", ".join(deed.skill.label + ("" if deed.success else " (failed)") for deed in deeds)

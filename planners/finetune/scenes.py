@@ -1,4 +1,4 @@
-"""Random start states of the kitchen, and distances to go with them."""
+"""Random start states of the kitchen, and distances for them."""
 
 import random
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ _SPOTS: Final = {
 
 
 def distance(a: str, b: str) -> float:
-    """Metres between two places of a room that has roughly the kitchen's plan."""
+    """Metres between two places in a room with roughly the kitchen's layout."""
     (ax, ay), (bx, by) = _SPOTS[a], _SPOTS[b]
     return float(((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5)
 
@@ -58,13 +58,13 @@ def random_world(
     """A kitchen with the required things among others.
 
     Args:
-        rng: Where randomness comes from.
-        required: Objects and places that must be there.
-        held: What is in the hand.
-        robot: Where the robot stands; random when None.
-        drawers: Which drawers are open; random when None.
-        forbidden: Objects that nothing else may be.
-        crowd: How many things to add; random when None.
+        rng: Random generator.
+        required: Objects that must be there, and where.
+        held: The object in the hand.
+        robot: Where the robot stands; random if None.
+        drawers: Which drawers are open; random if not given.
+        forbidden: Objects that must not be added.
+        crowd: At most how many things to add; random if None.
     """
     things = list(required)
     if crowd is None:
@@ -86,7 +86,7 @@ def random_world(
 
 
 def scene_order(world: World, thing: int) -> tuple[int, int]:
-    """Where a thing comes in the scene's description; the hand comes first, the trash last."""
+    """Sort key: the hand first, then places in the order of a scene, the trash last."""
     place = world.things[thing].place
     if place == HAND:
         return (-1, thing)

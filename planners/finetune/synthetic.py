@@ -1,4 +1,4 @@
-"""Synthetic instructions with their start states and what they ask for, from a seed."""
+"""Synthetic instructions with start states and errands, generated from a seed."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -17,14 +17,14 @@ MAX_STEPS = 30
 
 @dataclass(frozen=True)
 class Example:
-    """An instruction, where it is given, and what it asks for.
+    """An instruction, its start state, and what it asks for.
 
     Attributes:
         kind: Name of the builder that made it.
         instruction: What the person says.
         start: The kitchen at the start.
         errands: What is asked for, in order.
-        skeletons: The hand-written phrases that it was made from.
+        skeletons: The hand-written phrases it was made from.
     """
 
     kind: str
@@ -35,22 +35,23 @@ class Example:
 
 
 class UnclearError(Exception):
-    """A draw whose instruction would be ambiguous in its scene; it is drawn again."""
+    """A draw whose instruction is ambiguous in its scene; it is drawn again."""
 
 
 @dataclass
 class Draft:
-    """A scene in the making: what has to be there before it is filled with other things.
+    """A scene in the making: what must be there before it is filled with other things.
 
     Attributes:
-        speaker: Who speaks.
-        required: Objects and places that the instruction is about.
-        held: What is in the hand at the start.
-        robot: Where the robot stands; random when None.
-        drawers: Which drawers are open; random when None.
-        crowd: How many other things there are; random when None.
-        start: The scene, once it is drawn.
-        used: Instances that an errand speaks of already.
+        speaker: Phrases the instruction.
+        required: Objects that must be there, and where.
+        held: The object in the hand at the start.
+        robot: Where the robot stands; random if None.
+        drawers: Which drawers are open; random if not given.
+        crowd: At most how many other things there are; random if None.
+        forbidden: Objects that must not be among the other things.
+        start: The scene, once drawn.
+        used: Instances already taken by an errand.
     """
 
     speaker: Speaker
@@ -65,12 +66,12 @@ class Draft:
 
     @property
     def rng(self) -> random.Random:
-        """Where randomness comes from."""
+        """The speaker's random generator."""
         return self.speaker.rng
 
     @property
     def world(self) -> World:
-        """The scene; it is drawn when it is first asked for."""
+        """The scene, drawn on first access."""
         if self.start is None:
             self.start = random_world(
                 self.rng,
@@ -86,10 +87,10 @@ class Draft:
     def candidates(
         self, noun: Noun, goal: str | None = None, source: str | None = None
     ) -> tuple[int, ...]:
-        """Ids of the instances that a noun may mean, the preferred one first.
+        """Ids of the instances that a noun may refer to, the preferred one first.
 
         Raises:
-            UnclearError: There is none, or one is at the goal already while another is not.
+            UnclearError: There is none, or some are at the goal already and others are not.
         """
         world = self.world
         for names in (noun.names, (*noun.names, *noun.fringe)):
@@ -118,20 +119,20 @@ class Draft:
     def move(
         self, noun: Noun, goal: str, source: str | None = None, *, told: bool = False
     ) -> Errand:
-        """An errand that moves what a noun means; that instance is then used."""
+        """An errand that moves what a noun refers to, which is then marked as used."""
         things = self.candidates(noun, goal, source)
         self.used = (*self.used, *(things if len(things) < 3 else things[:1]))
         return Errand(Wish.MOVE, things, goal, told or source is not None)
 
 
 def only_one(draft: Draft, noun: Noun) -> bool:
-    """Whether a definite phrase is clear: all that it may mean is the same object."""
+    """Whether a definite phrase is clear: everything it may refer to is the same object."""
     names = {thing.name for thing in draft.world.things} & set(noun.names)
     return len(names) == 1
 
 
 def steps_of(example: Example) -> list[Skill]:
-    """The oracle's plan, where every skill succeeds; ends with `done`."""
+    """The oracle's plan without mishaps; ends with `done`."""
     kitchen = SymbolicKitchen(example.start, distance)
     past: list[Deed] = []
     for _ in range(MAX_STEPS):
@@ -143,7 +144,7 @@ def steps_of(example: Example) -> list[Skill]:
 
 
 def examples(seed: int, *, held_out: bool = False) -> Iterator[Example]:
-    """Endless examples; those held out each use a phrase that no other example uses."""
+    """Endless examples; each held-out one uses a skeleton that is held out of training."""
     from planners.finetune.builders import BUILDERS
 
     rng = random.Random(f"{seed} {held_out}")
@@ -161,7 +162,7 @@ Builder = Callable[[Speaker], tuple[str, Draft, list[Errand]]]
 
 
 def attempt(builder: Builder, rng: random.Random, held_out: bool) -> Example | None:
-    """One draw of a builder, or None when its scene made no sense."""
+    """One draw of a builder, or None if it makes no sense."""
     speaker = Speaker(rng, held_out=held_out)
     try:
         text, draft, errands = builder(speaker)
@@ -181,7 +182,7 @@ def attempt(builder: Builder, rng: random.Random, held_out: bool) -> Example | N
 
 
 def noun_for(speaker: Speaker, category_share: float = 0.3) -> tuple[Noun, str]:
-    """A noun, and one object that it means."""
+    """A noun, and one object it refers to."""
     if speaker.rng.random() < category_share:
         noun = speaker.category(speaker.rng.choice(list(CATEGORIES)))
         return noun, speaker.rng.choice(noun.names)
@@ -190,7 +191,7 @@ def noun_for(speaker: Speaker, category_share: float = 0.3) -> tuple[Noun, str]:
 
 
 def distinct_nouns(speaker: Speaker, count: int, category_share: float) -> list[tuple[Noun, str]]:
-    """Nouns that mean different objects."""
+    """Nouns that refer to disjoint sets of objects."""
     found: list[tuple[Noun, str]] = []
     while len(found) < count:
         noun, name = noun_for(speaker, category_share)

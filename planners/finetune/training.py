@@ -1,7 +1,7 @@
-"""LoRA training of the embedded language model on episodes, on one CPU thread.
+"""LoRA fine-tuning of the embedded language model on episodes, on one CPU thread.
 
-The loss is the mean cross-entropy of the label tokens alone, over the whole vocabulary: the very
-quantity by which SayCan scores a label.
+The loss is the mean cross-entropy of the label tokens only, over the whole vocabulary: the negative
+of the log-likelihood by which SayCan scores a label, per token.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ class TrainingConfig:
     """How the adapter is trained.
 
     Attributes:
-        seed: Of data and weights.
-        minutes: Wall time after which training ends; the learning rate falls to zero by then.
+        seed: Seed of data and adapters.
+        minutes: Wall time of training; the learning rate falls to zero by then.
         rank: Rank of the adapters.
-        alpha: Their scale is alpha / rank.
-        first_layer: Layers below it have no adapter.
-        learning_rate: Its peak.
+        alpha: Adapters are scaled by alpha / rank.
+        first_layer: Adapters of the layers below are not trained.
+        learning_rate: Peak learning rate.
         warmup: Share of the time in which the learning rate rises.
-        batch_tokens: Tokens of one optimiser step, padding included.
-        noisy: Share of episodes with mishaps and wrong turns.
-        clip: Largest norm of a gradient.
-        corrections: Share of batches' episodes drawn from a file of corrections, when one is given.
-        compiled: Whether the decoder is compiled: worth it from ten minutes on.
+        batch_tokens: Tokens per optimiser step, padding included.
+        noisy: Share of synthetic episodes with mishaps and wrong turns.
+        clip: Maximum gradient norm.
+        corrections: Probability of adding a correction, if any are given, per synthetic episode.
+        compiled: Whether to compile the decoder: pays off from ten minutes on.
     """
 
     seed: int = 0
@@ -69,20 +69,20 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Encoded:
-    """An episode as tokens; `rows` are the positions whose next token is learnt."""
+    """A tokenised episode; `rows` are the positions whose next token is learnt."""
 
     tokens: list[int]
     rows: list[int]
 
 
 class Encoder:
-    """Episodes to tokens."""
+    """Tokenises episodes."""
 
     def __init__(self, file: GgufFile) -> None:
         self._tokenizer = read_tokenizer(file)
 
     def encode(self, episode: Episode) -> Encoded:
-        """Tokens of the text, and those before each token of the labels to learn."""
+        """Tokens of the text, and the positions before each token of the labels to learn."""
         encoding = self._tokenizer.encode(episode.text, add_special_tokens=False)
         rows = [
             i - 1
@@ -93,7 +93,7 @@ class Encoder:
 
 
 def synthetic_episodes(seed: int, noisy: float) -> Iterator[Episode]:
-    """Endless episodes; a share of them with mishaps and wrong turns."""
+    """Endless episodes, a share `noisy` of them with mishaps and wrong turns."""
     rng = random.Random(f"episodes {seed}")
     for example in examples(seed):
         if rng.random() < noisy:
@@ -103,7 +103,7 @@ def synthetic_episodes(seed: int, noisy: float) -> Iterator[Episode]:
 
 
 def batches(episodes: Iterator[Encoded], batch_tokens: int) -> Iterator[list[Encoded]]:
-    """Episodes of similar length together, at most `batch_tokens` with padding."""
+    """Batches of episodes of similar length, at most `batch_tokens` with padding."""
     while True:
         window = sorted((next(episodes) for _ in range(96)), key=lambda e: len(e.tokens))
         groups: list[list[Encoded]] = [[]]
@@ -116,7 +116,7 @@ def batches(episodes: Iterator[Encoded], batch_tokens: int) -> Iterator[list[Enc
 
 
 class Trainer:
-    """The frozen network with adapters, and one step of learning."""
+    """The frozen network with adapters, and its optimiser."""
 
     def __init__(self, network: Llama, config: TrainingConfig) -> None:
         torch.manual_seed(config.seed)
@@ -128,7 +128,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, betas=(0.9, 0.99))
 
     def state(self) -> dict[str, Tensor]:
-        """Adapters and moments in float32, to go on with."""
+        """Adapters and optimiser state in float32, for resuming."""
         tensors = {}
         for i, parameter in enumerate(self.parameters):
             tensors[f"{i}.weight"] = parameter.detach()
@@ -137,7 +137,7 @@ class Trainer:
         return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what `state` gave."""
+        """Restore what `state` returned."""
         with torch.no_grad():
             for i, parameter in enumerate(self.parameters):
                 parameter.copy_(tensors[f"{i}.weight"])
@@ -146,7 +146,7 @@ class Trainer:
                 }
 
     def loss(self, batch: Sequence[Encoded]) -> Tensor:
-        """Mean cross-entropy of the label tokens of a batch, nats."""
+        """Mean cross-entropy of a batch's label tokens, in nats."""
         longest = max(len(encoded.tokens) for encoded in batch)
         tokens = torch.zeros(len(batch), longest, dtype=torch.long)
         for i, encoded in enumerate(batch):
@@ -158,7 +158,7 @@ class Trainer:
         return functional.cross_entropy(logits.float(), tokens[row, column + 1])
 
     def step(self, batch: Sequence[Encoded], learning_rate: float) -> float:
-        """One step of AdamW; returns the loss before it."""
+        """One AdamW step; returns the loss before it."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -171,13 +171,13 @@ class Trainer:
 
 @dataclass
 class Progress:
-    """How far a training is.
+    """Progress of a training.
 
     Attributes:
-        steps: Steps of the optimiser.
+        steps: Optimiser steps.
         episodes: Episodes learnt from.
         tokens: Their tokens.
-        seconds: Time spent.
+        seconds: Wall time.
     """
 
     steps: int = 0
@@ -196,17 +196,17 @@ def train(
 ) -> None:
     """Train an adapter and write it to `out`, every five minutes and at the end.
 
-    A folder that holds a training which was cut short goes on where that one was last saved.
+    A training that was cut short resumes from where `out` was last saved.
 
     Args:
-        out: A folder for the adapter, the configuration and the log of losses.
-        config: How.
-        report: Takes a line of progress.
-        start: A folder with an adapter to begin with.
-        corrections: Episodes from a model's own mistakes, mixed in.
+        out: Folder for the adapter, the configuration and the loss log.
+        config: How to train.
+        report: Called with lines of progress.
+        start: Folder of an adapter to start from.
+        corrections: Episodes that correct a model's own mistakes, mixed in.
 
     Raises:
-        ValueError: The folder holds a training with another configuration.
+        ValueError: `out` holds a training with other settings.
     """
     torch.set_num_threads(1)
     file = GgufFile(find_weights())

@@ -1,4 +1,4 @@
-"""Language models behind one small interface; nothing heavy is imported until one is loaded."""
+"""Language models behind one small interface; heavy imports wait until one is loaded."""
 
 from planners.language_models.base import (
     InvalidRequestError,

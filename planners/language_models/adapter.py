@@ -1,7 +1,7 @@
-"""LoRA adapters (arXiv 2106.09685) in PEFT's file format, merged into the weights on load.
+"""LoRA adapters (arXiv 2106.09685) in PEFT format, merged into the weights on load.
 
 A merged adapter costs nothing at inference: W <- W + s B A with s = alpha / r, or alpha / sqrt(r)
-for the rank-stabilised kind (arXiv 2312.03732).
+for rank-stabilised LoRA (arXiv 2312.03732).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def merge_adapter(network: nn.Module, folder: Path) -> None:
 
     Raises:
         ModelNotFoundError: files are missing or damaged, the adapter does not fit the network, or
-            it is of a kind that plain merging cannot represent.
+            its type cannot be represented by plain merging.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -74,10 +74,10 @@ def merge_adapter(network: nn.Module, folder: Path) -> None:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    """PEFT's configuration of a LoRA.
+    """Read PEFT's configuration of a LoRA adapter.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     config = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(config, dict):
@@ -105,7 +105,7 @@ def _refuse_unmergeable(config: dict[str, Any], folder: Path) -> None:
 
 
 def _scale(config: dict[str, Any], module: str) -> float:
-    """The factor s of `module`, by PEFT's patterns of exceptions if there are some."""
+    """The factor s of `module`, with PEFT's per-module overrides if there are any."""
     rank = _by_pattern(config.get("rank_pattern"), module, config["r"])
     alpha = _by_pattern(config.get("alpha_pattern"), module, config["lora_alpha"])
     return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)

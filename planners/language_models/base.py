@@ -1,8 +1,8 @@
-"""The one small interface that every language model here has, and its errors.
+"""The small interface common to all language models here, and its errors.
 
-A planner needs two things of a language model: the log-likelihood of each of a set of given
+A planner needs two things from a language model: the log-likelihood of each of a set of given
 continuations (SayCan, arXiv 2204.01691, section 3), and, for comparison, free generation.
-This module imports numpy alone, so that names and errors cost nothing to import.
+This module imports only numpy, so that names and errors are cheap to import.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 
 
 class LanguageModelError(Exception):
-    """A language model cannot be loaded or asked; the text is one sentence that says what to do."""
+    """A language model cannot be loaded or queried; the message says what to do."""
 
 
 class ModelNotFoundError(LanguageModelError):
-    """The weights, the adapter or the folder that was named is not there or is not usable."""
+    """The named weights, adapter or folder is missing or unusable."""
 
 
 class PromptTooLongError(LanguageModelError):
-    """The prompt with its longest label does not fit the model's context."""
+    """The prompt with its longest label exceeds the model's context."""
 
 
 class InvalidRequestError(LanguageModelError):
-    """The prompt or the labels cannot be scored as they are."""
+    """The prompt or the labels cannot be processed as given."""
 
 
 class ServerError(LanguageModelError):
-    """A language model's server is dead, slow, wrong, or cannot score given text exactly."""
+    """A language model server is down, slow, wrong, or cannot score given text exactly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +42,9 @@ class LabelScores:
 
     Attributes:
         log_likelihood: float64 [n], natural log of p(" " + label | prompt): the sum of the
-            log-probabilities of the label's tokens. Where a tokeniser merges the end of the
-            prompt with the label, it is log p(prompt + " " + label) - log p(prompt), which is
-            the same quantity and stays comparable between labels.
+            log-probabilities of the label's tokens. Where the tokeniser merges the end of the
+            prompt with the label, it is log p(prompt + " " + label) - log p(prompt): the same
+            quantity, still comparable between labels.
         tokens: int64 [n], how many tokens each label adds to the prompt, at least 1.
     """
 
@@ -52,7 +52,7 @@ class LabelScores:
     tokens: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        self.log_likelihood.setflags(write=False)  # scores are remembered and handed out again
+        self.log_likelihood.setflags(write=False)  # scores are cached and shared
         self.tokens.setflags(write=False)
 
     @property
@@ -67,13 +67,13 @@ class LanguageModel(Protocol):
 
     @property
     def name(self) -> str:
-        """What reports and tables call this model."""
+        """Name of this model in reports and tables."""
 
     def score(self, prompt: str, labels: Sequence[str]) -> LabelScores:
         """Log-likelihood of `" " + label` after `prompt`, for each of n labels.
 
         Raises:
-            InvalidRequestError: no labels, an empty label, text that is not valid unicode.
+            InvalidRequestError: no labels, an empty label, or text that is not valid unicode.
             PromptTooLongError: prompt and longest label exceed the context.
         """
 
@@ -82,7 +82,7 @@ class LanguageModel(Protocol):
 
 
 def check_labels(prompt: str, labels: Sequence[str]) -> None:
-    """Refuse what cannot be scored.
+    """Reject what cannot be scored.
 
     Raises:
         InvalidRequestError: see `LanguageModel.score`.
@@ -100,7 +100,7 @@ def check_labels(prompt: str, labels: Sequence[str]) -> None:
 
 
 def check_text(what: str, text: str) -> None:
-    """Refuse text that no tokeniser can encode.
+    """Reject text that no tokeniser can encode.
 
     Raises:
         InvalidRequestError: `text` has a lone surrogate.
@@ -115,7 +115,7 @@ def check_text(what: str, text: str) -> None:
 
 
 def check_generation(prompt: str, max_tokens: int, stop: Sequence[str]) -> None:
-    """Refuse a request for text that cannot be met.
+    """Reject a generation request that cannot be met.
 
     Raises:
         InvalidRequestError: see the message.
@@ -128,15 +128,15 @@ def check_generation(prompt: str, max_tokens: int, stop: Sequence[str]) -> None:
 
 
 def cut_at_stop(text: str, stop: Sequence[str]) -> tuple[str, bool]:
-    """`text` up to the first of the `stop` strings, and whether one was found."""
+    """`text` up to the first stop string, and whether one was found."""
     ends = [at for at in (text.find(string) for string in stop) if at >= 0]
     return (text[: min(ends)], True) if ends else (text, False)
 
 
 class ScoreMemory:
-    """Remembers the scores of the last `size` distinct (prompt, labels) questions.
+    """LRU cache of the scores of the last `size` distinct (prompt, labels) queries.
 
-    Replaying a plan, or scoring one state with several formulas, asks the same question again.
+    Replaying a plan, or scoring one state with several formulas, repeats queries.
     """
 
     def __init__(self, size: int = 512) -> None:
@@ -146,7 +146,7 @@ class ScoreMemory:
     def recall(
         self, prompt: str, labels: Sequence[str], compute: Callable[[], LabelScores]
     ) -> LabelScores:
-        """The remembered answer, or that of `compute`, which is then remembered."""
+        """The cached scores, or those of `compute`, which are then cached."""
         key = (prompt, tuple(labels))
         scores = self._scores.get(key)
         if scores is None:

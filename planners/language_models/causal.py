@@ -1,8 +1,8 @@
-"""Exact scoring of labels with a causal language model: cached prompt, one pass over a trie.
+"""Exact label scoring with a causal language model: KV-cached prompt, one pass over a trie.
 
-What an agent asks grows step by step and starts with the same long examples each time. So the
-keys and values of recent prompts are kept, a new prompt reuses the longest common beginning, and
-what is left of it runs in the same forward pass as the trie of all labels.
+An agent's prompt grows step by step and starts with the same long examples each time. So the KV
+cache of recent prompts is kept, a new prompt reuses the longest common prefix, and the rest of it
+runs in the same forward pass as the trie of all labels.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KeyValues = tuple[tuple[Tensor, Tensor], ...]
 Method = Literal["trie", "batch", "full"]
 
 _CHUNK = 512  # prompt tokens per pass: bounds the mask and the activations of a long prompt
-_BATCH = 16  # labels per pass where the trie is not honoured
+_BATCH = 16  # labels per pass where the trie's mask is not honoured
 
 
 class Tokenizer(Protocol):
@@ -43,11 +43,11 @@ class Tokenizer(Protocol):
 
     @property
     def start_token(self) -> int | None:
-        """What stands before the first word where there is nothing else, if there is such."""
+        """Token before the first word where there is no other, if the model has one."""
 
     @property
     def end_tokens(self) -> frozenset[int]:
-        """Tokens that end a generation."""
+        """Tokens that end generation."""
 
     def encode(self, text: str) -> list[int]:
         """Tokens of `text`, with the beginning-of-text token if the model expects one."""
@@ -61,7 +61,7 @@ class Network(Protocol):
 
     @property
     def context(self) -> int:
-        """Most tokens in one sequence."""
+        """Longest sequence, in tokens."""
 
     def __call__(
         self,
@@ -78,9 +78,9 @@ class Network(Protocol):
             tokens: int64 [batch, n].
             positions: int64 [batch, n].
             mask: bool [1, 1, n, past + n], true where a row may attend; None is causal.
-            past: keys and values of the tokens before, not changed by the call.
-            rows: int64 [k], the positions within n whose logits are wanted; None is all.
-            keep: whether keys and values are wanted; models without them serve whole passes.
+            past: keys and values of the preceding tokens, not changed by the call.
+            rows: int64 [k], the positions within n whose logits are needed; None is all.
+            keep: whether to return keys and values; models without them need False.
 
         Returns:
             Logits [batch, k, vocabulary], and keys and values of past + n tokens, which may be
@@ -91,8 +91,7 @@ class Network(Protocol):
 class CausalLanguageModel:
     """A `LanguageModel` over any causal network and its tokeniser.
 
-    Greedy and without randomness: the same question has the same answer. Not for several threads
-    at once.
+    Deterministic: decoding is greedy. Not thread-safe.
     """
 
     def __init__(
@@ -105,17 +104,17 @@ class CausalLanguageModel:
         threads: int = 1,
         cached_tokens: int = 4096,
     ) -> None:
-        """Join a network and its tokeniser.
+        """Combine a network and its tokeniser.
 
         Args:
-            name: what reports call this model.
+            name: its name in reports.
             network: the transformer, on the CPU.
             tokenizer: its tokeniser.
-            method: "trie" scores all labels in one pass; "batch" pads them to a batch after the
-                cached prompt; "full" runs a whole pass for each label and is the reference.
+            method: "trie" scores all labels in one pass; "batch" scores them in padded batches
+                after the cached prompt; "full", the reference, runs a whole pass per label.
             threads: torch threads during a pass; 1 costs the least CPU time.
-            cached_tokens: keys and values are kept of recent prompts with this many tokens in
-                total, and always of the last one.
+            cached_tokens: size of the KV cache of recent prompts, in tokens; the last prompt is
+                always kept.
         """
         self._name = name
         self._network = network
@@ -127,7 +126,7 @@ class CausalLanguageModel:
 
     @property
     def name(self) -> str:
-        """What reports and tables call this model."""
+        """Name of this model in reports and tables."""
         return self._name
 
     def count_tokens(self, text: str) -> int:
@@ -140,16 +139,16 @@ class CausalLanguageModel:
         return self._memory.recall(prompt, labels, lambda: self._score(prompt, labels, self.method))
 
     def score_one_by_one(self, prompt: str, labels: Sequence[str]) -> LabelScores:
-        """The same by one full pass per label, with nothing cached: the reference."""
+        """The same by one uncached pass per label: the reference."""
         return self.score_by("full", prompt, labels)
 
     def forget(self) -> None:
-        """Forget remembered scores and cached prompts, so that the next question costs in full."""
+        """Drop cached scores and prompts, so that the next query costs in full."""
         self._memory = ScoreMemory()
         self._cache = _PromptCache(self._cached_tokens)
 
     def score_by(self, method: Method, prompt: str, labels: Sequence[str]) -> LabelScores:
-        """The same by the method given, and not remembered."""
+        """The same by the given method, without caching the scores."""
         check_labels(prompt, labels)
         return self._score(prompt, labels, method)
 
@@ -225,7 +224,7 @@ class CausalLanguageModel:
         return np.array([nodes[path].sum() for path in trie.paths], dtype=np.float64)
 
     def _batch(self, prompt: list[int], rests: list[list[int]]) -> NDArray[np.float64]:
-        """The same with padded batches after the cached prompt: no mask of our own is needed."""
+        """The same with padded batches after the cached prompt: no custom mask is needed."""
         first_logits, past = self._run_prompt(prompt)
         first = functional.log_softmax(first_logits.float(), dim=-1)
         sums = np.array([float(first[rest[0]]) if rest else 0.0 for rest in rests])
@@ -249,7 +248,7 @@ class CausalLanguageModel:
         return sums
 
     def _full(self, prompt: list[int], rests: list[list[int]]) -> NDArray[np.float64]:
-        """The same with one whole causal pass for each of `rests`."""
+        """The same with one whole causal pass per sequence."""
         sums = []
         for rest in rests:
             if not rest:
@@ -261,7 +260,7 @@ class CausalLanguageModel:
         return np.array(sums)
 
     def _run(self, tokens: list[int], past: KeyValues | None = None) -> tuple[Tensor, KeyValues]:
-        """Logits [vocabulary] after `tokens`, all but the last of which `past` holds, if given."""
+        """Logits [vocabulary] after `tokens`; `past`, if given, holds all but the last of them."""
         if self.method == "full":
             last = torch.tensor([len(tokens) - 1])
             logits, past = self._network(*_row(tokens, 0), rows=last, keep=False)
@@ -284,7 +283,7 @@ class CausalLanguageModel:
                 return logits[0, 0], past
 
     def _start(self, prompt: str) -> list[int]:
-        """The start token, which a first word follows where there is no token before it."""
+        """The start token, for a first word that no other token precedes."""
         if self._tokenizer.start_token is None:
             raise InvalidRequestError(
                 f"the prompt {prompt[:40]!r} gives the labels no token to follow; "
@@ -311,14 +310,14 @@ class CausalLanguageModel:
 
 
 class _PromptCache:
-    """Keys and values of recent prompts, found by their longest common beginning."""
+    """KV cache of recent prompts, looked up by longest common prefix."""
 
     def __init__(self, tokens: int) -> None:
         self._budget = tokens
         self._prompts: OrderedDict[tuple[int, ...], KeyValues] = OrderedDict()
 
     def longest_prefix(self, prompt: Sequence[int]) -> tuple[int, KeyValues | None]:
-        """How many tokens of `prompt` are known, less than all, and their keys and values."""
+        """How many leading tokens of `prompt` are cached, never all, and their keys and values."""
         best: tuple[int, ...] = ()
         length = 0
         for known in self._prompts:
@@ -332,7 +331,7 @@ class _PromptCache:
         return length, tuple((k[:, :, :length], v[:, :, :length]) for k, v in kept)
 
     def keep(self, prompt: Sequence[int], present: KeyValues) -> None:
-        """Remember the first `len(prompt)` of `present`, and forget what `prompt` extends."""
+        """Cache the first `len(prompt)` tokens of `present`; drop cached prefixes of `prompt`."""
         key = tuple(prompt)
         for known in [known for known in self._prompts if known == key[: len(known)]]:
             del self._prompts[known]
@@ -343,7 +342,7 @@ class _PromptCache:
 
 
 def _first(x: Tensor, length: int) -> Tensor:
-    """The first `length` tokens of keys or values, without holding on to the rest of them."""
+    """The first `length` tokens of keys or values, without keeping the rest in memory."""
     return x if x.shape[2] == length else x[:, :, :length].clone()
 
 

@@ -1,4 +1,4 @@
-"""A reader of gguf files: metadata and tensors, without a dependency.
+"""A dependency-free reader of gguf files: metadata and tensors.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (version 3, little endian).
 Only the tensor types of the embedded model are decoded: F32, F16, Q4_1 and Q8_0.
@@ -20,12 +20,12 @@ _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _SCALARS[12] = "d"
 _STRING, _ARRAY = 8, 9
 _TYPE_NAMES = {0: "F32", 1: "F16", 3: "Q4_1", 8: "Q8_0"}
-_BLOCK = 32  # weights in a quantised block
+_BLOCK = 32  # weights per quantised block
 _BLOCK_BYTES = {3: 20, 8: 34}
 
 
 class GgufFile:
-    """A gguf file, mapped into memory; tensors are decoded when they are asked for.
+    """A memory-mapped gguf file; tensors are decoded on demand.
 
     Attributes:
         metadata: key to number, string or list.
@@ -36,7 +36,7 @@ class GgufFile:
         """Read the header.
 
         Raises:
-            ModelNotFoundError: not a gguf file of version 2 or 3, or one that is cut short.
+            ModelNotFoundError: not a gguf file of version 2 or 3, or its header is truncated.
         """
         with path.open("rb") as file:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -91,10 +91,10 @@ class GgufFile:
         return self._unpack(f"<{_SCALARS[kind]}")[0]
 
     def tensor(self, name: str) -> NDArray[np.float32]:
-        """The tensor `name`, decoded to float32, in its shape.
+        """The tensor `name`, decoded to float32.
 
         Raises:
-            ModelNotFoundError: a quantisation that is not decoded here.
+            ModelNotFoundError: an unsupported quantisation.
         """
         kind, offset = self._places[name]
         shape = self.shapes[name]

@@ -1,4 +1,4 @@
-"""Any causal model in a local folder in Hugging Face's format."""
+"""Any causal model from a local folder in Hugging Face format."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from planners.language_models.adapter import merge_adapter
 from planners.language_models.base import ModelNotFoundError
 from planners.language_models.causal import CausalLanguageModel, KeyValues, Method
 
-_TOLERANCE = 1e-3  # of a log-likelihood, between a fast method and whole passes
+_TOLERANCE = 1e-3  # on a log-likelihood, between a fast method and whole passes
 _LOADING_ERRORS = (OSError, ValueError, TypeError, KeyError, ImportError, RuntimeError)
 
 
 def load_folder(
     folder: Path, adapter: Path | None = None, *, threads: int = 1
 ) -> CausalLanguageModel:
-    """Load a causal model, its tokeniser and perhaps an adapter, all from local folders.
+    """Load a causal model, its tokeniser and optionally an adapter, all from local folders.
 
-    Nothing is downloaded, no code from the folder is run and no pickle is read. How labels are
-    scored is chosen by a check against whole passes: a trie in one pass where the model honours
-    4-D attention masks, else batches after the cached prompt, else whole passes.
+    Nothing is downloaded, no code from the folder is run and no pickle is read. A check against
+    whole passes selects how labels are scored: a trie in one pass where the model honours 4-D
+    attention masks, else batches after the cached prompt, else whole passes.
 
     Args:
         folder: config.json, *.safetensors and tokenizer files.
-        adapter: folder in PEFT's format.
+        adapter: folder in PEFT format.
         threads: torch threads during a pass.
 
     Raises:
@@ -39,9 +39,9 @@ def load_folder(
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    auto_model: Any = AutoModelForCausalLM  # their annotations do not cover what is used here
+    auto_model: Any = AutoModelForCausalLM  # its annotations do not cover what is used here
     messages: Any = logging
-    messages.disable_progress_bar()  # it would break into the caller's display
+    messages.disable_progress_bar()  # it would garble the caller's display
     if not list(folder.glob("*.safetensors")):
         raise ModelNotFoundError(
             f"{folder} has no *.safetensors; save the model there with save_pretrained."
@@ -80,10 +80,10 @@ def load_folder(
 
 
 def exact_method(model: CausalLanguageModel) -> Method:
-    """The fastest method whose scores equal those of whole passes on a small question.
+    """The fastest method whose scores equal those of whole passes on a small test.
 
-    The question has a prompt that extends the one before it and one that departs from it, and
-    labels that share words, so that masks, positions and cropped caches all matter.
+    The test has a prompt that extends the previous one, a prompt that diverges from it, and labels
+    that share words, so that masks, positions and cropped caches all matter.
     """
     prompts = ("one two three four five six", "one two three four five six seven", "one two nine")
     labels = ("a b c d", "a b d c", "a b", "d c b a", "b")
@@ -93,7 +93,7 @@ def exact_method(model: CausalLanguageModel) -> Method:
         try:
             scores = [model.score_by(method, prompt, labels) for prompt in prompts]
         except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError):
-            continue  # a model that cannot take such a mask or cache says so in many ways
+            continue  # models reject such a mask or cache in many ways
         errors = [abs(got.log_likelihood - true) for got, true in zip(scores, truth, strict=True)]
         if max(float(error.max()) for error in errors) < _TOLERANCE:
             return method
@@ -101,7 +101,7 @@ def exact_method(model: CausalLanguageModel) -> Method:
 
 
 class FolderNetwork:
-    """`causal.Network` over a model of transformers."""
+    """`causal.Network` over a transformers model."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -119,14 +119,14 @@ class FolderNetwork:
         rows: Tensor | None = None,
         keep: bool = True,
     ) -> tuple[Tensor, KeyValues]:
-        """One pass; see `causal.Network.__call__`."""
+        """One forward pass; see `causal.Network.__call__`."""
         from transformers import DynamicCache
 
         cache = DynamicCache()
         for layer, (keys, values) in enumerate(past or ()):
             cache.update(keys, values, layer)
         extra: dict[str, Any] = {}
-        if mask is not None:  # additive, which every attention implementation takes
+        if mask is not None:  # additive, as every attention implementation accepts
             lowest = torch.finfo(torch.float32).min
             extra["attention_mask"] = torch.zeros(mask.shape).masked_fill_(~mask, lowest)
         if rows is not None and self._takes_rows:
@@ -146,7 +146,7 @@ class FolderNetwork:
 
 
 class FolderTokenizer:
-    """`causal.Tokenizer` over a tokeniser of transformers."""
+    """`causal.Tokenizer` over a transformers tokeniser."""
 
     def __init__(self, tokenizer: Any, model: Any) -> None:
         self._tokenizer = tokenizer
@@ -162,7 +162,7 @@ class FolderTokenizer:
         self._opening: list[int] = marked[:at] if at < len(marked) else []
 
     def encode(self, text: str) -> list[int]:
-        """Tokens of `text`, after what this tokeniser puts before every text."""
+        """Tokens of `text`, preceded by those that this tokeniser prepends to every text."""
         return self._opening + self._bare(text)
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -176,7 +176,7 @@ class FolderTokenizer:
 
 
 def _window(config: Any) -> int | None:
-    """Beyond a sliding window our masks would show a model more than it was trained to see."""
+    """Sliding window, beyond which our masks would show more than the model was trained on."""
     if getattr(config, "use_sliding_window", True) is False:
         return None
     window: int | None = getattr(config, "sliding_window", None)

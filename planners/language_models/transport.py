@@ -1,4 +1,4 @@
-"""JSON over HTTP to a language model's server: time limits, retries and readable errors."""
+"""JSON over HTTP to a language model server: timeouts, retries and readable errors."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any
 from planners.language_models.base import PromptTooLongError, ServerError
 
 ATTEMPTS = 3
-_ATTEMPTS_SLOW = 2  # after a time limit, which is long, one more is enough
+_ATTEMPTS_SLOW = 2  # timeouts are long, so one retry is enough
 _FIRST_PAUSE = 0.25  # seconds before the second attempt; doubles
-_LONGEST_PAUSE = 5.0  # seconds, also if the server asks for more
+_LONGEST_PAUSE = 5.0  # seconds, even if the server asks for more
 _LARGEST_ANSWER = 64 * 2**20  # bytes
 _TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
 
@@ -30,13 +30,12 @@ class Transport:
     """
 
     def __init__(self, address: str, *, key: str | None = None, timeout: float = 120.0) -> None:
-        """Prepare requests; nothing is sent yet.
+        """Prepare requests without sending any.
 
         Args:
-            address: "http://HOST:PORT", https too.
-            key: sent as a bearer token if given; redirects are not followed, so it goes nowhere
-                else.
-            timeout: seconds for one answer, from the request to its last byte.
+            address: "http://HOST:PORT", or https.
+            key: bearer token; redirects are not followed, so it goes nowhere else.
+            timeout: seconds per response, from the request to the last byte.
         """
         self.address = address
         self._timeout = timeout
@@ -45,7 +44,7 @@ class Transport:
             self._headers["Authorization"] = f"Bearer {key}"
         handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
         if _is_loopback(urllib.parse.urlsplit(address).hostname or ""):
-            handlers.append(urllib.request.ProxyHandler({}))  # a proxy cannot see this machine
+            handlers.append(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine
         self._opener = urllib.request.build_opener(*handlers)
 
     def get(self, path: str) -> Any:
@@ -53,12 +52,12 @@ class Transport:
         return self._ask(path, None)
 
     def post(self, path: str, content: Mapping[str, Any]) -> Any:
-        """The JSON that answers `content` at `path`.
+        """The JSON response to `content` posted to `path`.
 
         Raises:
-            ServerError: dead, slow or wrong, after `ATTEMPTS` attempts where another may help;
-                `RejectedError` where it does not take such a request.
-            PromptTooLongError: the server says that its context is too short.
+            ServerError: down, slow or wrong, after up to `ATTEMPTS` attempts where a retry may
+                help; `RejectedError` if the server does not accept such a request.
+            PromptTooLongError: the server reports that its context is too short.
         """
         return self._ask(path, json.dumps(content).encode())
 
@@ -124,7 +123,7 @@ class Transport:
         )
 
     def _refusal(self, path: str, error: urllib.error.HTTPError) -> Exception:
-        """What an answer with an error status means."""
+        """The error that an HTTP error response stands for."""
         try:
             text = error.read(2**16).decode(errors="replace")
         except (OSError, http.client.HTTPException):
@@ -151,12 +150,11 @@ class Transport:
 
 
 class RejectedError(ServerError):
-    """The server understood the request and does not take it as it is."""
+    """The server understood the request but does not accept it as it is."""
 
 
 class _TransientError(Exception):
-    """A failure that another attempt may not have, up to `attempts` in all; `wait` seconds were
-    asked for."""
+    """A failure worth retrying, up to `attempts` in all; the server asked to `wait` (seconds)."""
 
     def __init__(self, message: str, wait: float = 0.0, attempts: int = ATTEMPTS) -> None:
         super().__init__(message)
@@ -165,14 +163,14 @@ class _TransientError(Exception):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the key along; it becomes an error with the status it has."""
+    """Turns redirects, which would take the key along, into errors with their status."""
 
     def redirect_request(self, *_arguments: Any) -> None:
-        """Follow nothing."""
+        """Follow no redirect."""
 
 
 def _message(text: str) -> str:
-    """The reason in an error's body, in one line, at most 200 characters."""
+    """The reason given in an error's body, on one line, at most 200 characters."""
     try:
         content = json.loads(text)
         error = content.get("error", content)

@@ -1,10 +1,9 @@
 """A trie of token sequences, laid out flat so that one forward pass scores all of them.
 
-Skill labels share words ("pick up the apple", "pick up the sponge"). Shared beginnings are
-computed once: every inner node of the trie becomes one token of a sequence in which it may
-attend to its ancestors (and to the prompt before them) and to nothing else. The last token of a
-label that begins no longer label is a leaf; its probability comes from its parent's output, so
-leaves never pass through the network.
+Skill labels share words ("pick up the apple", "pick up the sponge"). Shared prefixes are computed
+once: every inner node of the trie becomes one token of a sequence and attends only to itself, its
+ancestors and the prompt. The last token of a label that is no prefix of a longer one is a leaf; its
+probability comes from its parent's output, so leaves never pass through the network.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class TokenTrie:
-    """Flat trie of m nodes, of which the first `inner` have children; parents come first.
+    """Flat trie of m nodes; the first `inner` have children, and parents come first.
 
     Attributes:
         tokens: int64 [m], the token of each node.
-        parents: int64 [m], index of the parent, below `inner`; -1 under the prompt itself.
+        parents: int64 [m], index of the parent, below `inner`; -1 if it is the prompt.
         depths: int64 [m], 0 right after the prompt; a node's position is prompt length + depth.
         inner: how many nodes have children.
         ancestry: bool [inner, inner], true where the row's node may attend to the column's node:
@@ -40,7 +39,7 @@ class TokenTrie:
 
     @classmethod
     def from_sequences(cls, sequences: Sequence[Sequence[int]]) -> TokenTrie:
-        """Build the trie of these token sequences; equal sequences share a path."""
+        """Build the trie of token sequences; equal ones share a path."""
         children: dict[tuple[int, int], int] = {}
         tokens: list[int] = []
         parents: list[int] = []
@@ -82,11 +81,11 @@ class TokenTrie:
         )
 
     def attention_mask(self, cached: int, fresh: int) -> NDArray[np.bool_]:
-        """Who may attend to whom when `fresh` prompt tokens and the inner nodes share one pass.
+        """Attention mask of a pass over `fresh` prompt tokens and the inner nodes.
 
         Args:
-            cached: prompt tokens before the pass, in the cache.
-            fresh: prompt tokens in the pass, before the nodes.
+            cached: prompt tokens in the KV cache.
+            fresh: prompt tokens in the pass, ahead of the nodes.
 
         Returns:
             bool [fresh + inner, cached + fresh + inner], true where attention is allowed: prompt
@@ -104,17 +103,17 @@ class TokenTrie:
 def split_shared(
     prompt: list[int], joined: Sequence[list[int]]
 ) -> tuple[list[int], list[list[int]]]:
-    """What a prompt and its continuations share, and what each of them adds, the prompt first.
+    """Split a prompt and its continuations into their common prefix and each one's rest.
 
-    Usually the prompt is shared as a whole and adds nothing. Where a tokeniser merges its end
-    with what follows, the end is a sequence of its own, scored and taken off again.
+    Usually the whole prompt is shared and its rest is empty. Where the tokeniser merges its end
+    with what follows, that end is a sequence of its own, scored and subtracted again.
 
     Args:
         prompt: tokens of the prompt alone.
         joined: tokens of the prompt with each continuation.
 
     Returns:
-        The shared tokens, and 1 + len(joined) lists of further ones.
+        The shared tokens, and 1 + len(joined) lists of the rest, the prompt's first.
     """
     shared = common_prefix_length([prompt, *joined])
     return prompt[:shared], [prompt[shared:], *(tokens[shared:] for tokens in joined)]
@@ -123,7 +122,7 @@ def split_shared(
 def common_prefix_length(sequences: Sequence[Sequence[int] | Sequence[str]]) -> int:
     """How many leading tokens all sequences share."""
     tuples: list[Any] = [tuple(sequence) for sequence in sequences]
-    first, last = min(tuples), max(tuples)  # lexicographic extremes differ the earliest
+    first, last = min(tuples), max(tuples)  # lexicographic extremes diverge first
     for at, (a, b) in enumerate(zip(first, last, strict=False)):
         if a != b:
             return at
