@@ -1,1 +1,1 @@
-"""Policies: from an observation to a chunk of actions."""
+"""Policies: from observations to chunks of actions."""

@@ -1,4 +1,4 @@
-"""What every policy is: a configuration, a loss on batches, and actions from observations.
+"""The policy interface: a configuration, a loss on batches, and actions from observations.
 
 A policy is built in three lines and then trained or used:
 
@@ -8,11 +8,10 @@ A policy is built in three lines and then trained or used:
 
     loss, parts = policy.loss(batch)              # training: tensors, see `Batch`
     policy.reset()                                # inference: numpy, one robot
-    actions = policy.act(observation)             # (j, m), carried out before the next call
+    actions = policy.act(observation)             # (j, m), executed before the next call
 
 Keys are LeRobot's: `observation.state`, `observation.images.<camera>`, `action`; the instruction
-is `instruction`, features of its tokens made by whoever calls, so that a policy knows no language
-model.
+is `instruction`, token features computed by the caller, so that a policy needs no language model.
 """
 
 from __future__ import annotations
@@ -35,36 +34,36 @@ from policies.errors import PolicyError
 from policies.normalization import Normalizer
 
 Batch = dict[str, Tensor]
-"""A training batch; t frames of an input and k frames of actions, as `Policy.windows` asked:
+"""A training batch of t input frames and k action frames, as requested by `Policy.windows`:
 
 - `observation.state` [b, t, n] float32, or any other vector;
 - `observation.images.<camera>` [b, t, h, w, 3] uint8;
 - `action` [b, k, m] float32;
-- `<key>_is_pad` [b, t or k] bool for each of these: true where the window left the episode;
+- `<key>_is_pad` [b, t or k] bool for each of these: true where the window leaves the episode;
 - `instruction` [b, l, w] float32 and `instruction_is_pad` [b, l] bool, if
   `config.instruction_width` is not 0.
 """
 Observation = Mapping[str, NDArray[Any]]
-"""One moment of one robot: vectors [n], images [h, w, 3] uint8, `instruction` [l, w]."""
+"""One time step of one robot: vectors [n], images [h, w, 3] uint8, `instruction` [l, w]."""
 
 STATE = "observation.state"
 IMAGES = "observation.images."
 ACTION = "action"
 INSTRUCTION = "instruction"
 PAD = "_is_pad"
-"""Suffix of a mask's key."""
+"""Suffix of a padding mask's key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyConfig:
-    """What a policy is built from; the numbers of each policy are in its subclass.
+    """Configuration of a policy; subclasses add each policy's own values.
 
-    Values are numbers, strings, booleans, None and tuples of these, so that JSON holds them.
+    Values are numbers, strings, booleans, None and tuples of these, so that JSON can hold them.
 
     Attributes:
         inputs: Shape of one frame of each input: (n,) for a vector, (h, w, 3) for a camera.
-        action_size: Numbers in an action, m.
-        instruction_width: Numbers in a feature of an instruction's token; 0 is no instruction.
+        action_size: Action dimensions, m.
+        instruction_width: Width of an instruction's token features; 0 for no instruction.
     """
 
     inputs: dict[str, tuple[int, ...]]
@@ -72,7 +71,7 @@ class PolicyConfig:
     instruction_width: int = 0
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """By name, values that differ from the defaults; "image_size": (h, w) scales all cameras."""
+    """Values that differ from the defaults, by name; "image_size": (h, w) scales all cameras."""
 
     @classmethod
     def for_dataset(
@@ -86,13 +85,13 @@ class PolicyConfig:
 
         Args:
             inputs: As `PolicyConfig.inputs`, in the data's shapes.
-            action_size: Numbers in an action.
-            preset: A name in `presets`; the defaults when left out.
-            overrides: Values that go before those of the preset; `image_size` (h, w) is the size
-                that cameras are scaled to.
+            action_size: Action dimensions.
+            preset: A name in `presets`; None for the defaults.
+            overrides: Values that override the preset's; `image_size` (h, w) is the size that
+                images are scaled to.
 
         Raises:
-            PolicyError: A name or a value is wrong, or the policy cannot use such inputs.
+            PolicyError: A name or a value is invalid, or the policy cannot use such inputs.
         """
         if preset is not None and preset not in cls.presets:
             raise PolicyError(
@@ -113,17 +112,17 @@ class PolicyConfig:
 
     @property
     def shortest_side(self) -> float:
-        """Pixels of the shortest side of all images; infinite without cameras."""
+        """Shortest side of all images, in pixels; infinite without cameras."""
         return min((size for key in self.cameras for size in self.inputs[key][:2]), default=inf)
 
     def check_numbers(self, ranges: Mapping[str, tuple[float, float]]) -> None:
-        """Refuse numbers, alone or several in a field, that are out of range; None is none.
+        """Check that fields, numbers or tuples of them, are in range; None is skipped.
 
         Args:
-            ranges: By field, the least value and what it must be below.
+            ranges: For each field, the least value and an exclusive upper bound.
 
         Raises:
-            PolicyError: With the first of them.
+            PolicyError: A field is out of range or empty; names the first.
         """
         for name, (least, end) in ranges.items():
             value = getattr(self, name)
@@ -134,21 +133,21 @@ class PolicyConfig:
 
     @property
     def needs(self) -> dict[str, tuple[int, ...]]:
-        """Features that a dataset must have, with their shapes; images may have any size."""
+        """Features that a data set must have, with their shapes; images may have any size."""
         return {**self.inputs, ACTION: (self.action_size,)}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The values as plain JSON types."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         plain: dict[str, Any] = json.loads(json.dumps(values))
         return plain
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """What `to_json` gave.
+        """The inverse of `to_json`.
 
         Raises:
-            PolicyError: A name or a value is wrong.
+            PolicyError: A name or a value is invalid.
         """
         inputs = {key: tuple(shape) for key, shape in values.get("inputs", {}).items()}
         rest = {key: _as_tuple(v) for key, v in values.items() if key != "inputs"}
@@ -168,12 +167,12 @@ class PolicyConfig:
 class Policy(nn.Module, ABC):
     """From observations to actions.
 
-    A subclass sets `name` and `config_class`, calls `super().__init__(config)` first, and writes
-    the abstract methods. Everything that inference needs is in `config`, in parameters or in
+    A subclass sets `name` and `config_class`, calls `super().__init__(config)` first, and
+    implements the abstract methods. Everything needed for inference is in `config`, parameters or
     buffers: a checkpoint holds nothing else.
 
     Attributes:
-        config: What it was built from.
+        config: The policy's configuration.
         normalizer: Statistics of all inputs and of `action`; identity until `set_stats`.
     """
 
@@ -190,63 +189,63 @@ class Policy(nn.Module, ABC):
     def windows(self) -> dict[str, range]:
         """For each input and `action`, the frames of a training sample relative to its own.
 
-        {"observation.state": range(-1, 1), "action": range(0, 100)} is this state, the one before
-        and the next hundred actions. Frames outside the episode repeat its first or last one and
-        are marked in `<key>_is_pad`.
+        {"observation.state": range(-1, 1), "action": range(0, 100)} is the current and previous
+        state and the next hundred actions. Frames outside the episode repeat its first or last
+        one and are marked in `<key>_is_pad`.
         """
 
     @abstractmethod
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The scalar to minimise, and its parts for the log (detached scalars).
 
-        Padding takes no part. Called in training mode to train, in evaluation mode to validate;
-        under autocast or not.
+        Padding contributes nothing. Called in training mode to train, in evaluation mode to
+        validate, with or without autocast.
         """
 
     @abstractmethod
     def reset(self, seed: int = 0) -> None:
-        """An episode begins: forget what was seen.
+        """Start an episode: clear the state of the last one.
 
         Args:
-            seed: Of what the policy draws while it acts; most draw nothing.
+            seed: Seed of the policy's sampling while acting; most do not sample.
         """
 
     @abstractmethod
     def act(self, observation: Observation) -> NDArray[np.float32]:
-        """The actions (j, m) to carry out before the next call, which sees what then is.
+        """The actions (j, m) to execute before the next call, which gets a new observation.
 
-        Called in evaluation mode; makes no gradients.
+        Called in evaluation mode; computes no gradients.
 
         Raises:
             PolicyError: The observation does not fit (`tensors` checks it).
         """
 
     def load_encoder(self, path: Path) -> None:
-        """Begin with weights of the image encoder from a safetensors file.
+        """Load weights of the image encoder from a safetensors file.
 
         Raises:
-            PolicyError: The policy has no encoder that is trained apart, or the file does not fit.
+            PolicyError: The policy has no pretrainable encoder, or the file does not fit.
         """
         raise PolicyError(f"{self.name} takes no weights of an image encoder")
 
     def optimizer_groups(self, learning_rate: float) -> list[dict[str, Any]]:
-        """Parameter groups for the optimiser; one of all, unless a policy knows better."""
+        """Parameter groups for the optimiser; a single one unless a policy overrides this."""
         parameters = [p for p in self.parameters() if p.requires_grad]
         return [{"params": parameters, "lr": learning_rate}]
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.normalizer.device
 
     def tensors(self, observation: Observation) -> dict[str, Tensor]:
-        """An observation's inputs and instruction on the policy's device, checked.
+        """An observation's inputs and instruction, validated and on the policy's device.
 
         Vectors become [n] float32, images [h, w, 3] uint8 in the size of `config.inputs` (scaled
         by area, as the training data were), the instruction [l, w] float32. No batch dimension.
 
         Raises:
-            PolicyError: Something is missing, has another shape, or is an image that is no uint8.
+            PolicyError: An input is missing, has the wrong shape, or is an image but not uint8.
         """
         wanted = dict(self.config.inputs)
         if self.config.instruction_width:
@@ -279,7 +278,7 @@ class Policy(nn.Module, ABC):
 
 
 def is_image(shape: tuple[int, ...]) -> bool:
-    """Whether an input of this shape is a camera's."""
+    """Whether an input of this shape is an image."""
     return len(shape) == 3
 
 

@@ -1,6 +1,6 @@
-"""A policy in a folder: `model.safetensors` and, to be read by people, `policy.json`.
+"""A policy in a folder: `model.safetensors` and, for people, `policy.json`.
 
-The header of `model.safetensors` holds the same JSON, and that copy counts (see `storage.py`).
+The header of `model.safetensors` holds the same JSON and is authoritative (see `storage.py`).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ DESCRIPTION = "policy.json"
 
 @dataclass(frozen=True)
 class Description:
-    """What is said about saved weights.
+    """Description of saved weights.
 
     Attributes:
         policy: Name of the policy.
         config: Its configuration as JSON.
-        metadata: What the trainer noted: the data set's fingerprint, the success rule's version,
-            seed, code version, command.
+        metadata: The trainer's notes, such as the data set's fingerprint, the success rule's
+            version, seed, code version and command.
     """
 
     policy: str
@@ -47,18 +47,18 @@ def save(
     weights: Mapping[str, Tensor] | None = None,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write a policy, replacing what is there.
+    """Write a policy, replacing an existing one.
 
     Args:
-        policy: What to write.
-        folder: Made if need be.
+        policy: Policy to write.
+        folder: Created if missing.
         metadata: See `Description`; JSON values.
-        weights: By name, tensors to write instead of the policy's own, such as averaged ones.
-        dtype: What to store parameters in (half the size in torch.float16); buffers, such as
-            statistics, stay as they are. Loading gives the policy's own type again.
+        weights: Tensors by name to write instead of the policy's own, such as averaged ones.
+        dtype: Type to store parameters in (torch.float16 halves the size); buffers, such as
+            statistics, keep theirs. Loading restores the policy's own type.
 
     Raises:
-        OSError: The disk refused; what was there stays.
+        OSError: Writing failed; no file is left half written.
     """
     parameters = {name for name, _ in policy.named_parameters()}
     tensors = {
@@ -74,7 +74,7 @@ def save(
 
 
 def describe(folder: Path) -> Description:
-    """What is said about the weights in `folder`, without reading them.
+    """Read the description of the weights in `folder`, without the weights.
 
     Raises:
         CheckpointError: There are none, or they are damaged.
@@ -96,7 +96,7 @@ def describe(folder: Path) -> Description:
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> Policy:
-    """The policy in `folder`, in evaluation mode.
+    """Load the policy in `folder`, in evaluation mode.
 
     Raises:
         CheckpointError: There is none, or it is damaged or from an incompatible version.

@@ -1,8 +1,8 @@
-"""Dropout whose random numbers cost little on CPUs.
+"""Dropout with cheap random numbers on CPUs.
 
-Bernoulli noise takes 15 ns a number there, a tenth of the time of ACT's training step. One draw of
-64 bits decides about four numbers here, 16 bits for each: the rate is met to 1 / 65536, and what is
-left is scaled by the rate that is, so that the mean is exact.
+Bernoulli noise takes 15 ns per element there, a tenth of ACT's training step. Here one 64-bit draw
+decides four elements, 16 bits each: the rate is exact to 1 / 65536, and kept elements are scaled by
+the rate as rounded, so that the mean is exact.
 """
 
 import torch
@@ -16,7 +16,7 @@ class Dropout(nn.Module):
     """As `nn.Dropout`.
 
     Args:
-        rate: Of numbers that become zero, in training.
+        rate: Share of elements set to zero in training.
     """
 
     def __init__(self, rate: float) -> None:
@@ -24,7 +24,7 @@ class Dropout(nn.Module):
         self.rate = rate
 
     def forward(self, values: Tensor) -> Tensor:
-        """Any shape to the same."""
+        """Any shape to the same shape."""
         if not self.training or self.rate == 0:
             return values
         if values.device.type != "cpu":
@@ -33,7 +33,7 @@ class Dropout(nn.Module):
 
 
 def _noise(like: Tensor, rate: float) -> Tensor:
-    """0 with probability `rate`, else what makes the mean 1; from torch's own generator."""
+    """0 with probability `rate`, else the scale that makes the mean 1; from torch's generator."""
     count = like.numel()
     dropped = round(rate * _LEVELS)
     bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)

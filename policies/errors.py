@@ -1,4 +1,4 @@
-"""What can go wrong with a policy through a user's mistake; each message is one sentence."""
+"""Errors of policies caused by a user's mistake; each message is one sentence."""
 
 
 class PolicyError(ValueError):
@@ -6,4 +6,4 @@ class PolicyError(ValueError):
 
 
 class CheckpointError(PolicyError):
-    """A folder that holds no policy, or a damaged one."""
+    """A folder without a policy, or with a damaged one."""

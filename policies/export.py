@@ -1,11 +1,11 @@
-"""Hand on a checkpoint in half the size: parameters as float16, everything else as it is.
+"""Export a checkpoint at half the size: parameters as float16, everything else unchanged.
 
     python -m policies.export runs/rt1/checkpoints/best policies/weights/rt1 decoding=expectation
 
-What the trainer noted (command, data, seed, hours) goes along, and so do numbers of the
-configuration that are given anew. Those decide how it acts, or add or take away a part: one that
-only training uses (`aim_weight=1.0`), or one that adds nothing until it has been trained
-(`aim_told=true`), both to go on with by `robo train … --start`. Loading gives float32.
+The trainer's metadata (command, data, seed, hours) is kept. `key=value` changes the configuration:
+how the policy acts, or which parts it has, such as one that only training uses (`aim_weight=1.0`)
+or one without effect until trained (`aim_told=true`); continue training from either with
+`robo train … --start`. Loading gives float32.
 """
 
 import argparse
@@ -24,16 +24,16 @@ from policies.registry import policy_class
 
 
 def export(source: Path, target: Path, changes: Mapping[str, Any] | None = None) -> None:
-    """Write the policy in `source` to `target` with parameters of two bytes each.
+    """Write the policy in `source` to `target` with float16 parameters.
 
     Args:
         source: A checkpoint's folder.
         target: A new folder, or one to replace.
-        changes: Values of the configuration that are changed; noted as "changed".
+        changes: Configuration values to change; recorded in the metadata as "changed".
 
     Raises:
-        PolicyError: There is no policy in `source`, or a change does not fit its weights.
-        OSError: The disk refused.
+        PolicyError: There is no policy in `source`, or a change does not fit it.
+        OSError: Writing failed.
     """
     policy = checkpoint.load(source)
     metadata = checkpoint.describe(source).metadata
@@ -52,7 +52,7 @@ def export(source: Path, target: Path, changes: Mapping[str, Any] | None = None)
 
 
 def _take_over(changed: Policy, policy: Policy, changes: Mapping[str, Any]) -> None:
-    """Weights of the parts that both have; a part that a change adds begins anew."""
+    """Copy the weights of shared parts; a part that a change adds keeps its initial weights."""
     parts = {name for name, _ in policy.named_children()}
     others = parts ^ {name for name, _ in changed.named_children()}
     weights = {k: v for k, v in policy.state_dict().items() if k.split(".")[0] not in others}

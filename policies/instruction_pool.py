@@ -1,19 +1,19 @@
-"""From the features of an instruction's tokens to one vector, trained with the policy."""
+"""Pooling of an instruction's token features to one vector, trained with the policy."""
 
 import torch
 from torch import Tensor, nn
 
 
 class InstructionPool(nn.Module):
-    """A two-layer projection of each token, then attention with one learnt query a head.
+    """A two-layer projection of each token, then attention with one learnt query per head.
 
-    Whatever made the features, what matters to the policy ("open" against "close") may be small
-    in them; a projection of every token before pooling can make it large, a mean cannot.
+    Whatever the features, what matters to the policy ("open" versus "close") may be a small part of
+    them; projecting every token before pooling can amplify it, averaging cannot.
 
     Args:
-        inputs: Numbers in a token's feature.
-        width: Numbers in the result.
-        heads: Parts of the result that attend on their own.
+        inputs: Width of the token features.
+        width: Size of the result.
+        heads: Parts of the result with attention weights of their own.
     """
 
     def __init__(self, inputs: int, width: int, heads: int = 4) -> None:

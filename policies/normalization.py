@@ -1,4 +1,4 @@
-"""Normalisation that lives in the weights, so that a checkpoint cannot be used without it."""
+"""Normalisation statistics stored with the weights, so a checkpoint cannot be used without them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from policies.errors import PolicyError
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 STD_FLOOR = 0.05
-"""Of the range (max - min): what hardly ever moves is not blown up when it does, beyond 20."""
+"""Least std, as a share of the range (max - min): rarely moving values stay within ±20."""
 
 
 class Normalizer(nn.Module):
     """Statistics of each feature, and the maps that they define.
 
-    A vector (n,) has mean, std, min and max per number, identity at first (0, 1, -1, 1). A camera
-    (h, w, 3) has mean and std per colour in [0, 1], those of ImageNet at first.
+    A vector (n,) has mean, std, min and max per dimension, initially the identity (0, 1, -1, 1). A
+    camera (h, w, 3) has mean and std per colour in [0, 1], initially ImageNet's.
 
     Args:
-        shapes: Of one frame of each feature.
+        shapes: Shape of one frame of each feature.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -45,15 +45,15 @@ class Normalizer(nn.Module):
         self._shapes = dict(shapes)
 
     def set_stats(self, stats: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take the statistics of a data set, in the layout of LeRobot's stats.json.
+        """Set the statistics of a data set, in the layout of LeRobot's stats.json.
 
         Args:
             stats: By feature: mean, std, min, max, (n,) for a vector and (3, 1, 1) for a camera.
-                A camera that is missing keeps what it has; a std below `STD_FLOOR` of the range
-                is raised to it, that of a number that never changes to 1.
+                A missing camera keeps its statistics; a vector's std below `STD_FLOOR` of the range
+                is raised to it, or to 1 for a constant dimension.
 
         Raises:
-            PolicyError: A vector is missing or has another length.
+            PolicyError: A vector is missing, or statistics have the wrong length or are not finite.
         """
         for key, shape in self._shapes.items():
             image = len(shape) == 3
@@ -80,7 +80,7 @@ class Normalizer(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the statistics are."""
+        """Device of the statistics."""
         return next(self.buffers()).device
 
     def buffer(self, key: str, name: str) -> Tensor:
@@ -92,7 +92,7 @@ class Normalizer(nn.Module):
         mean, std = self.buffer(key, "mean"), self.buffer(key, "std")
         if len(self._shapes[key]) != 3:
             return (value.float() - mean) / std
-        # A row at a time: three numbers are too few for a loop.
+        # Row by row: three channels are too few for an inner loop.
         width = value.shape[-2]
         rows = value.flatten(-2) / 255
         rows.sub_(mean.repeat(width)).div_(std.repeat(width))
@@ -103,7 +103,7 @@ class Normalizer(nn.Module):
         return value * self.buffer(key, "std") + self.buffer(key, "mean")
 
     def to_unit(self, key: str, value: Tensor) -> Tensor:
-        """A vector [..., n] from [min, max] to [-1, 1]; a number that never changes goes to 0."""
+        """A vector [..., n] from [min, max] to [-1, 1]; constant dimensions become 0."""
         low, high = self.buffer(key, "min"), self.buffer(key, "max")
         half = (high - low) / 2
         centred = value.float() - (high + low) / 2

@@ -1,6 +1,6 @@
-"""Policies and shipped weights by name; a policy's module is imported when it is asked for.
+"""Policies and shipped weights by name; a policy's module is imported on demand.
 
-A further policy is a folder with a `Policy` (see `policies.base`) and one line in `POLICIES`.
+To add a policy, add a folder with a `Policy` (see `policies.base`) and one line in `POLICIES`.
 """
 
 from importlib import import_module
@@ -17,7 +17,7 @@ POLICIES: Final[dict[str, str]] = {
     "act": "policies.act.act:ACT",
     "diffusion": "policies.diffusion.diffusion:DiffusionPolicy",
 }
-"""By name, where the class is: "module:class"."""
+"""Location of each policy's class, by name: "module:class"."""
 
 WEIGHTS: Final[Path] = Path(__file__).parent / "weights"
 
@@ -26,7 +26,7 @@ def policy_class(name: str) -> "type[Policy]":
     """The class of the policy called `name`.
 
     Raises:
-        PolicyError: there is none.
+        PolicyError: There is none.
     """
     if name not in POLICIES:
         raise PolicyError(f'there is no policy "{name}"; there are {", ".join(POLICIES)}')
@@ -35,20 +35,20 @@ def policy_class(name: str) -> "type[Policy]":
 
 
 def weights_folder(name: str) -> Path:
-    """Where the shipped weights called `name` are, whether they exist or not."""
+    """The folder of the shipped weights called `name`, whether they exist or not."""
     return WEIGHTS / name
 
 
 def shipped_weights() -> list[str]:
-    """Names of the weights that are there."""
+    """Names of the shipped weights that exist."""
     return sorted(path.parent.name for path in WEIGHTS.glob("*/model.safetensors"))
 
 
 def find_checkpoint(name_or_path: str) -> Path:
-    """The folder of a checkpoint: by path, of a run its best one, else by short name.
+    """The folder of a checkpoint, given its path, its run (best, else last) or its shipped name.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: There is none.
     """
     given = Path(name_or_path)
     of_run = (given / "checkpoints" / which for which in ("best", "last"))

@@ -1,7 +1,7 @@
-"""Weights in one file, whose header says what they are.
+"""Weights in one file, whose header describes them.
 
-Replacing one file is atomic, so weights never meet the description of others, whenever the power
-goes. A JSON file beside it holds the same description, to be read by people.
+Replacing one file is atomic, so weights and description always match, even after a power cut. A
+JSON file beside it holds the same description, for people.
 """
 
 import json
@@ -19,16 +19,16 @@ from torch import Tensor
 def write(
     model: Path, for_people: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]
 ) -> None:
-    """Write both files, replacing what is there.
+    """Write both files, replacing existing ones.
 
     Args:
-        model: In safetensors' format; its folder is made if need be.
-        for_people: In the same folder.
-        tensors: By name, of any device and memory format.
+        model: Path of the safetensors file; its folder is created if missing.
+        for_people: Path of the JSON file, in the same folder.
+        tensors: By name, on any device and in any memory format.
         description: JSON values.
 
     Raises:
-        OSError: The disk refused; what was there stays.
+        OSError: Writing failed; neither file is left half written.
     """
     model.parent.mkdir(parents=True, exist_ok=True)
     # Copies: safetensors refuses tensors that share memory.
@@ -48,13 +48,13 @@ def write(
 
 
 def read_description(model: Path) -> dict[str, Any]:
-    """What a file's header says, without its tensors.
+    """Read the description in a file's header, without its tensors.
 
     Raises:
-        SafetensorError: It is damaged.
+        SafetensorError: The file is damaged.
         KeyError: It has no description.
-        ValueError: The description is no JSON.
-        OSError: It cannot be read.
+        ValueError: The description is not JSON.
+        OSError: The file cannot be read.
     """
     with safe_open(model, framework="pt") as file:
         description: dict[str, Any] = json.loads((file.metadata() or {})["description"])

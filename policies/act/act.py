@@ -4,14 +4,14 @@ How the paper's parts map to this file:
 
 - Chunks and temporal ensembling (section IV-A): `ACT.act`, `temporal_ensemble.py`.
 - The conditional VAE (section IV-B, algorithm 1): `ACT.posterior` encodes a demonstrated chunk and
-  the state to a latent of 32 numbers that says how it was done; at test time it is the prior's
-  mean, zero (algorithm 2). Images are left out of it, for speed.
-- The policy (section IV-C, figure 4, appendix C): `ACT.observe` makes tokens of the latent, the
-  state and ResNet features, `ACT.decode` one token for each action of the chunk.
+  the state into a 32-dimensional latent for the style of the demonstration; at test time the
+  latent is the prior's mean, zero (algorithm 2). The VAE sees no images, for speed.
+- The policy (section IV-C, figure 4, appendix C): `ACT.observe` makes tokens of the state and
+  ResNet features, `ACT.decode` turns these and the latent into the actions of the chunk.
 - The loss, L1 + 10 · KL (algorithm 1, appendix C): `ACT.loss`.
 
-The paper's table III says 7 decoder layers; its public code reads the first one's output and
-trains nothing else, so `full` has 1.
+The paper's table III lists 7 decoder layers; its public code reads the first one's output and so
+trains no others, hence 1 in `full`.
 """
 
 from collections.abc import Mapping
@@ -54,31 +54,32 @@ class ACTConfig(PolicyConfig):
 
     Attributes:
         chunk: Actions predicted at once, k; 1 is plain behaviour cloning.
-        ensemble_decay: Of temporal ensembling, which then predicts at every step; None is without,
-            as in `small`: what a lightly trained policy predicts at every step disagrees, and the
-            mean of it hovers (12% on transfer cube, where whole chunks reach 92%).
-        executed: Without ensembling, actions carried out of each chunk; None is all of it.
-        width: Of tokens.
-        heads: Of attention.
+        ensemble_decay: Decay of temporal ensembling, which predicts at every step; None, as in
+            `small`, turns it off: a lightly trained policy's predictions disagree from step to
+            step, and their mean hovers (12% on transfer cube, where whole chunks reach 92%).
+        executed: Actions executed of each chunk without ensembling; None for all.
+        width: Token width.
+        heads: Attention heads.
         feedforward: Hidden width of the feed-forward layers.
-        encoder_layers: Of the policy's encoder.
-        decoder_layers: Of the policy's decoder; all of them count, see the module.
+        encoder_layers: Layers of the policy's encoder.
+        decoder_layers: Layers of the policy's decoder; all are used, see the module.
         vae: Whether to train the conditional VAE; without it the latent is always zero.
-        vae_layers: Of the VAE's encoder.
-        latent: Numbers in the latent.
-        kl_weight: Of the KL term.
-        dropout: In training.
-        pre_norm: Whether norms come before attention; with those behind it, as in the paper, the
+        vae_layers: Layers of the VAE's encoder.
+        latent: Size of the latent.
+        kl_weight: Weight of the KL term.
+        dropout: Dropout rate in training.
+        pre_norm: Whether layer norms come before attention; after it, as in the paper, the
             transformer only learns at the paper's low rate, for days.
         backbone: Channels of the ResNet's stages; the default is ResNet-18.
-        backbone_norm: "frozen_batch" with ImageNet's weights, "group" from random ones.
-        backbone_rate: Learning rate of the backbone relative to the others'.
-        positions: What knows where an image token is: "keys" of attention alone, as in the paper,
-            or "tokens" themselves, so that what is read from them says where it was seen. Without
-            pretrained features the second learns where things are from far fewer examples.
-        summary: Whether each image is one more token too and the decoder's queries begin with it,
-            see `policies.vision.grid_summary`; not in the paper, which has pretrained features.
-        image_shift: Pixels by which images are shifted at random in training; 0 as in the paper.
+        backbone_norm: "frozen_batch" with ImageNet weights, "group" from random ones.
+        backbone_rate: Learning rate of the backbone relative to the rest's.
+        positions: What positions are added to: only the attention "keys" of image tokens, as in
+            the paper, or the "tokens" themselves, so that values carry them too. Without
+            pretrained features the latter locates things from far fewer examples.
+        summary: Whether each image also gives a summary token, from which the decoder's queries
+            start, see `policies.vision.grid_summary`; not in the paper, which has pretrained
+            features.
+        image_shift: Largest random image shift in training, in pixels; 0 in the paper.
     """
 
     chunk: int = 100
@@ -147,7 +148,7 @@ class ACTConfig(PolicyConfig):
 
     @property
     def vectors(self) -> tuple[str, ...]:
-        """Keys of the inputs that together are the state."""
+        """Keys of the inputs that make up the state."""
         return tuple(key for key, shape in self.inputs.items() if len(shape) == 1)
 
 
@@ -192,7 +193,7 @@ class ACT(Policy):
                 for camera in config.cameras
             )
             self.summary_positions = nn.Embedding(len(config.cameras), width)
-        # The public code has none, so that cameras differ by what they see only.
+        # The public code has none: there, only their images tell cameras apart.
         several = len(config.cameras) > 1
         self.camera_positions = nn.Embedding(len(config.cameras), width) if several else None
 
@@ -212,12 +213,12 @@ class ACT(Policy):
         self._image_positions = GridPositions(width)
 
     def windows(self) -> dict[str, range]:
-        """This moment's inputs and the chunk that begins now."""
+        """The current inputs and the chunk that starts now."""
         now = {key: range(1) for key in self.config.inputs}
         return {**now, ACTION: range(self.config.chunk)}
 
     def load_encoder(self, path: Path) -> None:
-        """Begin with a ResNet's weights from a file, see `policies.vision.resnet`.
+        """Load ResNet weights from a file, see `policies.vision.resnet`.
 
         Raises:
             PolicyError: There is no camera, or the file does not fit.
@@ -232,7 +233,7 @@ class ACT(Policy):
         Args:
             state: (b, n), normalised.
             actions: (b, k, m), normalised.
-            padded: (b, k) bool; these actions are not looked at.
+            padded: (b, k) bool; these actions are masked out.
 
         Returns:
             (b, 2 · latent).
@@ -250,10 +251,10 @@ class ACT(Policy):
         return result
 
     def image_tokens(self, images: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Features of the cameras' images and where they are.
+        """Tokens of the cameras' images and their positions.
 
         Args:
-            images: By camera, (b, h, w, 3) normalised.
+            images: One per camera, (b, h, w, 3), normalised.
 
         Returns:
             Tokens (b, t, d) and positions (t, d).
@@ -284,14 +285,14 @@ class ACT(Policy):
         return tokens, where
 
     def observe(self, batch: Batch, state: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
-        """Everything that the encoder is given but the latent.
+        """All inputs of the encoder except the latent.
 
         Args:
             batch: With images [b, 1, h, w, 3] and instructions.
             state: (b, n), normalised.
 
         Returns:
-            Groups of tokens (b, t, d) and their positions (t, d); that of the latent comes first.
+            Groups of tokens (b, t, d), and positions (t, d) of these and, first, of the latent.
         """
         tokens: list[Tensor] = []
         if self.state_input is not None:
@@ -331,7 +332,7 @@ class ACT(Policy):
         keys = memory + where
         hidden: Tensor | None = None
         if self.summaries is not None:
-            # Queries begin with what the images are as a whole, not with nothing.
+            # Queries start from the sum of the image summaries, not from zero.
             wholes = tokens[-1][:, -len(self.summaries) :].sum(1, keepdim=True)
             hidden = wholes.expand(-1, self.config.chunk, -1)
         for layer in self.decoder:
@@ -342,11 +343,11 @@ class ACT(Policy):
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """L1 + `kl_weight` · KL (algorithm 1).
 
-        The L1 is the mean over all b · k · m numbers with zero for padded ones, as in the public
-        code, so that every real action weighs the same in every batch and on every process.
+        The L1 is the mean over all b · k · m values, padded ones counting as zero, as in the public
+        code, so that every real action weighs the same in every batch and process.
 
         The latent is sampled in training. In evaluation it is the posterior's mean, and the part
-        "l1_acting" is the error with the latent that acts, zero.
+        "l1_acting" is the error with the zero latent used for acting.
         """
         state = self._state(batch)
         actions = self.normalizer.normalize(ACTION, batch[ACTION])
@@ -376,14 +377,14 @@ class ACT(Policy):
         return total, parts
 
     def reset(self, seed: int = 0) -> None:
-        """An episode begins; weights must not change before the next one does."""
+        """Start an episode; weights must not change before the next call."""
         if self._ensemble is not None:
             self._ensemble.reset()
         self._kernels = self.backbone.folded() if self.backbone is not None else None
 
     @torch.inference_mode()
     def act(self, observation: Observation) -> NDArray[np.float32]:
-        """One action with temporal ensembling, else the first `executed` of the chunk."""
+        """One action with temporal ensembling, else the first `executed` actions of the chunk."""
         values = self.tensors(observation)
         batch = {
             key: value[None] if key == INSTRUCTION else value[None, None]

@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 
 
 class TemporalEnsemble:
-    """The average of all chunks' predictions for this moment.
+    """Weighted average of all chunks' predictions for the current step.
 
     A chunk is predicted at every step, so step t has up to k predictions, the oldest made k - 1
     steps ago. With i = 0 the oldest, their weights are exp(-decay · i): a larger decay trusts old
-    predictions more and takes up new ones later. A running weighted mean per future step holds
-    all of it; no chunk is kept.
+    predictions more and adopts new ones later. A running weighted mean per future step is enough;
+    no chunk is stored.
 
     Args:
         chunk: Actions in a prediction, k.
@@ -22,16 +22,16 @@ class TemporalEnsemble:
         self.reset()
 
     def reset(self) -> None:
-        """An episode begins: there are no predictions."""
+        """Start an episode: discard all predictions."""
         self._means = np.zeros((0, 0))
         self._counts = np.zeros(0, np.int64)
         self._totals = np.zeros(0)
 
     def add(self, prediction: NDArray[np.floating]) -> NDArray[np.float32]:
-        """The action (m,) for this step, given its chunk.
+        """Add this step's chunk and return the action (m,) for this step.
 
         Args:
-            prediction: (k, m), for this step and the k - 1 after it.
+            prediction: (k, m), for this step and the next k - 1.
         """
         if len(self._means) == 0:
             self._means = np.zeros(prediction.shape)

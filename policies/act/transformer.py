@@ -1,7 +1,7 @@
 """The transformer of DETR (Carion et al. 2020, arXiv 2005.12872, appendix A.3), as ACT uses it.
 
-Positions are added to queries and keys in every attention, never to values; layer norm comes
-after each residual, or, with `pre_norm`, before each branch, which trains at higher rates (Xiong et
+Positions are added to queries and keys in every attention layer, never to values; layer norm comes
+after each residual or, with `pre_norm`, before each branch, which trains at higher rates (Xiong et
 al. 2020, arXiv 2002.04745). All tensors are (batch, tokens, width).
 """
 
@@ -15,7 +15,7 @@ from policies.dropout import Dropout
 
 
 class Attention(nn.Module):
-    """Multi-head attention with biases, as `nn.MultiheadAttention` without the weights' output."""
+    """Multi-head attention with biases, as `nn.MultiheadAttention` without returning weights."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -38,13 +38,13 @@ class Attention(nn.Module):
             queries: (b, q, d).
             keys: (b, t, d).
             values: (b, t, d).
-            ignored: (b, t) bool, tokens that nobody attends to.
+            ignored: (b, t) bool, true for masked keys.
         """
         parts = (self.query(queries), self.key(keys), self.value(values))
         query, key, value = (self._split(part) for part in parts)
         if self.training and self.dropout.rate and query.device.type == "cpu":
-            # There the fused kernel knows no dropout, and the unfused one looks at all scores
-            # five times more for rows without any key, which do not occur.
+            # On CPUs the fused kernel has no dropout, and the unfused one makes five more passes
+            # over all scores to handle fully masked rows, which do not occur.
             scores = (query * query.shape[-1] ** -0.5) @ key.mT
             if ignored is not None:
                 scores = scores.masked_fill(ignored[:, None, None], -math.inf)
@@ -65,7 +65,7 @@ class Attention(nn.Module):
         return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
 
     def of_equal_values(self, value: Tensor) -> Tensor:
-        """What attention gives where all values are this one, whatever queries and keys are.
+        """The attention output where all values are equal, for any queries and keys.
 
         Args:
             value: (..., d).
@@ -75,7 +75,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with a rectifier between them."""
+    """Two linear layers with a ReLU between them."""
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class FeedForward(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each with a residual and a norm."""
+    """Self-attention and feed-forward, each with a residual and a layer norm."""
 
     def __init__(
         self, width: int, heads: int, hidden: int, dropout: float, pre_norm: bool = False
@@ -112,7 +112,7 @@ class EncoderLayer(nn.Module):
         ignored: Tensor | None = None,
         needed: int | None = None,
     ) -> Tensor:
-        """(b, t, d) to (b, needed, d), the first `needed` tokens; all of them when left out."""
+        """(b, t, d) to (b, needed, d), the first `needed` tokens; all if None."""
         seen = self.attention_norm(tokens) if self.pre_norm else tokens
         placed = seen + positions
         attended = self.attention(placed[:, :needed], placed, seen, ignored)
@@ -123,7 +123,7 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Self-attention, attention to the encoder's output, and feed-forward."""
+    """Self-attention, cross-attention to the encoder's output, and feed-forward."""
 
     def __init__(
         self, width: int, heads: int, hidden: int, dropout: float, pre_norm: bool = False
@@ -150,11 +150,11 @@ class DecoderLayer(nn.Module):
 
         Args:
             tokens: (b, k, d), or None for the first layer, whose tokens are zeros: with equal
-                values, self-attention gives every query the same constant, so it is not computed.
+                values, self-attention gives every query the same constant, so it is skipped.
             positions: (k, d) of the queries.
-            memory: (b, t, d), what the encoder said.
+            memory: (b, t, d), the encoder's output.
             memory_keys: (b, t, d), the same plus positions.
-            ignored: (b, t) bool.
+            ignored: (b, t) bool, true for masked memory tokens.
         """
         if tokens is None:
             zero = memory.new_zeros(1, 1, memory.shape[-1])
@@ -175,7 +175,7 @@ class DecoderLayer(nn.Module):
 
 
 def _fed_forward(layer: EncoderLayer | DecoderLayer, tokens: Tensor) -> Tensor:
-    """The last part of both kinds of layers."""
+    """Apply the feed-forward block that ends both kinds of layer."""
     norm = layer.feed_forward_norm
     seen = norm(tokens) if layer.pre_norm else tokens
     tokens = tokens + layer.dropout(layer.feed_forward(seen))
@@ -191,7 +191,7 @@ def sine_positions(count: int, width: int) -> Tensor:
 def sine_positions_2d(height: int, width: int, channels: int) -> Tensor:
     """(height · width, channels), row by row: half of the channels for y, half for x.
 
-    As DETR: indices from 1, scaled so that the last one is 2π whatever the image's size.
+    As in DETR: indices start at 1 and are scaled so that the last is 2π for any image size.
     """
     rows, columns = (
         _waves(torch.arange(1, size + 1) / size * 2 * math.pi, channels // 2)
@@ -205,10 +205,10 @@ def sine_positions_2d(height: int, width: int, channels: int) -> Tensor:
 
 
 class GridPositions:
-    """`sine_positions_2d` of features, made once for each size and device.
+    """`sine_positions_2d` of feature maps, cached per size and device.
 
     Args:
-        channels: Numbers in a position.
+        channels: Size of a position encoding.
     """
 
     def __init__(self, channels: int) -> None:

@@ -2,12 +2,12 @@
 
 How the paper's parts map to this file:
 
-- An action sequence is denoised, given observations (section II-C): `DiffusionPolicy.loss` is
-  equation 5, `act` the reverse process, `schedule.py` the noise.
+- Denoising an action sequence given observations (section II-C): `DiffusionPolicy.loss` is
+  equation 5, `act` the reverse process, `schedule.py` the noise schedule.
 - Observation, prediction and action horizons 2, 16, 8 (figure 2): `windows`, `act`.
 - The FiLM-conditioned U-Net (section III-A): `unet.py`.
-- The visual encoder, ResNet-18 from random weights with group norm and spatial softmax, one for
-  each camera, each frame on its own (section III-B): `ImageEncoder`.
+- The visual encoder, a randomly initialised ResNet-18 with group norm and spatial softmax, one per
+  camera, encoding each frame separately (section III-B): `ImageEncoder`.
 - The squared-cosine schedule, and DDIM with fewer steps when acting (sections III-C, III-D).
 - Actions and states scaled to [-1, 1] (appendix A.1).
 """
@@ -41,20 +41,20 @@ class DiffusionConfig(PolicyConfig):
     """Sizes of Diffusion Policy; the defaults are the paper's.
 
     Attributes:
-        observation_horizon: Observations that it sees, the last one included.
+        observation_horizon: Observations seen, including the current one.
         horizon: Actions predicted; the first belongs to the oldest observation.
-        executed: Of these, actions carried out, from now on.
+        executed: Actions executed of these, starting with the current step's.
         training_steps: Noising steps in training.
-        inference_steps: Denoising steps when acting; 10 where the paper's robots act (III-D).
+        inference_steps: Denoising steps when acting; 10 on the paper's real robots (III-D).
         unet: Channels at each resolution of the U-Net.
-        kernel: Of its convolutions.
-        groups: Of its norms.
+        kernel: Kernel size of its convolutions.
+        groups: Groups of its group norms.
         step_width: Width of the noising step's encoding.
         backbone: Channels of the ResNet's stages; the default is ResNet-18.
-        points: Of the spatial softmax.
-        instruction_features: Numbers that an instruction becomes.
-        image_shift: Pixels by which images are shifted at random in training. It stands for the
-            paper's random crop, and leaves the whole image to see.
+        points: Keypoints of the spatial softmax.
+        instruction_features: Size of the instruction's encoding.
+        image_shift: Largest random image shift in training, in pixels. Replaces the paper's random
+            crop and keeps the whole image in view.
     """
 
     observation_horizon: int = 2
@@ -117,12 +117,12 @@ class DiffusionConfig(PolicyConfig):
 
     @property
     def vectors(self) -> tuple[str, ...]:
-        """Keys of the inputs that together are the state."""
+        """Keys of the inputs that make up the state."""
         return tuple(key for key, shape in self.inputs.items() if len(shape) == 1)
 
 
 class ImageEncoder(nn.Module):
-    """One camera's images to points, then a linear layer (section III-B)."""
+    """One camera's images to keypoints, then a linear layer (section III-B)."""
 
     def __init__(self, widths: tuple[int, ...], points: int) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class ImageEncoder(nn.Module):
 
 
 class DiffusionPolicy(Policy):
-    """The last observations to a sequence of actions, by denoising it."""
+    """Recent observations to a sequence of actions, by denoising."""
 
     name = "diffusion"
     config_class = DiffusionConfig
@@ -170,13 +170,13 @@ class DiffusionPolicy(Policy):
         self._plan: deque[NDArray[np.float32]] = deque()
 
     def windows(self) -> dict[str, range]:
-        """The last observations, and actions from the oldest of them on."""
+        """The last observations, and actions from the oldest of them onwards."""
         first = 1 - self.config.observation_horizon
         seen = {key: range(first, 1) for key in self.config.inputs}
         return {**seen, ACTION: range(first, first + self.config.horizon)}
 
     def condition(self, batch: Batch) -> Tensor:
-        """What the U-Net is told of the observation, (b, c).
+        """The observation encoding that conditions the U-Net, (b, c).
 
         Args:
             batch: Inputs with t = `observation_horizon` frames, and instructions.
@@ -198,8 +198,8 @@ class DiffusionPolicy(Policy):
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean squared error of the predicted noise at random steps (equation 5).
 
-        Padded actions count as zero in the mean, and the U-Net sees their nearest real neighbour
-        in their place. In evaluation mode noise and steps are the same at every call.
+        Padded actions count as zero in the mean, and the U-Net sees the nearest real action in
+        their place. In evaluation mode noise and steps are the same at every call.
         """
         actions = self.normalizer.to_unit(ACTION, batch[ACTION])
         padded = batch.get(ACTION + PAD)
@@ -216,7 +216,7 @@ class DiffusionPolicy(Policy):
         return error, {"noise_error": error.detach()}
 
     def reset(self, seed: int = 0) -> None:
-        """An episode begins; the same seed and observations give the same actions."""
+        """Start an episode; the same seed and observations give the same actions."""
         self._generator.manual_seed(seed)
         self._seen.clear()
         self._plan.clear()
@@ -225,7 +225,7 @@ class DiffusionPolicy(Policy):
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """The next action (1, m); a sequence is planned every `executed` calls.
 
-        It has to see every observation, for the next plan's history.
+        Call it with every observation, for the next plan's history.
         """
         self._seen.append(self.tensors(observation))
         while len(self._seen) < self.config.observation_horizon:
@@ -255,7 +255,7 @@ class DiffusionPolicy(Policy):
 
 
 def repeat_edges(values: Tensor, padded: Tensor) -> Tensor:
-    """Values (b, k, m) with those before the first and after the last real one replaced by it.
+    """Replace values before the first and after the last real one by that one.
 
     Args:
         values: (b, k, m).

@@ -1,4 +1,4 @@
-"""How noise is added in training and taken away when acting.
+"""The noise schedule: noising in training and denoising when acting.
 
 DDPM (Ho et al. 2020, arXiv 2006.11239), the squared-cosine schedule (Nichol and Dhariwal 2021,
 arXiv 2102.09672, equation 17) and DDIM (Song et al. 2020, arXiv 2010.02502, equation 12, σ = 0).
@@ -14,7 +14,7 @@ LARGEST_BETA = 0.999
 
 
 class NoiseSchedule:
-    """The share of a signal that is left after each noising step.
+    """The share of the signal's variance left after each noising step, ᾱ.
 
     Args:
         steps: Noising steps in training, T.
@@ -29,7 +29,7 @@ class NoiseSchedule:
         self.left = torch.cumprod(1 - torch.tensor(betas, dtype=torch.float64), 0).float()
 
     def add_noise(self, signal: Tensor, noise: Tensor, steps: Tensor) -> Tensor:
-        """Signals as they are after some steps (equation 4 of DDPM).
+        """Noise each signal to its step (equation 4 of DDPM).
 
         Args:
             signal: (b, k, m).
@@ -44,13 +44,13 @@ class NoiseSchedule:
     ) -> Tensor:
         """DDIM from pure noise, in `count` of the T steps.
 
-        The signal is clipped to [-1, 1] at every step, where actions are.
+        The predicted signal is clipped to [-1, 1], the range of actions, at every step.
 
         Args:
             predict_noise: From a noisy signal (b, k, m) and its step (b,) to its noise.
             noise: (b, k, m), standard normal.
-            count: At least 1; T is every step. They are spread evenly and begin at T - 1, where
-                there is nothing but noise.
+            count: At least 1; T for every step. Steps are spread evenly, starting at T - 1, pure
+                noise.
         """
         sample = noise
         steps = torch.linspace(self.steps - 1, 0, count).round().long().tolist()
@@ -62,7 +62,7 @@ class NoiseSchedule:
             signal = signal.clamp(-1, 1)
             if following is None:
                 return signal
-            # The noise that agrees with the clipped signal.
+            # The noise consistent with the clipped signal.
             predicted = (sample - math.sqrt(left) * signal) / math.sqrt(1 - left)
             after = self.left[following].item()
             sample = math.sqrt(after) * signal + math.sqrt(1 - after) * predicted

@@ -1,8 +1,7 @@
 """The one-dimensional U-Net of Diffusion Policy (arXiv 2303.04137, section III-A and figure 2).
 
-It convolves over the time of an action sequence. The observation and the noising step enter every
-residual block through FiLM (Perez et al. 2018, arXiv 1709.07871): a scale and a shift for each
-channel.
+It convolves an action sequence over time. The observation and the noising step condition every
+residual block through FiLM (Perez et al. 2018, arXiv 1709.07871): a scale and a shift per channel.
 """
 
 import math
@@ -44,15 +43,15 @@ class ResidualBlock(nn.Module):
 
 
 class UNet(nn.Module):
-    """Noise in a noisy action sequence.
+    """Predicts the noise in a noisy action sequence.
 
     Args:
-        channels: Numbers in an action.
-        condition: Numbers that describe the observation.
-        widths: Channels at each resolution; every further one halves the time.
+        channels: Action dimensions.
+        condition: Size of the observation's encoding.
+        widths: Channels at each resolution; each further one halves the sequence length.
         step_width: Width of the noising step's encoding.
-        kernel: Of the convolutions.
-        groups: Of the norms.
+        kernel: Kernel size of the convolutions.
+        groups: Groups of the group norms.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class UNet(nn.Module):
         """Predict.
 
         Args:
-            actions: (b, k, channels), noisy; k is a multiple of 2 to the power of len(widths) - 1.
+            actions: (b, k, channels), noisy; k is a multiple of 2 ** (len(widths) - 1).
             steps: (b,) noising steps.
             condition: (b, c).
 
@@ -125,7 +124,7 @@ class UNet(nn.Module):
 
 
 def step_waves(steps: Tensor, width: int) -> Tensor:
-    """(b,) to (b, width): sines, then cosines, of the step."""
+    """(b,) to (b, width): sinusoidal encoding of the step, sines, then cosines."""
     count = width // 2
     exponents = torch.arange(count, device=steps.device) / (count - 1)
     angles = steps[:, None] * torch.exp(-math.log(10000) * exponents)

@@ -1,4 +1,4 @@
-"""Actions as tokens: each number in one of 256 bins between its bounds (RT-1, section 5.1)."""
+"""Actions as tokens: each dimension in one of 256 bins between its bounds (RT-1, section 5.1)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ActionTokenizer:
-    """Numbers to bins and back.
+    """Actions to bins and back.
 
-    Bins are evenly spread with the first at the lower and the last at the upper bound, so that
-    both are reached exactly. A categorical number (a mode) counts whole values from its lower
-    bound instead: 0, 1, 2 are the first three tokens.
+    Bins are evenly spaced with the first at the lower and the last at the upper bound, so that
+    both are reached exactly. A categorical dimension (a mode) has one token per integer from its
+    lower bound instead.
 
     Args:
         low: Lower bounds [m].
         high: Upper bounds [m].
         categorical: [m] bool.
-        bins: Tokens a number.
+        bins: Bins per dimension.
     """
 
     low: Tensor
@@ -30,7 +30,7 @@ class ActionTokenizer:
     bins: int
 
     def encode(self, actions: Tensor) -> Tensor:
-        """Actions [..., m] to tokens [..., m] int64; what is out of bounds takes the next bin."""
+        """Actions [..., m] to tokens [..., m] int64, clipped to the bounds."""
         inside = actions.clamp(self.low, self.high)
         return ((inside - self.low) / self._steps()).round().long().clamp(0, self.bins - 1)
 
@@ -39,11 +39,11 @@ class ActionTokenizer:
         return (self.low + tokens * self._steps()).clamp(self.low, self.high)
 
     def expectation(self, logits: Tensor, medians: Sequence[int] = ()) -> Tensor:
-        """The mean of the bins by their probability, the likeliest of a categorical number.
+        """Actions [..., m]: the mean over bins, or the likeliest bin of a categorical dimension.
 
         Args:
             logits: [..., m, bins].
-            medians: Numbers of which the median is taken instead.
+            medians: Dimensions that take the median instead of the mean.
         """
         places = torch.arange(self.bins, device=logits.device, dtype=torch.float32)
         chances = logits.float().softmax(-1)
@@ -54,22 +54,22 @@ class ActionTokenizer:
         return self.decode(torch.where(self.categorical, logits.argmax(-1).float(), mean))
 
     def to_unit(self, actions: Tensor) -> Tensor:
-        """Actions [..., m] from their bounds to [-1, 1], for what is regressed instead."""
+        """Actions [..., m] scaled from their bounds to [-1, 1], as regression targets."""
         span = (self.high - self.low).clamp_min(1e-6)
         return ((actions - self.low) / span * 2 - 1).clamp(-1, 1)
 
     def from_unit(self, numbers: Tensor) -> Tensor:
-        """Numbers [..., m] from [-1, 1] to actions [..., m], categorical ones whole."""
+        """Numbers [..., m] from [-1, 1] to actions [..., m], categorical ones rounded."""
         actions = (numbers.clamp(-1, 1) + 1) / 2 * (self.high - self.low) + self.low
         return torch.where(self.categorical, actions.round(), actions)
 
     def outside(self, actions: Tensor) -> Tensor:
-        """Which of actions [..., m] are out of bounds by more than rounding."""
+        """Mask of actions [..., m] out of bounds by more than rounding error."""
         slack = 1e-4 * (self.high - self.low) + 1e-6
         return (actions < self.low - slack) | (actions > self.high + slack)
 
     def _steps(self) -> Tensor:
-        """Between neighbouring tokens [m]; of a number that never changes, 1."""
+        """Distance between adjacent bins [m]; 1 for constant and categorical dimensions."""
         step = (self.high - self.low) / (self.bins - 1)
         step = torch.where(step > 0, step, torch.ones_like(step))
         return torch.where(self.categorical, torch.ones_like(step), step)

@@ -1,8 +1,8 @@
-"""What a loss asks of rows of logits over bins, in one pass forwards and one back.
+"""Loss terms for rows of logits over bins, in one forward and one backward pass.
 
-Cross-entropy and the mean over bins share their softmax; apart, and kept for the gradient, they
-took two fifths of a training step of `small` on a CPU. Here rows are taken in blocks that fit a
-processor's cache, and the softmax is done again on the way back.
+Cross-entropy and the mean over bins share their softmax; separate, and kept for the gradient, they
+took two fifths of a training step of `small` on a CPU. Here rows are processed in blocks that fit a
+CPU's cache, and the softmax is recomputed in the backward pass.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 _BLOCK = 1024
-"""Rows at a time on a CPU."""
+"""Rows per block on a CPU."""
 
 
 class Bins(NamedTuple):
-    """Of n rows.
+    """Loss terms of n rows.
 
     Attributes:
-        entropy: Cross-entropy with the wanted bins [n].
-        place: Mean of the bins by their probability, 0 the first and 1 the last [n].
-        right: Whether the wanted bin is the likeliest [n] bool.
+        entropy: Cross-entropy with the target bins [n].
+        place: Mean over bins, from 0 for the first to 1 for the last [n].
+        right: Whether the target bin is the likeliest [n] bool.
     """
 
     entropy: Tensor
@@ -32,7 +32,7 @@ class Bins(NamedTuple):
 
 
 def of_bins(logits: Tensor, wanted: Tensor) -> Bins:
-    """Of logits [n, bins], of any precision, and wanted bins [n]; computed in float32."""
+    """Loss terms of logits [n, bins], of any precision, and target bins [n], in float32."""
     return Bins(*_OfBins.apply(logits, wanted))  # type: ignore[no-untyped-call]
 
 

@@ -1,4 +1,4 @@
-"""Numbers of RT-1, and presets: the paper's, one for two CPU cores, and that for our kitchen."""
+"""Configuration of RT-1, with presets: the paper's, one for two CPU cores, one for our kitchen."""
 
 from __future__ import annotations
 
@@ -47,70 +47,68 @@ _KITCHEN: Final[Mapping[str, Any]] = {
     "pointing": True,
     "words_dropout": 0.2,
 }
-"""Of the paper's eleven numbers: six of the hand's motion, its opening, three of the base, the mode
-(whose third is "terminate"); and of the state's 31."""
+"""For the paper's eleven action dimensions: six of the hand's motion, its opening, three of the
+base, the mode (whose third value is "terminate"); and for the state's 31."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RT1Config(PolicyConfig):
-    """Numbers of RT-1; the defaults are those of the paper.
+    """Configuration of RT-1; the defaults are the paper's.
 
     Attributes:
-        use_state: Whether vectors among the inputs become one more token a frame; if not, they are
-            no inputs.
-        unused: Numbers of these vectors that are left out, such as velocities, which tempt to
-            repeat what is being done.
+        use_state: Whether vector inputs become one more token per frame; if not, they are dropped.
+        unused: Dimensions of these vectors to leave out, such as velocities, which tempt a policy
+            to continue its current motion.
         history: Images that an action depends on; 1 is the ablation without history.
-        chunk: Actions that are predicted at once. The next one alone is mostly what the last one
-            was, which the state tells: a policy that predicts no more learns neither to look nor
-            to listen.
-        executed: Actions that are carried out of a chunk; None is all of it. The next image is the
-            one after them, so that at 10 Hz and 5 of them 6 images span 3 s, as in the paper.
-        segment: Frames of a training sample, `executed` apart, all supervised.
+        chunk: Actions predicted at once. The next action alone mostly repeats the last one, which
+            the state reveals: a policy that predicts no more learns to ignore both images and
+            instruction.
+        executed: Actions executed of each chunk; None for all. The next image is taken after them:
+            at 10 Hz and 5 of them, 6 images span 3 s, as in the paper.
+        segment: Frames in a training sample, `executed` apart, all supervised.
         encoder: "efficientnet_b3" or "residual".
-        encoder_widths: Of "residual": channels behind the stem and behind each block.
-        encoder_strides: Of "residual": of each block.
-        image_tokens: Tokens of an image.
-        summary: Whether the token of the state also has each image as a whole, see
-            `policies.vision.grid_summary`, and action tokens begin with it; not in the paper, whose
+        encoder_widths: For "residual": channels after the stem and after each block.
+        encoder_strides: For "residual": stride of each block.
+        image_tokens: Tokens per image.
+        summary: Whether the state token also encodes each whole image, see
+            `policies.vision.grid_summary`, and action tokens start from it; not in the paper, whose
             features are pretrained.
-        pointing: Whether where the named thing is in each image is told to the token of the state,
-            see `pointing.py`; not in the paper.
-        condition: Numbers in the condition that the instruction becomes.
-        words_dropout: Share of an instruction's tokens that are hidden in training, and of the
-            numbers of the others, see `instruction.py`.
+        pointing: Whether the state token also encodes where the named thing is in each image, see
+            `pointing.py`; not in the paper.
+        condition: Width of the condition that encodes the instruction.
+        words_dropout: Dropout rate of an instruction's tokens and of their features, see
+            `instruction.py`.
         width, layers, heads, head_width, ffn_width, dropout, frames_see: See `Transformer`.
-        bins: Values of an action token.
-        categorical: Which numbers of an action count categories, such as a mode.
-        action_low, action_high: Bounds of the actions; the data's, if empty.
-        actions: "tokens", or "continuous": the ablation that regresses numbers instead.
-        decoding: The likeliest bin, or the mean over bins. Where demonstrations often rest, "no
-            motion" is the likeliest bin long before it is likely, and a policy that takes it stands
-            still for ever.
-        medians: Numbers of an action of which the median over bins is taken, not the mean: a hand
-            that may have to close or not should not close by half.
-        ends: Number of an action and its category that ends a skill, such as (10, 2). No one moment
-            of a slow end is likely, so the likeliest category never comes: the skill is over when
-            the chance that it is over within what is carried out of a chunk reaches `ends_at`.
+        bins: Bins per action dimension.
+        categorical: Action dimensions that are categories, such as a mode.
+        action_low, action_high: Bounds of the actions; the data's if empty.
+        actions: "tokens", or "continuous": the ablation that regresses actions instead.
+        decoding: "argmax", the likeliest bin, or "expectation", the mean over bins. Where
+            demonstrations often pause, "no motion" is the likeliest bin even when it is unlikely,
+            and a policy that takes it stands still for ever.
+        medians: Action dimensions that take the median over bins instead of the mean: a hand that
+            may or may not have to close should not half close.
+        ends: Action dimension and its category that ends a skill, such as (10, 2). No single moment
+            of a slow ending is likely, so that category is never the likeliest: the skill ends once
+            the chance that it ends within the executed part of a chunk reaches `ends_at`.
         ends_at: See `ends`.
-        mean_weight: Of the squared error of the mean over bins, in deviations of the actions, added
-            to the cross-entropy. That knows nothing of near and far, each bin is learnt by itself,
-            and the mean of 256 of them is poor for long.
-        path: Numbers of an action that are motions: from an image on they add up to where the robot
-            gets to. None by default, for an action may also be a place; `path_weight` counts with
-            them alone.
-        path_weight: Of the squared error of where the means over bins get to along a chunk. Where
-            demonstrations are disturbed, every action also mends the last disturbance, which no
-            image tells; where it all leads to is clean.
-        path_of: Feature that motions are added up of: with disturbances, what was really done.
-        aim_weight: Of how well each image alone tells where the motions in `path` will have led
-            when the hand next closes or opens; see `aims.py`.
-        aim_steps: How many actions on that is at most.
-        aim_ends: Number of an action that is the hand's opening.
-        aim_told: Whether what an image says so is told to what decides, as numbers.
-        shift: Pixels that a training segment's images are shifted by at most.
-        eyes_rate: Learning rate of what sees (see `eyes.py`), as a share of the rest's. Eyes that
-            have learnt from many rooms forget them for the few of the demonstrations.
+        mean_weight: Weight of the squared error of the mean over bins, in standard deviations of
+            the actions, added to the cross-entropy. The latter ignores the distance between bins:
+            each is learnt separately, and the mean of 256 of them stays poor for long.
+        path: Action dimensions that are motions, which from an image on add up to the robot's path.
+            None by default, as actions may also be positions; `path_weight` applies to these alone.
+        path_weight: Weight of the squared error of the path that the means over bins add up to.
+            In disturbed demonstrations every action also corrects the last disturbance, which no
+            image shows; the path itself is clean.
+        path_of: Feature whose motions add up to the path: with disturbances, the executed actions.
+        aim_weight: Weight of the error in predicting from single frames where the motions in `path`
+            will have led when the hand next closes or opens; see `aims.py`.
+        aim_steps: Maximum number of actions that this looks ahead.
+        aim_ends: Action dimension that is the hand's opening.
+        aim_told: Whether this prediction is fed, as numbers, into the prediction of actions.
+        shift: Largest random shift of a training segment's images, in pixels.
+        eyes_rate: Learning rate of the eyes (see `eyes.py`) relative to the rest's. Eyes
+            trained on many rooms forget them for the few in the demonstrations.
     """
 
     use_state: bool = False
@@ -168,7 +166,7 @@ class RT1Config(PolicyConfig):
         preset: str | None = None,
         **overrides: Any,
     ) -> Self:
-        """As `PolicyConfig.for_dataset`; vectors are left out unless `use_state`."""
+        """As `PolicyConfig.for_dataset`; vectors are dropped unless `use_state`."""
         preset_values = cls.presets.get(preset or "", {})
         if not overrides.get("use_state", preset_values.get("use_state", cls.use_state)):
             inputs = {key: shape for key, shape in inputs.items() if len(shape) == 3}
@@ -176,25 +174,25 @@ class RT1Config(PolicyConfig):
 
     @property
     def pace(self) -> int:
-        """Actions between a decision and the next."""
+        """Actions from one decision to the next."""
         return self.executed or self.chunk
 
     @property
     def needs(self) -> dict[str, tuple[int, ...]]:
-        """Features that a dataset must have: also what was really done."""
+        """Features that a data set must have, including `path_of` if there is a `path`."""
         done = {self.path_of: (self.action_size,)} if self.path else {}
         return {**super().needs, **done}
 
     @property
     def state_size(self) -> int:
-        """Numbers in all vectors among the inputs."""
+        """Total size of the vector inputs."""
         return sum(shape[0] for shape in self.inputs.values() if len(shape) == 1)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built.
+        """Check the values.
 
         Raises:
-            PolicyError: A value is out of range.
+            PolicyError: A value is invalid.
         """
         names = ("history", "chunk", "segment", "layers", "image_tokens", "heads", "width")
         weights = ("mean_weight", "path_weight", "aim_weight")

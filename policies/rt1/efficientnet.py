@@ -1,8 +1,8 @@
-"""EfficientNet-B3 (arXiv 1905.11946) with FiLM behind each block, RT-1's image encoder.
+"""EfficientNet-B3 (arXiv 1905.11946) with FiLM after each block, RT-1's image encoder.
 
-Modules under `features` are named as torchvision's `efficientnet_b3`, so that a file with its
-ImageNet weights fits (`load`). Sizes are halved rounding down, which makes 9 x 9 of
-300 x 300 as in the paper, where padding as usual makes 10 x 10; without stochastic depth.
+Modules under `features` are named as in torchvision's `efficientnet_b3`, so that its ImageNet
+weights can be loaded (`load`). Sizes are halved rounding down, so that 300 x 300 becomes 9 x 9 as
+in the paper, where the usual padding gives 10 x 10. There is no stochastic depth.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from policies.rt1.film import FiLM
 from policies.vision.weights_file import fill, read_weights
 
 B3 = (
-    # expansion, kernel, stride, channels, blocks: B0's table at a width of 1.2 and a depth of 1.4
+    # expansion, kernel, stride, channels, blocks: B0's table, 1.2 times as wide and 1.4 as deep
     (1, 3, 1, 24, 2),
     (6, 3, 2, 32, 3),
     (6, 5, 2, 48, 3),
@@ -31,13 +31,13 @@ STEM, HEAD = 40, 1536
 
 
 class EfficientNetB3(nn.Module):
-    """Images to a grid of features, conditioned.
+    """Images and conditions to feature maps.
 
     Args:
-        condition: Numbers in the condition.
+        condition: Width of the condition.
 
     Attributes:
-        channels: Of the features, 1536.
+        channels: Channels of the feature map, 1536.
     """
 
     channels = HEAD
@@ -60,7 +60,7 @@ class EfficientNetB3(nn.Module):
 
     @staticmethod
     def grid(height: int, width: int) -> tuple[int, int]:
-        """Size of the grid for images of this size."""
+        """Size of the feature map for images of this size."""
         return height // 32, width // 32
 
     def forward(self, images: Tensor, condition: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class EfficientNetB3(nn.Module):
         return cast(Tensor, head(x))
 
     def load(self, path: Path) -> None:
-        """Take torchvision's ImageNet weights of `efficientnet_b3` from a safetensors file.
+        """Load torchvision's ImageNet weights of `efficientnet_b3` from a safetensors file.
 
         Raises:
             WeightsFileError: The file is missing, damaged or of another network.
@@ -88,7 +88,7 @@ class EfficientNetB3(nn.Module):
 
 
 class MBConv(nn.Module):
-    """Inverted residual: widen, filter each channel, squeeze-and-excite, narrow."""
+    """Inverted residual: expand, depthwise convolution, squeeze-and-excitation, project."""
 
     def __init__(self, channels: int, out: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class MBConv(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales each channel by what the whole image says."""
+    """Scales each channel by a gate computed from the whole image."""
 
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class ConvNorm(nn.Sequential):
-    """A convolution, batch normalisation and, if wanted, SiLU."""
+    """A convolution, batch normalisation and, optionally, SiLU."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class ConvNorm(nn.Sequential):
         self._folded: tuple[tuple[int, ...], Tensor, Tensor] | None = None
 
     def train(self, mode: bool = True) -> Self:
-        """As `nn.Module.train`; what was folded is forgotten."""
+        """As `nn.Module.train`; clears the folded weights."""
         self._folded = None
         return super().train(mode)
 
@@ -156,7 +156,7 @@ class ConvNorm(nn.Sequential):
         if not self.training:
             weight, shift = self._fold()
         if convolution.kernel_size == (1, 1):
-            # On channels_last a matrix product without copies.
+            # With channels_last, a matrix product without copies.
             y = F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), shift).permute(0, 3, 1, 2)
         else:
             y = F.conv2d(
@@ -172,9 +172,9 @@ class ConvNorm(nn.Sequential):
         return cast(Tensor, self[2](y)) if len(self) > 2 else y
 
     def _fold(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the convolution with its normalisation, made again when they change.
+        """Weight and bias of the convolution with its normalisation, cached until they change.
 
-        Keeping them saves a sixth of the encoder's time for one image.
+        Caching saves a sixth of the encoder's time for one image.
         """
         norm = cast(nn.BatchNorm2d, self[1])
         weight = cast(nn.Conv2d, self[0]).weight
@@ -191,6 +191,6 @@ class ConvNorm(nn.Sequential):
 
 
 def _even(x: Tensor) -> Tensor:
-    """Without the last row and column where there is an odd number."""
+    """Crop the last row and column where their number is odd."""
     height, width = x.shape[2:]
     return x[:, :, : height - height % 2, : width - width % 2]

@@ -1,6 +1,6 @@
-"""What of RT-1 sees: the image encoder, and the words that FiLM looks at it with.
+"""RT-1's "eyes": the image encoder, the instruction and camera conditions of FiLM, and pointing.
 
-They can be taught apart, see `robo train sight`, and a policy begins with them.
+They can be pretrained with `robo train sight` to initialise a policy.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from policies.vision.weights_file import WeightsFileError, read_weights
 
 _PARTS = ("encoder.", "instruction.", "camera", "points.")
-"""Prefixes of its weights' names in a policy."""
+"""Prefixes of the eyes' weight names in a policy."""
 _ADVICE = "robo train sight makes one for the preset small, with its widths and strides"
 
 
 def eyes_of(module: nn.Module) -> dict[str, Tensor]:
-    """Weights by name, of a policy or of what has the same parts."""
+    """The eyes' weights by name, in a policy or a module with the same parts."""
     return {name: w for name, w in module.state_dict().items() if is_eye(name)}
 
 
 def is_eye(name: str) -> bool:
-    """Whether a weight of this name is one of the eyes'."""
+    """Whether a weight of this name belongs to the eyes."""
     return name.startswith(_PARTS)
 
 
@@ -37,18 +37,18 @@ def load_eyes(module: nn.Module, path: Path) -> None:
 
 
 def give_eyes(module: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Take over weights that `eyes_of` gave.
+    """Load weights from `eyes_of`.
 
-    A module without instructions or pointing leaves them out; one with other cameras keeps its own
-    numbers for them, and its own pointing where none is given.
+    A module without instructions or pointing ignores theirs; one with a different number of cameras
+    keeps its own camera embeddings, and any module its own pointing where none is given.
 
     Args:
-        module: Where they go.
+        module: Where to load them.
         weights: By name.
         source: Where they are from, for the error.
 
     Raises:
-        WeightsFileError: They are those of another network.
+        WeightsFileError: They belong to another network.
     """
     given, own = dict(weights), eyes_of(module)
     if "camera" in own and own["camera"].shape != given.get("camera", own["camera"]).shape:

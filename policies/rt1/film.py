@@ -6,13 +6,13 @@ from torch import Tensor, nn
 
 
 class FiLM(nn.Module):
-    """x (1 + gamma(c)) + beta(c) with gamma and beta zero at first: the identity.
+    """x (1 + gamma(c)) + beta(c), initially the identity (gamma and beta zero).
 
-    So FiLM does not harm the features of a network that was trained before (RT-1, section 5.1).
+    So FiLM does not harm the features of a pretrained network (RT-1, section 5.1).
 
     Args:
-        condition: Numbers in the condition.
-        channels: Channels of the images.
+        condition: Width of the condition.
+        channels: Channels of the feature maps.
     """
 
     def __init__(self, condition: int, channels: int) -> None:
@@ -22,7 +22,7 @@ class FiLM(nn.Module):
         nn.init.zeros_(self.scale_shift.bias)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """x [n, channels, h, w] by conditions [n, condition]."""
+        """Modulate x [n, channels, h, w] by conditions [n, condition]."""
         scale, shift = self.scale_shift(condition)[:, :, None, None].chunk(2, 1)
         result: Tensor = x * (1 + scale) + shift
         return result

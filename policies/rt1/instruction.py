@@ -1,10 +1,10 @@
-"""An instruction's token features made into one condition, by attention that is trained.
+"""An instruction's token features pooled to one condition, by trained attention.
 
-The embedding of a whole sentence hardly tells "open the drawer" from "close the drawer"; the
-features of its tokens do, and a trained projection finds where.
+A sentence embedding hardly distinguishes "open the drawer" from "close the drawer"; token features
+do, and a trained projection finds where.
 
-Not `policies.instruction_pool`, which projects tokens before it scores them and norms the result:
-both have other weights under other names, and policies are trained with both.
+Unlike this, `policies.instruction_pool` projects tokens before scoring them and normalises the
+result: the two have different weights under different names, and there are policies with either.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 
 
 class InstructionPooling(nn.Module):
-    """Learnt queries look at the tokens; what they find is joined and projected.
+    """Learnt queries attend to the tokens; their results are concatenated and projected.
 
-    A few phrases in hundreds of numbers a token are soon known by heart. In training, tokens are
-    therefore hidden at random, and some of their numbers: a skill is then told by several words.
+    A few phrases of hundreds of features per token are soon memorised. In training, tokens and
+    single features are therefore dropped at random, so that several words identify a skill.
 
     Args:
-        width: Numbers in a token's features.
-        condition: Numbers in the condition.
-        queries: Learnt queries, a divisor of `condition`.
-        dropout: Share of the tokens that are hidden in training, and of the others' numbers.
+        width: Width of the token features.
+        condition: Width of the condition.
+        queries: Number of learnt queries, a divisor of `condition`.
+        dropout: Dropout rate, in training, of the tokens and of their features.
     """
 
     def __init__(self, width: int, condition: int, queries: int = 8, dropout: float = 0.0) -> None:
@@ -37,7 +37,7 @@ class InstructionPooling(nn.Module):
         self.out = nn.Sequential(nn.ReLU(), nn.Linear(condition, condition))
 
     def forward(self, tokens: Tensor, is_pad: Tensor | None = None) -> Tensor:
-        """Token features [n, l, w], of which `is_pad` [n, l] are none, to conditions [n, c]."""
+        """Token features [n, l, w], with padding `is_pad` [n, l], to conditions [n, c]."""
         tokens = self.norm(tokens)
         if self.training and self.dropout:
             tokens = F.dropout(tokens, self.dropout)
@@ -52,7 +52,7 @@ class InstructionPooling(nn.Module):
         return result
 
     def _hidden(self, tokens: Tensor, is_pad: Tensor | None) -> Tensor:
-        """Which tokens [n, l] are hidden or padding; where none would be left, padding alone."""
+        """Mask of hidden and padding tokens [n, l]; where none would be left, of padding alone."""
         hidden = torch.rand(tokens.shape[:2], device=tokens.device) < self.dropout
         padding = torch.zeros_like(hidden) if is_pad is None else is_pad
         return torch.where((hidden | padding).all(1, keepdim=True), padding, hidden | padding)

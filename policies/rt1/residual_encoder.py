@@ -1,8 +1,8 @@
 """Three residual blocks with FiLM: the image encoder that trains on two CPU cores.
 
-Full convolutions of few, wide layers keep a CPU's matrix units busy, which an EfficientNet's many
-thin ones do not: at 96 x 96 this trains on twice the frames a second. Group normalisation needs no
-running averages, so training and use are the same computation.
+Dense convolutions in few, wide layers keep a CPU's matrix units busy, unlike an EfficientNet's many
+thin ones: at 96 x 96 this trains on twice as many frames per second. Group normalisation needs no
+running averages, so training and inference are the same computation.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from torch import Tensor, nn
 from policies.rt1.film import FiLM
 
 GROUP = 16
-"""Channels in a group of the normalisation."""
+"""Channels per group of the normalisation."""
 
 
 class ResidualEncoder(nn.Module):
-    """Images to a grid of features, conditioned.
+    """Images and conditions to feature maps.
 
     Args:
-        condition: Numbers in the condition.
-        widths: Channels behind the stem and behind each block, multiples of 16.
-        strides: Of the blocks; the stem's is 4.
+        condition: Width of the condition.
+        widths: Channels after the stem and after each block, multiples of 16.
+        strides: Strides of the blocks; the stem's is 4.
 
     Attributes:
-        channels: Of the features.
+        channels: Channels of the feature map.
     """
 
     def __init__(self, condition: int, widths: tuple[int, ...], strides: tuple[int, ...]) -> None:
@@ -39,7 +39,7 @@ class ResidualEncoder(nn.Module):
         )
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Size of the grid for images of this size."""
+        """Size of the feature map for images of this size."""
         height, width = height // 4, width // 4
         for stride in self._strides:
             height, width = -(-height // stride), -(-width // stride)
@@ -54,7 +54,7 @@ class ResidualEncoder(nn.Module):
 
 
 class FiLMBlock(nn.Module):
-    """Two convolutions with FiLM before they are added to the input."""
+    """Two convolutions and FiLM, with a residual connection."""
 
     def __init__(self, condition: int, channels: int, out: int, stride: int) -> None:
         super().__init__()

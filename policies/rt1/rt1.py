@@ -1,22 +1,22 @@
-"""RT-1: Robotics Transformer (arXiv 2212.06817), read from top to bottom.
+"""RT-1: Robotics Transformer (arXiv 2212.06817), to be read from top to bottom.
 
-An image and an instruction become a grid of features (an encoder with FiLM), the grid becomes 8
-tokens (TokenLearner), the tokens of 6 images become one token per number of the action
-(transformer), and each of these one of 256 bins (section 5.1, figure 3). Two presets of one code:
+An image and an instruction become a feature map (an encoder with FiLM), the map becomes 8 tokens
+(TokenLearner), the tokens of 6 images become one token per action dimension (transformer), and each
+of these one of 256 bins (section 5.1, figure 3). The same code runs at two scales:
 
 - `full`: the paper's, 300 x 300 images, EfficientNet-B3, 35M parameters, one camera.
-- `small`: for two CPU cores, 96 x 96, three residual blocks, one or more cameras, the robot's
-  state as one more token per frame, and chunks: it decides every half second for two seconds.
+- `small`: for two CPU cores, 96 x 96, three residual blocks, one or more cameras, the robot's state
+  as one more token per frame, and chunks: every half second it predicts two seconds.
 
 Training supervises every frame of a segment, so that an image is encoded once and not six times;
-acting keeps what was made of earlier images and encodes the new one alone. Both equal computing
-each step from its six images. An episode's first steps have fewer images, in both.
+acting caches what was computed from earlier images and encodes only the new one. Both equal
+computing each step from its six images, or fewer at the start of an episode or segment.
 
-Our own, beyond the paper: a learnt place is added to the grid, as a weighted mean over places
-forgets them; the instruction comes as features of its tokens (see `instruction.py`), and the
-state's token is made of both, as where to drive depends on words and place and on no image, and is
-told in numbers where the named thing is (`pointing`); in training, images are shifted a little
-(`shift`) and words hidden (`words_dropout`) at random.
+Beyond the paper: learnt position embeddings are added to the feature map, as a weighted mean over
+positions loses them; the instruction is given as token features (see `instruction.py`); the state
+token encodes the state and the instruction, as where to drive depends on words and pose and on no
+image, and the position of the named thing (`pointing`); in training, images are shifted a little
+(`shift`) and words dropped (`words_dropout`) at random.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ def image_encoder(config: RT1Config) -> EfficientNetB3 | ResidualEncoder:
         if config.encoder == "efficientnet_b3"
         else ResidualEncoder(config.condition, config.encoder_widths, config.encoder_strides)
     )
-    # Convolutions want channels last; torch's stubs do not know it of modules.
+    # Convolutions prefer channels last; torch's stubs lack it for modules.
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return encoder
 
 
 class RT1(Policy):
-    """The policy; the order of its methods is that of the computation."""
+    """The policy; its methods are in the order of computation."""
 
     name = "rt1"
     config_class = RT1Config
@@ -127,7 +127,7 @@ class RT1(Policy):
         self.reset()
 
     def load_encoder(self, path: Path) -> None:
-        """Begin with eyes that have seen something: the kitchen, or ImageNet."""
+        """Load pretrained eyes: ImageNet's EfficientNet, or those of `robo train sight`."""
         if isinstance(self.encoder, EfficientNetB3):
             self.encoder.load(path)
         else:
@@ -145,10 +145,10 @@ class RT1(Policy):
         ]
 
     def windows(self) -> dict[str, range]:
-        """All features of a segment, around the sample's frame.
+        """All features of a segment, centred on the sample's frame.
 
-        Centred, an episode's first and last frames are in half as many segments as the others; in
-        a segment that ends at the sample's frame, the last would be in one of `segment`. The
+        An episode's first and last frames are then in half as many segments as the others; if
+        segments ended at the sample's frame, the last would be in one instead of `segment`. The
         actions are those from the first image to the end of the last one's chunk.
         """
         segment, pace = self.config.segment, self.config.pace
@@ -162,7 +162,7 @@ class RT1(Policy):
         return windows
 
     def condition(self, instruction: Tensor | None, is_pad: Tensor | None, n: int) -> Tensor:
-        """Conditions [n, cameras, c] of token features [n, l, w]; the cameras' alone without."""
+        """Conditions [n, cameras, c] from token features [n, l, w]; if None, the cameras' alone."""
         if instruction is None:
             return self.camera.expand(n, -1, -1)
         return cast(Tensor, self.instruction(instruction, is_pad))[:, None] + self.camera
@@ -170,19 +170,19 @@ class RT1(Policy):
     def frame_tokens(
         self, inputs: Mapping[str, Tensor], condition: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Tokens of frames: 8 of each camera and, if used, one of the state or summary.
+        """Tokens of frames: `image_tokens` per camera and, if used, one for state and summary.
 
         Args:
             inputs: By key, vectors [n, size] and images [n, h, w, 3] uint8.
             condition: [n, cameras, c].
 
         Returns:
-            Tokens [n, k, d], and the aims that frames say [n, p] where there is a part for them.
+            Tokens [n, k, d], and the predicted aims [n, p], or None without an aim head.
         """
         cameras = self.config.cameras
         x = self._normalized(torch.stack([inputs[key] for key in cameras], 1))
         times = len(x) // len(cameras)
-        # [n, h, w, 3] seen as [n, 3, h, w] is channels_last, which convolutions want.
+        # [n, h, w, 3] viewed as [n, 3, h, w] is channels_last, which convolutions prefer.
         grid = self.encoder(x.permute(0, 3, 1, 2), condition.flatten(0, 1))
         places = self.project(grid.flatten(2).transpose(1, 2)) + self.place
         tokens = cast(Tensor, self.token_learner(places))
@@ -216,21 +216,21 @@ class RT1(Policy):
             for name in ("mean", "std")
         ]
         mean, std = (torch.stack(each) for each in stats)
-        # Tiled, as broadcasting over three numbers is ten times slower on a CPU.
+        # Tiled, as broadcasting over three channels is ten times slower on a CPU.
         tiles = (1, 1, pictures.shape[-2])
         scale, shift = (each[:, None].tile(tiles) for each in (1 / (255 * std), -mean / std))
         rows = pictures.flatten(-2).float().mul_(scale).add_(shift)
         return rows.view(pictures.shape).flatten(0, 1)
 
     def outputs(self, batch: Batch) -> Tensor:
-        """What the head says of a batch's segments: [b, t, k, m, bins], or [.., 1].
+        """Outputs of the head for a batch's segments: [b, t, k, m, bins], or [..., 1].
 
-        t frames, k actions of a chunk, m numbers of an action.
+        t frames, k actions per chunk, m dimensions per action.
         """
         return self._said(self._seen(batch)[0], batch)
 
     def _seen(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Tokens of a batch's frames, [b, t, tokens, d], and their aims, [b, t, p]."""
+        """Tokens of a batch's frames, [b, t, tokens, d], and their predicted aims, [b, t, p]."""
         inputs = {key: batch[key] for key in self.config.inputs}
         b, t = batch[self.config.cameras[0]].shape[:2]
         if self.training and self.config.shift:
@@ -246,7 +246,7 @@ class RT1(Policy):
         return self._of_chunks(self.head(self.transformer(tokens, self._present(batch))))
 
     def _present(self, batch: Batch) -> Tensor:
-        """Which frames of a batch's segments are in the episode, [b, t]."""
+        """Mask of a batch's frames that are in the episode, [b, t]."""
         camera = batch[self.config.cameras[0]]
         present = torch.ones(camera.shape[:2], dtype=torch.bool, device=camera.device)
         for key in self.config.inputs:
@@ -255,23 +255,23 @@ class RT1(Policy):
         return present
 
     def _chunks(self, actions: Tensor) -> Tensor:
-        """Of a segment's actions [b, n, ...] each frame's chunk, [b, t, ..., k]."""
+        """Each frame's chunk, [b, t, ..., k], of a segment's actions [b, n, ...]."""
         return actions.unfold(1, self.config.chunk, self.config.pace)
 
     def _of_chunks(self, outputs: Tensor) -> Tensor:
-        """What the head says [..., m, k · bins] as [..., k, m, bins]."""
+        """Outputs of the head [..., m, k · bins] as [..., k, m, bins]."""
         return torch.unflatten(outputs, -1, (self.config.chunk, -1)).transpose(-2, -3)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropy of the action tokens (section 5.1), or the squared error of numbers.
+        """Cross-entropy of the action tokens (section 5.1), or the squared error if continuous.
 
         Returns:
-            The mean over numbers of actions, to which padding adds nothing: every real one weighs
-            the same, in whatever batch and in whichever of several processes. And means over what
-            is no padding: `accuracy` (the share of tokens that are the likeliest), `error` (of
-            means over bins, in deviations of the actions; of numbers, in halves of the range),
-            `path` (of where means get to, in deviations of a random walk of such actions), `aim`
-            (see `_astray`) and `clipped`, the share of numbers that were out of bounds.
+            The mean over action values, padding counting as zero, so that every real one weighs the
+            same in every batch and process, plus the weighted terms of the configuration. And
+            means over non-padding: `accuracy` (share of target tokens that are the likeliest),
+            `error` (of means over bins, in standard deviations of the actions; if continuous, in
+            halves of the range), `path` (of the paths of means, in deviations of a random walk of
+            such actions), `aim` (see `_astray`) and `clipped` (share of values out of bounds).
         """
         tokens, said = self._seen(batch)
         outputs = self._said(tokens, batch)
@@ -279,7 +279,7 @@ class RT1(Policy):
         real = torch.ones_like(actions, dtype=torch.bool)
         if ACTION + PAD in batch:
             real = real & ~self._chunks(batch[ACTION + PAD])[..., None]
-        # What is done before the episode's first image was not decided by any.
+        # Actions before the episode's first image were not chosen from any image.
         real = real & self._present(batch)[..., None, None]
         weights = real / real.sum().clamp_min(1)
         tokenizer = self.tokenizer()
@@ -289,7 +289,7 @@ class RT1(Policy):
             each = difference.square()
             parts["error"] = (difference.abs() * weights).sum()
         else:
-            # In the order in which the head's numbers lie in memory, [b, t, m, k, bins].
+            # In the memory order of the head's outputs, [b, t, m, k, bins].
             wanted = tokenizer.encode(actions).transpose(-1, -2)
             bins = of_bins(outputs.transpose(-2, -3).flatten(0, -2), wanted.flatten())
             each, place, right = (part.view_as(wanted).transpose(-1, -2) for part in bins)
@@ -309,18 +309,17 @@ class RT1(Policy):
         return total, {key: part.detach() for key, part in {"loss": total, **parts}.items()}
 
     def _distances(self, means: Tensor, actions: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Squares of how far means over bins are from what is wanted, both [b, t, k, m].
+        """Squared errors of means over bins and of their paths, both [b, t, k, m].
 
         Args:
             means: [b, t, k, m], k steps of a chunk.
-            actions: The same shape.
-            batch: Has `config.path_of`, the same numbers of what was really done.
+            actions: The targets, of the same shape.
+            batch: Has `config.path_of`, the executed actions.
 
         Returns:
-            From the actions, in their deviations; and of where a chunk's motions have led to by
-            each step from where they really led to, in deviations times the root of the steps.
-            Zero for numbers that never change or are categorical; the second also for those that
-            are not in `config.path`.
+            Errors from the actions, in their standard deviations; and of the motions summed from
+            the chunk's start to each step, in standard deviations times the root of the steps. Zero
+            for constant and categorical dimensions; the second also for those not in `config.path`.
         """
         tokenizer, deviation = self.tokenizer(), self.normalizer.buffer(ACTION, "std")
         changes = (tokenizer.high > tokenizer.low) & ~tokenizer.categorical
@@ -336,16 +335,17 @@ class RT1(Policy):
         return square, astray.square() * (adds_up & changes)
 
     def _astray(self, said: Tensor, batch: Batch) -> Tensor:
-        """Distance (Huber's) of where each image says that the hand will change from where it does.
+        """Smooth L1 error of the aims predicted from each frame.
 
-        Said of a frame before the transformer: images alone have to tell.
+        They are predicted before the transformer, so from that frame alone.
 
         Args:
-            said: [b, t, p].
+            said: Predicted aims [b, t, p], in standard deviations of the actions times the root of
+                `aim_steps`.
             batch: Has `config.path_of`.
 
         Returns:
-            [b, t], in deviations of the actions times the root of `aim_steps`.
+            [b, t].
         """
         c, tokenizer = self.config, self.tokenizer()
         done, numbers = batch[c.path_of], list(c.path)
@@ -361,16 +361,16 @@ class RT1(Policy):
         return miss.mean(-1)
 
     def reset(self, seed: int = 0) -> None:
-        """An episode begins: forget what was seen."""
+        """Start an episode: clear the history."""
         self._kept: Kept = deque()
         self._instruction: Tensor | None = None
         self._condition: Tensor | None = None
 
     @torch.inference_mode()
     def act(self, observation: Observation) -> NDArray[np.float32]:
-        """The next actions (k, m); the image is the only one that is encoded.
+        """The next `pace` actions (j, m); only the new image is encoded.
 
-        Another instruction than the last begins anew: earlier images were seen in its light.
+        A new instruction clears the history: earlier images were encoded with the old one.
 
         Raises:
             PolicyError: The observation does not fit.
@@ -388,7 +388,7 @@ class RT1(Policy):
         return self._ended(self.decode(outputs), outputs).cpu().numpy().astype(np.float32)
 
     def decode(self, outputs: Tensor) -> Tensor:
-        """Actions [..., m] of what the head says [..., m, bins], or [..., m, 1]."""
+        """Actions [..., m] of the head's outputs [..., m, bins], or [..., m, 1]."""
         tokenizer = self.tokenizer()
         if self.config.actions == "continuous":
             return tokenizer.from_unit(outputs.float().squeeze(-1))
@@ -397,10 +397,10 @@ class RT1(Policy):
         return tokenizer.decode(outputs.argmax(-1))
 
     def _ended(self, actions: Tensor, outputs: Tensor) -> Tensor:
-        """Actions [k, m] of logits [k, m, bins] with `config.ends` where that has become likely.
+        """Actions [k, m] of logits [k, m, bins], with `config.ends` set once it is likely.
 
-        Beyond a skill's end nothing is learnt: what is predicted is the chance that it ends with an
-        action if it has not ended before.
+        Nothing is learnt beyond a skill's end, so predicted is the chance that it ends with an
+        action given that it has not ended before.
         """
         if self.config.ends:
             number, category = self.config.ends
@@ -410,7 +410,7 @@ class RT1(Policy):
         return actions
 
     def tokenizer(self) -> ActionTokenizer:
-        """For actions within the configured bounds or, without any, those of the data."""
+        """The tokenizer for the configured action bounds or, without any, the data's."""
         c = self.config
         low, high = (self.normalizer.buffer(ACTION, name) for name in ("min", "max"))
         if c.action_low:

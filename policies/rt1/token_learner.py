@@ -1,4 +1,4 @@
-"""TokenLearner (arXiv 2106.11297): a few tokens out of a grid, each a learnt weighted mean."""
+"""TokenLearner (arXiv 2106.11297): a few tokens from a feature map, each a learnt weighted mean."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 
 class TokenLearner(nn.Module):
-    """Weights of a small network at each place, softmax over places (the paper's version 1.1).
+    """Weights of an MLP at each position, softmax over positions (the paper's version 1.1).
 
     Args:
-        width: Numbers in a token.
-        tokens: Tokens to make; 8 in RT-1.
-        hidden: Hidden numbers of the network.
+        width: Token width.
+        tokens: Number of output tokens; 8 in RT-1.
+        hidden: Hidden width of the MLP.
     """
 
     def __init__(self, width: int, tokens: int, hidden: int = 64) -> None:
@@ -23,6 +23,6 @@ class TokenLearner(nn.Module):
         )
 
     def forward(self, grid: Tensor) -> Tensor:
-        """Places [n, p, d] to tokens [n, k, d]."""
+        """Positions [n, p, d] to tokens [n, k, d]."""
         weights = cast(Tensor, self.weights(grid)).softmax(1)
         return weights.transpose(1, 2) @ grid

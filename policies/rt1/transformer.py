@@ -1,21 +1,21 @@
 """The decoder-only transformer of RT-1: tokens of some frames in, one output per action token.
 
 Section 5.1 of the paper: 8 layers over the 48 tokens of 6 images, causal in time; no action token
-sees another, so all are computed at once (feeding them back was slower and worse). Nothing needs to
-see an action token either, so they are queries alone, and the last layer computes only them.
+sees another, so all are computed at once (feeding them back was slower and worse). No other token
+needs to see an action token, so they are queries only, and the last layer computes only them.
 
-What the tokens of a frame see of each other decides what training costs:
+What a frame's tokens attend to decides the cost of training:
 
-- `earlier` (the paper): tokens see those of their own and of earlier frames. What becomes of a
-  frame then depends on the window that it is in, so that each step needs its window computed.
-- `own`: tokens see those of their own frame, and only action tokens look back, in each layer. What
-  becomes of a frame is then the same in every window: training `small` is twice as fast, and
-  a robot computes a frame once.
+- `earlier` (the paper): tokens attend to their own and earlier frames. A frame's features then
+  depend on its window, so that each step needs its whole window computed.
+- `own`: tokens attend to their own frame, and only action tokens look back, in each layer. A
+  frame's features are then the same in every window: training `small` is twice as fast, and a
+  robot computes each frame once.
 
-Time enters as a rotation of queries and keys (arXiv 2104.09864), which knows only distances.
+Time is encoded by rotating queries and keys (arXiv 2104.09864), so that only distances matter.
 
-The paper's 19M parameters are those of 8 heads of 128 at a width of 512 and one matrix per
-feed-forward part; `ffn_width` 0 is that one matrix, another number the usual two.
+The paper's 19M parameters correspond to 8 heads of 128 at a width of 512 and one matrix per
+feed-forward block, which is `ffn_width` 0; other values give the usual two matrices.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from torch import Tensor, nn
 
 Sees = Literal["own", "earlier"]
 Kept = deque[list[Tensor]]
-"""What is kept of each earlier frame, the oldest first; `Transformer.step` knows what it is."""
+"""Cache of earlier frames, the oldest first; see `Transformer.step`."""
 
 
 class Transformer(nn.Module):
     """Frames' tokens to outputs of action tokens.
 
     Args:
-        width: Numbers in a token, d.
-        layers: Layers.
-        heads: Heads of attention.
-        head_width: Numbers in a head's key, even.
-        ffn_width: Hidden numbers in a feed-forward part; 0 is a single matrix.
-        history: Frames that an action token sees, its own among them.
+        width: Token width, d.
+        layers: Number of layers.
+        heads: Attention heads.
+        head_width: Width of a head's keys, even.
+        ffn_width: Hidden width of the feed-forward blocks; 0 for a single matrix.
+        history: Frames that an action token attends to, including its own.
         slots: Tokens in a frame, k.
         queries: Action tokens, m.
-        dropout: Behind attention and feed-forward parts.
-        sees: What the tokens of a frame see, see above.
-        begun: Whether action tokens begin with their frame's last token added to the query. Found
-            by attention among all tokens of all frames, it would have a hundredth of the weight at
-            first, and nothing be learnt for long.
+        dropout: Dropout rate after attention and feed-forward blocks.
+        sees: What a frame's tokens attend to, see the module.
+        begun: Whether action tokens start as their query plus their frame's last token. Attention
+            over all tokens of all frames would give that one a hundredth of the weight at first,
+            and nothing would be learnt for long.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Transformer(nn.Module):
         self._begun = begun
         self.embed = nn.Linear(width, width)
         self.slot = nn.Parameter(torch.randn(slots, width) * 0.02)
-        # As large as what is added to them, or they could not be told apart.
+        # As large as the token added to them, or they would be indistinguishable.
         self.query = nn.Parameter(torch.randn(queries, width) * (1.0 if begun else 0.02))
         self.layers = nn.ModuleList(
             Layer(width, heads, head_width, ffn_width, dropout) for _ in range(layers)
@@ -83,7 +83,7 @@ class Transformer(nn.Module):
 
         Args:
             tokens: [n, t, k, d], the oldest frame first.
-            present: [n, t] bool, false for frames before the episode's beginning: none sees them.
+            present: [n, t] bool, false for frames outside the episode, hidden from other frames.
 
         Returns:
             [n, t, m, d]; each row as if its frame were the last of a window of `history`.
@@ -101,8 +101,8 @@ class Transformer(nn.Module):
     def step(self, tokens: Tensor, kept: Kept) -> Tensor:
         """Outputs [m, d] for a frame [k, d] that follows those in `kept`, to which it is added.
 
-        Kept of a frame are its keys and values in each layer or, where they depend on the window,
-        its tokens. The result equals `forward`'s on all frames within rounding.
+        Cached are a frame's keys and values in each layer or, where they depend on the window, its
+        tokens. The result equals `forward`'s on all frames within rounding.
         """
         made: list[Tensor] = []
         if self._sees == "own":
@@ -132,9 +132,9 @@ class Transformer(nn.Module):
         Args:
             tokens: [n, t, k, d], the frames after those in `past`.
             present: [n, past + t].
-            answers: Frames at the end that are asked.
-            past: Keys and values of earlier frames, [n, past, k, 2, h, e] by layer.
-            made: Gets the last frame's keys and values [n, k, 2, h, e] of each layer.
+            answers: Number of last frames to compute outputs for.
+            past: Keys and values of earlier frames, [n, past, k, 2, h, e] per layer.
+            made: Receives the last frame's keys and values [n, k, 2, h, e] of each layer.
         """
         n, t, slots, _ = tokens.shape
         frames = torch.arange(present.shape[1], device=tokens.device)
@@ -170,7 +170,7 @@ class Transformer(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention and a feed-forward part, normalised before each."""
+    """Attention and a feed-forward block, with layer norm before each."""
 
     def __init__(
         self, width: int, heads: int, head_width: int, ffn_width: int, dropout: float
@@ -200,9 +200,9 @@ class Layer(nn.Module):
         time: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Tokens [n, q, d] after looking at keys and values [n, s, h, e] where `mask` [n, q, s].
+        """Tokens [n, q, d] after attending to keys and values [n, s, h, e] where `mask` [n, q, s].
 
-        `time` [q] is when the tokens are, if keys were rotated to when they are.
+        `time` [q] is that of the tokens, given if keys were rotated by theirs.
         """
         q = self.q(self.norm_attention(x)).unflatten(-1, (self._heads, -1))
         q = q if time is None else _rotate(q, time)
@@ -212,8 +212,8 @@ class Layer(nn.Module):
         return x + self._drop(self.ffn(self.norm_ffn(x)))
 
     def _drop(self, x: Tensor) -> Tensor:
-        """Dropout of the same numbers in all tokens of a row: drawing for each costs as much as a
-        sixth of the transformer's training on a CPU."""
+        """Dropout with one mask for all tokens of a row: one per token would cost a sixth of the
+        transformer's training on a CPU."""
         if not self.training or not self._dropout:
             return x
         keep = torch.rand(len(x), 1, x.shape[-1], device=x.device) >= self._dropout
@@ -229,7 +229,7 @@ def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _rotate(x: Tensor, time: Tensor) -> Tensor:
-    """Turn pairs of numbers in x [n, s, h, e] by the time [s] in frames, 1/16 to 1 quarter each."""
+    """Rotate pairs in x [n, s, h, e] by the time [s], 1/16 to 1 quarter turn per frame."""
     half = x.shape[-1] // 2
     powers = torch.arange(half, device=x.device) / max(half - 1, 1)
     angle = time[:, None] * (math.pi / 2) * 16.0**-powers

@@ -1,1 +1,1 @@
-"""Image encoders that policies share."""
+"""Image encoders shared by policies."""

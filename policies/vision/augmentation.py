@@ -1,4 +1,4 @@
-"""Changes to training images that actions do not follow."""
+"""Augmentation of training images that leaves actions unchanged."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from torch import Tensor
 def random_shift(images: Tensor, pixels: int, *, repeat_edges: bool = True) -> Tensor:
     """Shift each entry by up to `pixels` up or down and left or right.
 
-    As DrQ does (arXiv 2004.13649, section 3.1); randomness is torch's.
+    As in DrQ (arXiv 2004.13649, section 3.1); uses torch's global generator.
 
     Args:
-        images: (n, ..., h, w, c); what an entry holds moves alike.
+        images: (n, ..., h, w, c); all images of an entry are shifted alike.
         pixels: The largest shift.
         repeat_edges: See `shifted`.
     """
@@ -21,13 +21,13 @@ def random_shift(images: Tensor, pixels: int, *, repeat_edges: bool = True) -> T
 
 
 def shifted(images: Tensor, moves: Sequence[Sequence[int]], *, repeat_edges: bool = True) -> Tensor:
-    """Images (n, ..., h, w, c), each entry moved by its pixels (down, right).
+    """Images (n, ..., h, w, c), each entry shifted by its move (down, right) in pixels.
 
     Args:
         images: As above.
         moves: n pairs, smaller than the images.
-        repeat_edges: Whether what was moved is continued up to the border; without it, pixels that
-            nothing was moved to stay as they were, which takes less time.
+        repeat_edges: Whether uncovered pixels repeat the shifted image's edge; otherwise they stay
+            as they were, which takes less time.
     """
     result = images.clone()
     height, width = images.shape[-3:-1]

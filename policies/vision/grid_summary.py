@@ -1,23 +1,23 @@
-"""What is where in an image, as one vector: a linear map of all features at their places.
+"""What is where in an image, as one vector: a linear layer over the whole feature map.
 
-Attention and means over places give a small thing's place a hundredth of their weight at first, and
-with few demonstrations and no pretrained features a policy may never find it: it learns from its
-joints alone. A linear map of the whole grid finds it within a hundred steps.
+Attention and pooling give a small thing's position a hundredth of their weight at first, and with
+few demonstrations and no pretrained features a policy may never find it: it learns from its joints
+alone. A linear layer over the whole feature map finds it within a hundred steps.
 """
 
 from torch import Tensor, nn
 
 REDUCED = 32
-"""Channels that are left of the features."""
+"""Channels to which the features are reduced first."""
 
 
 class GridSummary(nn.Module):
-    """Features of one size to vectors.
+    """Feature maps of a fixed size to vectors.
 
     Args:
-        channels: Of the features.
-        rows, columns: Of the grid.
-        width: Numbers in the result.
+        channels: Channels of the features.
+        rows, columns: Size of the feature map.
+        width: Size of the result.
     """
 
     def __init__(self, channels: int, rows: int, columns: int, width: int) -> None:

@@ -1,22 +1,22 @@
-"""What is where in an image, said from an encoder's grid: a lesson in seeing.
+"""Dense labels, what is where in an image, from an encoder's features: a pretraining task.
 
-Only for learning: an encoder that can say it knows its things and where they are, and policies
-begin with it (`Policy.load_encoder`) as those of the papers begin with ImageNet's.
+An encoder trained on it knows things and where they are, and initialises policies
+(`Policy.load_encoder`) as ImageNet weights do in the papers. `Pointing` is such a head too.
 """
 
 from torch import Tensor, nn
 
 FINER = 4
-"""Labels are said for so many places along each side of a cell of the grid."""
+"""Label positions along each side of a cell of the feature map."""
 
 
 class PlaceLabels(nn.Module):
-    """Features of a grid to labels of a finer one.
+    """Feature maps to label logits on a finer grid.
 
     Args:
-        channels: Of the features.
-        labels: How many there are.
-        hidden: Numbers in between.
+        channels: Channels of the features.
+        labels: Number of labels.
+        hidden: Hidden channels.
     """
 
     def __init__(self, channels: int, labels: int, hidden: int = 256) -> None:

@@ -2,11 +2,11 @@
 
 Two kinds of normalisation:
 
-- `frozen_batch`: batch norm whose statistics and scale never change, as DETR and ACT use on
-  ImageNet weights. It is a fixed affine map, so it is folded into the convolution before it, in
-  training too: the image is never read again only to be scaled. On CPUs its wide 3x3 convolutions
-  are those of `policies.vision.winograd`.
-- `group`: group norm, 16 channels a group, as Diffusion Policy uses, and whoever trains from
+- `frozen_batch`: batch norm whose statistics and scale never change, as DETR and ACT use with
+  ImageNet weights. It is a fixed affine map, so it is folded into the preceding convolution, in
+  training too, which saves a pass over the features. On CPUs, wide 3x3 convolutions then use
+  `policies.vision.winograd`.
+- `group`: group norm, 16 channels per group, as in Diffusion Policy and for any training from
   random weights, where frozen statistics would normalise nothing.
 """
 
@@ -44,7 +44,7 @@ class FrozenBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def scale_and_shift(self) -> tuple[Tensor, Tensor]:
-        """The same map as `x * scale + shift`, each (channels,)."""
+        """The scale and shift, each (channels,), of the same map as `x * scale + shift`."""
         scale = self.weight * torch.rsqrt(self.running_var + NORM_EPSILON)
         return scale, self.bias - self.running_mean * scale
 
@@ -56,10 +56,10 @@ def _norm(kind: Norm, channels: int) -> nn.Module:
 
 
 def check_widths(widths: tuple[int, ...], norm: Norm) -> None:
-    """Refuse channels of stages that the norm cannot divide into groups.
+    """Check that the norm can divide each stage's channels into groups.
 
     Raises:
-        PolicyError: There are some.
+        PolicyError: It cannot.
     """
     if norm == "group" and any(n % max(1, n // GROUP_CHANNELS) for n in widths):
         raise PolicyError(f"backbone is {widths}; give multiples of {GROUP_CHANNELS}")
@@ -70,12 +70,12 @@ def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Conv
 
 
 class Kernel(NamedTuple):
-    """A convolution that also does the work of the batch norm behind it."""
+    """A convolution with the batch norm after it folded in."""
 
     weight: Tensor
     bias: Tensor
     mapped: Tensor | None = None
-    """What `winograd.mapped_kernel` makes of the weight, where that may be of use."""
+    """`winograd.mapped_kernel` of the weight, where it may be of use."""
 
 
 Kernels = dict[nn.Conv2d, Kernel]
@@ -102,12 +102,12 @@ def _normalised(
 
 
 def _is_plain(convolution: nn.Conv2d) -> bool:
-    """Whether it is one that `winograd` can do: 3x3, every pixel."""
+    """Whether `winograd` supports it: 3x3 with stride 1."""
     return convolution.kernel_size == (3, 3) and convolution.stride == (1, 1)
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
+    """Two 3x3 convolutions with a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, norm: Norm) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class BasicBlock(nn.Module):
             )
 
     def pairs(self) -> list[tuple[nn.Conv2d, nn.Module]]:
-        """Each convolution and the norm behind it; the shortcut's last, if there is one."""
+        """Each convolution and the norm after it; the shortcut's last, if there is one."""
         pairs = [(self.conv1, self.bn1), (self.conv2, self.bn2)]
         if self.downsample is not None:
             convolution, norm = self.downsample
@@ -138,11 +138,11 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A ResNet of basic blocks, two a stage, without its classifier.
+    """A ResNet of basic blocks, two per stage, without its classifier.
 
     Args:
-        widths: Channels of each stage. `RESNET18_WIDTHS` is ResNet-18; a stage after the first
-            halves the image, so (32, 64, 128) has a stride of 16.
+        widths: Channels of each stage. `RESNET18_WIDTHS` is ResNet-18; each stage after the first
+            halves the resolution, so (32, 64, 128) has a stride of 16.
         norm: See the module.
     """
 
@@ -173,7 +173,7 @@ class ResNet(nn.Module):
                 )
 
     def blocks(self) -> list[BasicBlock]:
-        """In order."""
+        """The blocks of all stages, in order."""
         stages = [self.get_submodule(f"layer{index + 1}") for index in range(self.stages)]
         return [cast(BasicBlock, block) for stage in stages for block in stage.children()]
 
@@ -182,26 +182,26 @@ class ResNet(nn.Module):
 
         Args:
             images: (n, 3, h, w), normalised.
-            kernels: What `folded` gave, to save its work at every call.
+            kernels: From `folded`, to save folding at every call.
 
         Returns:
             (n, channels, h / stride, w / stride), rounded up.
         """
         images = images.contiguous(memory_format=torch.channels_last)
         hidden = _normalised(images, self.conv1, self.bn1, kernels)
-        # The maximum of rectified numbers is the rectified maximum, of a quarter of the numbers.
+        # ReLU commutes with the maximum, and after pooling it has a quarter of the values.
         hidden = functional.max_pool2d(hidden, 3, 2, 1).relu_()
         for block in self.blocks():
             hidden = block(hidden, kernels)
         return hidden
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns of the features of images of this size."""
+        """Rows and columns of the feature map for images of this size."""
         return -(-height // self.stride), -(-width // self.stride)
 
     @torch.no_grad()
     def folded(self) -> Kernels | None:
-        """Kernels with the frozen norms in them, for as long as the weights stay as they are."""
+        """Kernels with the frozen norms folded in, valid until the weights change."""
         pairs = [(self.conv1, self.bn1), *(pair for b in self.blocks() for pair in b.pairs())]
         kernels = {
             convolution: _fold(convolution, norm)
@@ -216,16 +216,16 @@ class ResNet(nn.Module):
 
 
 def load_backbone(backbone: ResNet, path: Path) -> None:
-    """Put weights with torchvision's names into a backbone, such as ImageNet's ResNet-18.
+    """Load weights with torchvision's names, such as ImageNet's ResNet-18, into a backbone.
 
-    The classifier (`fc.*`) and the batch norms' `num_batches_tracked` are left out. Only
+    The classifier (`fc.*`) and the batch norms' `num_batches_tracked` are ignored. Only
     safetensors files are read: a `.pth` file is a pickle, which this project never loads. An
-    ImageNet ResNet-18 with these names exists as safetensors (timm's `resnet18.tv_in1k`), and
-    torchvision's own file is converted once, where you trust it, with
+    ImageNet ResNet-18 with these names exists as safetensors (timm's `resnet18.tv_in1k`);
+    torchvision's own file, if you trust it, is converted once with
     `safetensors.torch.save_file(torchvision.models.resnet18(weights="DEFAULT").state_dict(), …)`.
 
     Raises:
-        WeightsFileError: It is no safetensors file, or not of this backbone.
+        WeightsFileError: It is not a safetensors file, or not of this backbone.
     """
     found = {
         name: tensor

@@ -5,11 +5,11 @@ from torch import Tensor, nn
 
 
 class SpatialSoftmax(nn.Module):
-    """Feature maps to points: where, on average, each of some learnt detectors fires.
+    """Feature maps to keypoints: where, on average, each learnt detector fires.
 
     Args:
-        channels: Of the feature maps.
-        points: Detectors, a 1x1 convolution of the maps.
+        channels: Channels of the feature maps.
+        points: Number of detectors, a 1x1 convolution of the maps.
     """
 
     def __init__(self, channels: int, points: int) -> None:
@@ -17,13 +17,13 @@ class SpatialSoftmax(nn.Module):
         self.detectors = nn.Conv2d(channels, points, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(n, channels, h, w) to (n, 2 · points): x and y of each point, in [-1, 1]."""
+        """(n, channels, h, w) to (n, 2 · points): x and y of each keypoint, in [-1, 1]."""
         heat = torch.softmax(self.detectors(maps).flatten(2).float(), -1)
         return (heat @ coordinates(maps)).flatten(1)
 
 
 def coordinates(maps: Tensor) -> Tensor:
-    """x and y of each place of maps (..., h, w), row by row, in [-1, 1]: (h · w, 2)."""
+    """x and y of each position in maps (..., h, w), row by row, in [-1, 1]: (h · w, 2)."""
     height, width = maps.shape[-2:]
     y, x = (torch.linspace(-1, 1, size, device=maps.device) for size in (height, width))
     return torch.stack((x.repeat(height), y.repeat_interleave(width)), -1)

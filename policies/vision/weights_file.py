@@ -1,4 +1,4 @@
-"""Reading an image encoder's weights from a file; safetensors alone, for a `.pth` is a pickle."""
+"""Reading an image encoder's weights from a file; safetensors only, as a `.pth` is a pickle."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +11,14 @@ from policies.errors import PolicyError
 
 
 class WeightsFileError(PolicyError):
-    """A file that does not hold the weights that were asked for; the text says what to do."""
+    """A file that does not hold the requested weights; the message says what to do."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors by name.
 
     Raises:
-        WeightsFileError: It is no safetensors file.
+        WeightsFileError: It is not a readable safetensors file.
     """
     try:
         return load_file(path)
@@ -30,10 +30,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def fill(module: nn.Module, weights: Mapping[str, Tensor], path: Path, advice: str) -> None:
-    """Put weights with just the names and shapes of a module's own into it.
+    """Load weights into a module whose names and shapes they match exactly.
 
     Args:
-        module: Where they go.
+        module: Where to load them.
         weights: By name.
         path: Where they are from, for the error.
         advice: What to do instead, for the error.

@@ -1,11 +1,11 @@
 """3x3 convolutions with a quarter of the multiplications: F(4x4, 3x3) of Lavin and Gray 2016.
 
-(arXiv 1509.09308, section 4.3.) A tile of 4x4 results needs 6x6 pixels. Pixels and kernels are
-mapped linearly to 36 numbers each, there a convolution is one product of matrices over channels
-for each of the 36, and the products are mapped back. The gradients are the same maps transposed,
-and both begin with the same 36 numbers of the result's gradient. Results equal the direct
-computation to a relative 1e-5. It pays where channels are many, for the maps cost the same for
-any number of outputs; on CPUs, whose libraries have only direct convolutions of float32.
+(arXiv 1509.09308, section 4.3.) A 4x4 tile of outputs needs 6x6 pixels. Pixels and kernels are
+mapped linearly to 36 numbers each; there a convolution is one matrix product over channels for each
+of the 36, and the products are mapped back. The gradients use the same maps transposed, and both
+start from the same 36 numbers of the output's gradient. Results equal the direct computation to a
+relative 1e-5. It pays with many channels, as the pixels' map costs the same for any number of
+outputs, and on CPUs, whose libraries have only direct convolutions in float32.
 """
 
 from typing import Any, Final
@@ -18,7 +18,7 @@ TILE: Final = 4
 SEEN: Final = TILE + 2
 MIN_CHANNELS: Final = 128
 MIN_PIXELS: Final = 16 * TILE**2
-"""Of an image: below, tiles at the edge that are mostly padding eat the gain."""
+"""Least image size: below, edge tiles that are mostly padding cancel the gain."""
 
 _PIXELS: Final = (
     (4, 0, -5, 0, 1, 0),
@@ -45,7 +45,7 @@ _RESULT: Final = (
 
 
 def _both_ways(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
-    """The map of a square, row by row, whose columns and whose rows the matrix maps."""
+    """The map of a flattened square that applies the matrix to its columns and its rows."""
     one = torch.tensor(matrix, dtype=torch.float64)
     return torch.kron(one, one).float()
 
@@ -56,12 +56,12 @@ RESULT: Final = _both_ways(_RESULT)
 
 
 def has_channels(weight: Tensor) -> bool:
-    """Whether a kernel (outputs, inputs, 3, 3) is one for CPUs and wide enough."""
+    """Whether a kernel (outputs, inputs, 3, 3) is on a CPU and wide enough."""
     return weight.device.type == "cpu" and min(weight.shape[:2]) >= MIN_CHANNELS
 
 
 def pays(image: Tensor, weight: Tensor) -> bool:
-    """Whether `convolve` is worth while for an image (n, inputs, h, w)."""
+    """Whether `convolve` is worthwhile for an image (n, inputs, h, w)."""
     return (
         has_channels(weight)
         and image.dtype == weight.dtype == torch.float32
@@ -93,12 +93,12 @@ def convolve(image: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def with_mapped(image: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-    """`convolve` with what `mapped_kernel` gave, without gradients."""
+    """`convolve` with a kernel from `mapped_kernel`, without gradients."""
     return _from_products(torch.bmm(_tiles(image), kernel), image.shape, bias)
 
 
 class _Product(torch.autograd.Function):
-    """`convolve` with a mapped kernel, which keeps the mapped pixels for its gradient."""
+    """`convolve` with a mapped kernel, keeping the mapped pixels for the backward pass."""
 
     @staticmethod
     def forward(context: Any, image: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class _Product(torch.autograd.Function):
         of_pixels = torch.bmm(products, kernel.mT).view(SEEN**2, -1)
         seen = (PIXELS.mT @ of_pixels).view(SEEN, SEEN, n, rows, columns, -1)
         seen = seen.permute(2, 3, 0, 4, 1, 5)
-        # Tiles share two rows and two columns with the next one: their gradients add up.
+        # Adjacent tiles share two rows or columns, where their gradients add up.
         whole = seen.new_zeros(n, rows + 1, TILE, columns + 1, TILE, seen.shape[-1])
         whole[:, :-1, :, :-1] = seen[:, :, :TILE, :, :TILE]
         whole[:, 1:, :2, :-1] += seen[:, :, TILE:, :, :TILE]
@@ -155,7 +155,7 @@ def _tiles(image: Tensor) -> Tensor:
 
 
 def _from_products(products: Tensor, shape: torch.Size, bias: Tensor) -> Tensor:
-    """Products (36, tiles, outputs) to results (n, outputs, h, w), for an image of this shape."""
+    """Products (36, tiles, outputs) to outputs (n, outputs, h, w), for an image of this shape."""
     n, _, height, width = shape
     rows, columns = -(-height // TILE), -(-width // TILE)
     outputs = products.shape[-1]

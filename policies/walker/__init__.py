@@ -1,1 +1,1 @@
-"""Networks of the walker: actors with and without a history, and the critic that teaches them."""
+"""Networks of the walker: actors with and without a history, and the critic for training them."""

@@ -1,4 +1,4 @@
-"""The networks as rsl-rl-lib's PPO (5.x) wants its models.
+"""The networks with the model interface of rsl-rl-lib's PPO (5.x).
 
 Name them in its configuration:
 
@@ -8,8 +8,8 @@ Name them in its configuration:
 `PPO.construct_algorithm` then builds them from an example observation. Observations are any mapping
 from group names to tensors, such as its TensorDict; rsl-rl-lib itself is not imported here.
 
-A transformer is a recurrent model to PPO: it is trained on whole rollouts, each token's features
-computed once, and its hidden state is the memory (`Memory`) at the start of each.
+To PPO, a transformer is a recurrent model: it is trained on whole rollouts, computing each token's
+features once, and its hidden state is the memory (`Memory`) at the start of each.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ from policies.walker.transformer import (
 )
 
 HiddenState = tuple[Tensor, Tensor]
-"""(slots, n, d) and (1, n, 1): a memory in the shape in which the storage keeps it."""
+"""(slots, n, d) and (1, n, 1): a memory's tokens and age, shaped for the rollout storage."""
 
 
 class _LearnerModel(nn.Module):
-    """What actor and critic share: picking and joining their groups of observations."""
+    """Base of actor and critic: selects and concatenates their observation groups."""
 
     is_recurrent = False
 
@@ -43,25 +43,25 @@ class _LearnerModel(nn.Module):
         self.obs_groups = groups
 
     def values(self, obs: Mapping[str, Tensor]) -> Tensor:
-        """(..., p), the groups one behind the other."""
+        """(..., p), the groups concatenated."""
         return torch.cat([obs[group] for group in self.obs_groups], dim=-1)
 
     def reset(self, dones: Tensor | None = None, hidden_state: Any = None) -> None:
-        """Episodes have ended: nothing to forget."""
+        """Do nothing: there is no hidden state."""
 
     def get_hidden_state(self) -> HiddenState | None:
-        """There is none."""
+        """None: there is no hidden state."""
         return None
 
     def detach_hidden_state(self, dones: Tensor | None = None) -> None:
-        """Memories carry no gradients."""
+        """Do nothing: memories carry no gradients."""
 
 
 class LearnerActor(_LearnerModel):
-    """An actor with what PPO asks of it: samples, likelihoods, entropies, a hidden state.
+    """An actor with PPO's interface: samples, log-likelihoods, entropies, a hidden state.
 
     Attributes:
-        network: A `TransformerStudent` or an `MLPActor`; the weights to keep.
+        network: A `TransformerStudent` or an `MLPActor`; the weights to save.
     """
 
     network: TransformerStudent | MLPActor
@@ -80,13 +80,13 @@ class LearnerActor(_LearnerModel):
         Args:
             obs: Example of all groups, each (n, p).
             obs_groups: Groups of each set.
-            obs_set: "actor", "student", "teacher".
-            output_dim: Numbers in an action.
+            obs_set: Set of this actor: "actor", "student" or "teacher".
+            output_dim: Action dimensions.
             network: "transformer" or "mlp".
-            settings: Of `TransformerStudentConfig` and `TrunkConfig`, or of `MLPActorConfig`.
+            settings: Fields of `TrunkConfig` and `initial_std`, or of `MLPActorConfig`.
 
         Raises:
-            PolicyError: Another network, or a setting that it does not have.
+            PolicyError: The network or one of its settings is unknown.
         """
         super().__init__(obs_groups[obs_set])
         sizes: dict[str, Any] = {
@@ -116,16 +116,16 @@ class LearnerActor(_LearnerModel):
         hidden_state: HiddenState | None = None,
         stochastic_output: bool = False,
     ) -> Tensor:
-        """Actions, and the distribution behind them for the properties below.
+        """Actions; when sampled, also sets the distribution for the properties below.
 
         Args:
             obs: Each group (n, p); with masks (t, episodes, p), padded.
-            masks: (t, episodes) bool, true where an episode goes on: a rollout cut into episodes.
+            masks: (t, episodes) bool, false on padding, for rollouts split into episodes.
             hidden_state: At the start of these episodes.
-            stochastic_output: Sample, instead of the mean.
+            stochastic_output: Sample instead of returning the mean.
 
         Returns:
-            (n, m); with masks (t, n, m), put together again.
+            (n, m); with masks (t, n, m), joined to rollouts again.
         """
         values = self.values(obs)
         mean: Tensor
@@ -144,14 +144,14 @@ class LearnerActor(_LearnerModel):
         return self._distribution.sample()
 
     def reset(self, dones: Tensor | None = None, hidden_state: HiddenState | None = None) -> None:
-        """Forget all, or the robots in `dones` (n,), or go back to a hidden state."""
+        """Clear the memory, or that of the robots in `dones` (n,), or restore a hidden state."""
         if dones is None:
             self._memory = self._unpacked(hidden_state)
         elif self._memory is not None and dones.any():
             self._memory = self._memory.forget(dones.bool().flatten())
 
     def get_hidden_state(self) -> HiddenState | None:
-        """The memory before the next observation; None without a history."""
+        """The memory before the next observation; None for an MLP."""
         if not isinstance(self.network, TransformerStudent):
             return None
         memory = self._memory or self.network.empty_memory(self._robots)
@@ -165,12 +165,12 @@ class LearnerActor(_LearnerModel):
         return Memory(tokens.view(2 * layers, -1, *tokens.shape[1:]), age[0, :, 0])
 
     def update_normalization(self, obs: Mapping[str, Tensor]) -> None:
-        """Take a rollout's observations into the statistics."""
+        """Update the statistics with a rollout's observations."""
         self.network.normalizer.update(self.values(obs))
 
     @property
     def distribution(self) -> Gaussian:
-        """The last one sampled from."""
+        """The distribution last sampled from."""
         if self._distribution is None:
             raise PolicyError("no actions have been sampled yet")
         return self._distribution
@@ -192,22 +192,22 @@ class LearnerActor(_LearnerModel):
 
     @property
     def output_distribution_params(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation."""
+        """Mean and standard deviation."""
         return self.distribution.mean, self.distribution.std
 
     def get_output_log_prob(self, outputs: Tensor) -> Tensor:
-        """(...) of actions (..., m)."""
+        """Log-likelihood (...) of actions (..., m)."""
         return self.distribution.log_probability(outputs)
 
     def get_kl_divergence(
         self, old_params: tuple[Tensor, Tensor], new_params: tuple[Tensor, Tensor]
     ) -> Tensor:
-        """(...) from the old distribution to the new one."""
+        """KL(old ‖ new), (...)."""
         return Gaussian(*old_params).divergence(Gaussian(*new_params))
 
 
 class LearnerCritic(_LearnerModel):
-    """A critic as PPO wants it.
+    """A critic with PPO's interface.
 
     Attributes:
         network: The `Critic`.
@@ -221,7 +221,7 @@ class LearnerCritic(_LearnerModel):
         output_dim: int,
         **settings: Any,
     ) -> None:
-        """As `LearnerActor`; `output_dim` is 1, settings are those of `CriticConfig`."""
+        """As `LearnerActor`; `output_dim` is 1, settings are fields of `CriticConfig`."""
         super().__init__(obs_groups[obs_set])
         if output_dim != 1:
             raise PolicyError(f"a critic gives one number, not {output_dim}")
@@ -240,12 +240,12 @@ class LearnerCritic(_LearnerModel):
         return values if masks is None else joined(values, masks)
 
     def update_normalization(self, obs: Mapping[str, Tensor]) -> None:
-        """Take a rollout's observations into the statistics."""
+        """Update the statistics with a rollout's observations."""
         self.network.normalizer.update(self.values(obs))
 
 
 def joined(padded: Tensor, masks: Tensor) -> Tensor:
-    """Episodes (t, episodes, k), padded at their ends, to the rollouts (t, n, k) they came from."""
+    """Join episodes (t, episodes, k), padded at their ends, to their rollouts (t, n, k)."""
     real = padded.transpose(0, 1)[masks.transpose(0, 1)]
     rollouts: Tensor = real.view(-1, len(padded), real.shape[-1]).transpose(0, 1)
     return rollouts
@@ -256,5 +256,5 @@ def _detached(memory: Memory) -> Memory:
 
 
 def _tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Lists, as JSON and rsl-rl-lib have them, as tuples."""
+    """Convert lists, as in JSON and rsl-rl-lib, to tuples."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}

@@ -1,4 +1,4 @@
-"""An actor that sees one moment, and the critic."""
+"""An actor without a history, and the critic."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from policies.walker.parts import Gaussian, GaussianHead, RunningNormalizer, per
 
 @dataclass(frozen=True, kw_only=True)
 class MLPActorConfig:
-    """What an `MLPActor` is built from.
+    """Configuration of an `MLPActor`.
 
     Attributes:
-        observation_size: Numbers in an observation, p.
-        action_size: Numbers in an action, m.
-        hidden: Widths of the layers.
-        initial_std: Of the actions before training.
+        observation_size: Observation dimensions, p.
+        action_size: Action dimensions, m.
+        hidden: Widths of the hidden layers.
+        initial_std: Standard deviation of actions before training.
     """
 
     observation_size: int
@@ -45,17 +45,17 @@ class MLPActor(nn.Module):
         return features
 
     def distribution(self, observations: Tensor) -> Gaussian:
-        """Of the actions (..., m)."""
+        """Distribution of actions (..., m)."""
         return Gaussian(self(observations), self.head.std)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CriticConfig:
-    """What a `Critic` is built from.
+    """Configuration of a `Critic`.
 
     Attributes:
-        observation_size: Numbers in what it sees, privileged ones among them, q.
-        hidden: Widths of the layers.
+        observation_size: Observation dimensions, including privileged ones, q.
+        hidden: Widths of the hidden layers.
     """
 
     observation_size: int
@@ -63,7 +63,7 @@ class CriticConfig:
 
 
 class Critic(nn.Module):
-    """From one observation, privileged, to the return that it promises."""
+    """From one privileged observation to the expected return."""
 
     def __init__(self, config: CriticConfig) -> None:
         super().__init__()

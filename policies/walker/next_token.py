@@ -1,19 +1,19 @@
 """Walking as next-token prediction, with the student's transformer.
 
 After Radosavovic et al. 2024 ("Humanoid locomotion as next token prediction"): a causal transformer
-over a trajectory of sensed and done predicts what comes next, trained on trajectories of several
-sources alike. Where a trajectory has no actions, a learnt token stands in their place and nothing
-is asked about them.
+over trajectories of observations and actions predicts the next token, trained on several sources
+alike. Where a trajectory has no actions, a learnt token takes their place and they are not
+predicted.
 
-A moment is two tokens, in this order:
+A time step is two tokens, in this order:
 
-    the action before it ("last action" in its observation), which predicts what is sensed;
-    what is sensed (the rest of the observation), which predicts the action after it.
+    the previous action ("last action" in its observation), which predicts what is sensed;
+    what is sensed (the rest of the observation), which predicts the next action.
 
-A window of `trunk.history` tokens is half as many moments. To act, only the second prediction
-counts, so a `NextTokenWalker` acts as any `TransformerStudent` does.
+A window of `trunk.history` tokens is half as many steps. Only the second prediction is needed for
+acting, so a `NextTokenWalker` acts as any `TransformerStudent` does.
 
-Sequences come first: (t, n, ...) is t moments of n trajectories.
+Time comes first: (t, n, ...) is t steps of n trajectories.
 """
 
 from dataclasses import dataclass
@@ -27,24 +27,24 @@ from policies.walker.transformer import Memory, TransformerStudent, TransformerS
 
 @dataclass(frozen=True, kw_only=True)
 class NextTokenConfig(TransformerStudentConfig):
-    """What a `NextTokenWalker` is built from.
+    """Configuration of a `NextTokenWalker`.
 
     Attributes:
-        last_action: Where in an observation the last action begins.
+        last_action: Index in an observation where the last action begins.
     """
 
     last_action: int
 
 
 class Trajectories(NamedTuple):
-    """Moments to learn from.
+    """Trajectories to learn from.
 
     Attributes:
-        observations: (t, n, p), the last action among them.
-        actions: (t, n, m), what was wanted at each moment.
-        known: (t, n) bool, where actions are there; elsewhere nothing is read of `actions`, nor of
-            the observations' last action.
-        valid: (t, n) bool, where the trajectory goes on; false from its end.
+        observations: (t, n, p), including the last action.
+        actions: (t, n, m), the target of each step.
+        known: (t, n) bool, where actions are known; elsewhere neither `actions` nor the
+            observations' last action is read.
+        valid: (t, n) bool, false from the trajectory's end.
     """
 
     observations: Tensor
@@ -54,11 +54,11 @@ class Trajectories(NamedTuple):
 
 
 class NextTokenLoss(NamedTuple):
-    """Mean square errors over the tokens that are there.
+    """Mean squared errors over existing tokens.
 
     Attributes:
-        action: In units of the action scale.
-        observation: Of normalised values.
+        action: Error of actions, in units of the action scale.
+        observation: Error of normalised observations.
     """
 
     action: Tensor
@@ -66,7 +66,7 @@ class NextTokenLoss(NamedTuple):
 
 
 class NextTokenWalker(TransformerStudent):
-    """A transformer that predicts observations too."""
+    """A transformer that also predicts observations."""
 
     config: NextTokenConfig
 
@@ -88,20 +88,20 @@ class NextTokenWalker(TransformerStudent):
         return features[1::2], memory
 
     def loss(self, trajectories: Trajectories) -> NextTokenLoss:
-        """Of every prediction whose token is there."""
+        """The losses of all predictions whose target exists."""
         observations, actions, known, valid = trajectories
         features, _ = self.trunk(self._tokens(observations, known))
         asked = known & valid
         actions = actions.where(asked[..., None], 0.0)
         action = (self.head(features[1::2]) - actions).square().mean(-1)
-        # What the first moment senses comes from nowhere.
+        # The first step's observation is not predicted.
         sensed = self._sensed(observations)[1:]
         predicted = self.observe(features[2::2]).masked_fill(self._done, 0.0)
         observation = (predicted - sensed).square().sum(-1) / (~self._done).sum()
         return NextTokenLoss(_mean(action, asked), _mean(observation, valid[1:]))
 
     def _tokens(self, observations: Tensor, known: Tensor | None) -> Tensor:
-        """(2 t, n, d): of each moment the action before it and what is sensed."""
+        """(2 t, n, d): of each step, the previous action and what is sensed."""
         before = observations[..., self._done]
         if known is None:
             done = self.embed_action(before)
@@ -117,7 +117,7 @@ class NextTokenWalker(TransformerStudent):
 
 
 def _mean(values: Tensor, there: Tensor) -> Tensor:
-    """Of those that are there; 0 of none."""
+    """Mean over `there`; 0 if there are none."""
     return values.where(there, 0.0).sum() / there.sum().clamp(min=1)
 
 

@@ -1,4 +1,4 @@
-"""What all networks of the walker share: normalised observations, Gaussian actions, an MLP."""
+"""Shared parts of the walker's networks: observation normaliser, Gaussian actions, an MLP."""
 
 import math
 from typing import Final, Self
@@ -10,17 +10,17 @@ _STD_RANGE: Final = (0.02, 2.0)
 
 
 class RunningNormalizer(nn.Module):
-    """Mean and deviation of all that `update` saw, kept with the weights.
+    """Running mean and standard deviation of all observations, kept with the weights.
 
-    Chan, Golub and LeVeque's update of a mean and a variance by those of a batch.
+    Batches are merged by Chan, Golub and LeVeque's update of mean and variance.
     """
 
     bound: Final = 10.0
-    """Normalised values are cut off here: a broken sensor must not drown the others."""
+    """Normalised values are clipped here: a broken sensor must not drown out the others."""
 
     least: Final = 0.1
-    """Smallest deviation. What has hardly varied yet, such as a load before there was any, would
-    else become enormous when it first does; observations are scaled to be about one."""
+    """Smallest standard deviation. Otherwise values that have hardly varied yet, such as a load
+    before there was any, would become huge when they first do; observations are of order one."""
 
     mean: Tensor
     variance: Tensor
@@ -37,12 +37,12 @@ class RunningNormalizer(nn.Module):
         return ((values - self.mean) / self.deviation()).clamp(-self.bound, self.bound)
 
     def deviation(self) -> Tensor:
-        """What values are divided by, (p,); never zero."""
+        """Standard deviation that values are divided by, (p,), at least `least`."""
         return torch.sqrt(self.variance).clamp(min=self.least)
 
     @torch.no_grad()
     def update(self, values: Tensor) -> None:
-        """Take observations (..., p) into the statistics."""
+        """Add observations (..., p) to the statistics."""
         values = values.flatten(0, -2)
         share = len(values) / (self.count + len(values))
         variance, mean = torch.var_mean(values, dim=0, correction=0)
@@ -54,7 +54,7 @@ class RunningNormalizer(nn.Module):
 
 
 class Gaussian:
-    """Independent normal distributions of the numbers in an action.
+    """Independent normal distributions of an action's dimensions.
 
     Attributes:
         mean: (..., m).
@@ -71,7 +71,7 @@ class Gaussian:
             return torch.normal(self.mean, self.std)
 
     def log_probability(self, actions: Tensor) -> Tensor:
-        """(...) of actions (..., m)."""
+        """Log-likelihood (...) of actions (..., m)."""
         scaled = ((actions - self.mean) / self.std).square()
         each: Tensor = -0.5 * scaled - self.std.log() - 0.5 * math.log(2.0 * math.pi)
         return each.sum(-1)
@@ -81,14 +81,14 @@ class Gaussian:
         return (self.std.log() + 0.5 * math.log(2.0 * math.pi * math.e)).sum(-1)
 
     def divergence(self, other: Self) -> Tensor:
-        """(...), Kullback-Leibler from this one to the other."""
+        """KL(self ‖ other), (...)."""
         ratio = (self.std / other.std).square()
         shift = ((self.mean - other.mean) / other.std).square()
         return 0.5 * (ratio + shift - 1.0 - ratio.log()).sum(-1)
 
 
 class GaussianHead(nn.Module):
-    """A linear layer to the mean, and a learnt deviation that does not depend on the input."""
+    """A linear layer to the mean, and a learnt, input-independent standard deviation."""
 
     def __init__(self, width: int, action_size: int, initial_std: float) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class GaussianHead(nn.Module):
 
 
 def perceptron(size: int, hidden: tuple[int, ...]) -> nn.Sequential:
-    """Linear layers with ELUs after each, from `size` to the last of `hidden`."""
+    """Linear layers, each followed by an ELU, from `size` to the last of `hidden`."""
     layers: list[nn.Module] = []
     for width in hidden:
         linear = nn.Linear(size, width)

@@ -1,16 +1,16 @@
-"""A causal transformer over the history of what a robot senses.
+"""A causal transformer over a robot's observation history.
 
 After Radosavovic et al. 2024 ("Real-world humanoid locomotion with reinforcement learning", Science
 Robotics), where a transformer over past observations and actions predicts the next action. Ours
-takes one token per moment (the last action is part of an observation).
+takes one token per time step (the last action is part of an observation).
 
-Every token attends to itself and the `history` - 1 tokens before it, in every layer, and knows them
-by their lag alone (a learnt bias per head and lag, Raffel et al. 2020, section 2.1). So keys and
-values never change once computed: kept in a `Memory`, they make a step as cheap as one token, equal
-to the computation over the whole sequence. A rollout's first memory can be stored and used as
+In every layer, a token attends to itself and the `history` - 1 tokens before it, with positions
+encoded by lag alone (a learnt bias per head and lag, Raffel et al. 2020, section 2.1). So keys and
+values never change once computed: cached in a `Memory`, they reduce a step to computing one token,
+equal to the computation over the whole sequence. A rollout's first memory can be stored and used as
 context in training (Dai et al. 2019, Transformer-XL, section 3.2), without recomputing the past.
 
-Sequences come first: (t, n, ...) is t moments of n robots.
+Time comes first: (t, n, ...) is t steps of n robots.
 """
 
 import math
@@ -25,31 +25,31 @@ from policies.walker.parts import Gaussian, GaussianHead, RunningNormalizer
 
 
 class Memory(NamedTuple):
-    """What a transformer keeps of the past of n robots.
+    """A transformer's cache of the past of n robots.
 
     Attributes:
         tokens: (2 · layers, h - 1, n, d), keys and values of each layer, the newest last.
-        age: (n,) float, how many of them are of this episode, from the end.
+        age: (n,) float, how many of the newest belong to the current episode.
     """
 
     tokens: Tensor
     age: Tensor
 
     def forget(self, done: Tensor) -> "Memory":
-        """Start anew where `done` (n,) bool."""
+        """Clear the memory where `done` (n,) bool."""
         return Memory(self.tokens.masked_fill(done[:, None], 0.0), self.age.masked_fill(done, 0.0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrunkConfig:
-    """What a `CausalTrunk` is built from.
+    """Configuration of a `CausalTrunk`.
 
     Attributes:
-        history: Tokens that a token attends to in a layer, itself among them, h.
-        width: Numbers in a token, d.
-        layers: Of attention and feed-forward.
-        heads: Of attention.
-        hidden: Width of the feed-forward layers.
+        history: Tokens that a token attends to in a layer, including itself, h.
+        width: Token width, d.
+        layers: Layers of attention and feed-forward.
+        heads: Attention heads.
+        hidden: Hidden width of the feed-forward layers.
     """
 
     history: int = 16
@@ -60,7 +60,7 @@ class TrunkConfig:
 
 
 class CausalTrunk(nn.Module):
-    """Tokens to features, each from itself and the past."""
+    """Tokens to features, each from itself and past tokens."""
 
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class CausalTrunk(nn.Module):
         self.norm = nn.LayerNorm(config.width)
 
     def empty_memory(self, robots: int, device: torch.device | str = "cpu") -> Memory:
-        """Of robots whose episodes begin."""
+        """The memory of robots at the start of their episodes."""
         config = self.config
         shape = (2 * config.layers, config.history - 1, robots, config.width)
         return Memory(torch.zeros(shape, device=device), torch.zeros(robots, device=device))
@@ -79,7 +79,7 @@ class CausalTrunk(nn.Module):
 
         Args:
             tokens: (t, n, d).
-            memory: Of what came before; nothing did when left out.
+            memory: Memory of earlier tokens; None if there are none.
 
         Returns:
             (t, n, d), and the memory for the tokens after these.
@@ -98,13 +98,13 @@ class CausalTrunk(nn.Module):
         return features, Memory(torch.stack(kept), age)
 
     def _lags(self, steps: int, device: torch.device) -> Tensor:
-        """(t, h - 1 + t): how far each key lies before each query; negative is the future."""
+        """(t, h - 1 + t): how far each key precedes each query; negative is the future."""
         past = self.config.history - 1
         queries = torch.arange(past, past + steps, device=device)
         return queries[:, None] - torch.arange(past + steps, device=device)
 
     def _hidden(self, lag: Tensor, age: Tensor) -> Tensor:
-        """(n, 1, t, h - 1 + t) bool: keys that are too old, to come, or of another episode."""
+        """(n, 1, t, h - 1 + t) bool: mask of keys too old, in the future or of another episode."""
         steps, past = len(lag), self.config.history - 1
         outside = (lag < 0) | (lag > past)
         slots = torch.arange(past, -steps, -1, device=lag.device)
@@ -113,7 +113,7 @@ class CausalTrunk(nn.Module):
 
 
 class _Block(nn.Module):
-    """Attention and feed-forward, each after a norm and with a residual."""
+    """Attention and feed-forward, each after a layer norm and with a residual."""
 
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class _Block(nn.Module):
     def forward(
         self, tokens: Tensor, past: Tensor, lag: Tensor, hidden: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """New tokens (t, n, d), and keys and values (h - 1 + t, n, d) of all there are."""
+        """New tokens (t, n, d), and keys and values (h - 1 + t, n, d) of past and new tokens."""
         queries, keys, values = self.project(self.attention_norm(tokens)).chunk(3, dim=-1)
         keys, values = torch.cat([past[0], keys]), torch.cat([past[1], values])
         queries = self._split(queries) / math.sqrt(keys.shape[-1] // self.heads)
@@ -154,13 +154,13 @@ class _Block(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerStudentConfig:
-    """What a `TransformerStudent` is built from.
+    """Configuration of a `TransformerStudent`.
 
     Attributes:
-        observation_size: Numbers in an observation, p.
-        action_size: Numbers in an action, m.
-        trunk: The transformer.
-        initial_std: Of the actions before training.
+        observation_size: Observation dimensions, p.
+        action_size: Action dimensions, m.
+        trunk: Configuration of the transformer.
+        initial_std: Standard deviation of actions before training.
     """
 
     observation_size: int
@@ -170,7 +170,7 @@ class TransformerStudentConfig:
 
 
 class TransformerStudent(nn.Module):
-    """From the history of what a robot senses to its next action."""
+    """From a robot's observation history to its next action."""
 
     def __init__(self, config: TransformerStudentConfig) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ class TransformerStudent(nn.Module):
         self.head = GaussianHead(config.trunk.width, config.action_size, config.initial_std)
 
     def empty_memory(self, robots: int) -> Memory:
-        """Of robots whose episodes begin."""
+        """The memory of robots at the start of their episodes."""
         return self.trunk.empty_memory(robots, self.normalizer.mean.device)
 
     def encode(self, observations: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
@@ -190,15 +190,15 @@ class TransformerStudent(nn.Module):
         return features, kept
 
     def forward(self, observations: Tensor, memory: Memory | None = None) -> Tensor:
-        """(t, n, p) to the mean actions (t, n, m), each from its past alone."""
+        """(t, n, p) to the mean actions (t, n, m), each from the present and past only."""
         mean: Tensor = self.head(self.encode(observations, memory)[0])
         return mean
 
     def step(self, observation: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """One moment: (n, p) to the mean action (n, m), and the memory for the next."""
+        """One time step: (n, p) to the mean action (n, m), and the memory for the next."""
         features, memory = self.encode(observation[None], memory)
         return self.head(features[0]), memory
 
     def distribution(self, observations: Tensor, memory: Memory | None = None) -> Gaussian:
-        """Of the actions (t, n, m)."""
+        """Distribution of actions (t, n, m)."""
         return Gaussian(self(observations, memory), self.head.std)

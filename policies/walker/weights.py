@@ -1,6 +1,6 @@
-"""A walker's network in a folder: `walker.safetensors`, whose header says what it is.
+"""A walker's network in a folder: `walker.safetensors`, whose header describes it.
 
-`walker.json` beside it holds the same description, to be read by people.
+`walker.json` beside it holds the same description, for people.
 """
 
 from collections.abc import Mapping
@@ -24,15 +24,15 @@ DESCRIPTION: Final = "walker.json"
 
 
 def save_network(network: Network, folder: Path, metadata: Mapping[str, Any]) -> None:
-    """Write a network, replacing what is there.
+    """Write a network, replacing an existing one.
 
     Args:
-        network: What to write.
-        folder: Made if need be.
-        metadata: What the trainer notes; JSON values.
+        network: Network to write.
+        folder: Created if missing.
+        metadata: The trainer's notes; JSON values.
 
     Raises:
-        OSError: The disk refused; what was there stays.
+        OSError: Writing failed; no file is left half written.
     """
     description = {
         "network": _name(network),
@@ -43,7 +43,7 @@ def save_network(network: Network, folder: Path, metadata: Mapping[str, Any]) ->
 
 
 def load_network(folder: Path) -> tuple[Network, dict[str, Any]]:
-    """The network in a folder, in evaluation mode, and its metadata.
+    """Load the network in a folder, in evaluation mode, and its metadata.
 
     Raises:
         CheckpointError: There is none, or it is damaged or from an incompatible version.
