@@ -158,7 +158,8 @@ class DecoderLayer(nn.Module):
         """
         if tokens is None:
             zero = memory.new_zeros(1, 1, memory.shape[-1])
-            attended = self.self_attention.of_equal_values(zero)
+            seen = self.self_attention_norm(zero) if self.pre_norm else zero
+            attended = self.self_attention.of_equal_values(seen)
             tokens = self.dropout(attended.expand(len(memory), len(positions), -1))
         else:
             seen = self.self_attention_norm(tokens) if self.pre_norm else tokens

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from policies import dropout
-from policies.act.transformer import Attention
+from policies.act.transformer import Attention, DecoderLayer
 from policies.dropout import Dropout
 from policies.normalization import IMAGENET_MEAN, IMAGENET_STD, Normalizer
 from policies.vision import winograd
@@ -54,6 +54,15 @@ def test_a_wide_backbone_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
     for mine, direct in zip(found, learnt(), strict=True):
         assert (mine - direct).norm() < 1e-4 * direct.norm()
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize("pre_norm", [False, True])
+def test_queries_of_zeros_need_no_self_attention(pre_norm: bool) -> None:
+    layer = DecoderLayer(8, 2, 16, 0.0, pre_norm)
+    layer.self_attention_norm.bias.data.uniform_(-1, 1)
+    positions, memory, keys = torch.randn(5, 8), torch.randn(3, 4, 8), torch.randn(3, 4, 8)
+    general = layer(torch.zeros(3, 5, 8), positions, memory, keys)
+    torch.testing.assert_close(layer(None, positions, memory, keys), general)
 
 
 def test_dropout_keeps_the_mean_and_its_gradient_is_its_noise() -> None:
