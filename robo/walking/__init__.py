@@ -1,1 +1,1 @@
-"""The walker: trained, checked in a second simulator, measured, and handed out to a robot."""
+"""The walker: training, sim-to-sim check, evaluation, and export to a robot."""

@@ -21,7 +21,7 @@ from policies.walker.weights import MODEL, load_network
 from robo.errors import UserError, user_errors
 
 SHIPPED: Final = "walk"
-"""Short name of the weights that come with the project."""
+"""Short name of the weights shipped with the project."""
 
 _DEFAULT_HZ: Final = 200.0
 
@@ -31,12 +31,12 @@ class Walker:
     """A trained walker.
 
     Attributes:
-        network: To walk with, in evaluation mode.
-        robot: That it was trained on.
-        physics_hz: Physics steps per second that it was trained with.
-        groups: Observations that it sees, one behind the other.
-        folder: Where it came from.
-        metadata: What the trainer noted.
+        network: The policy network.
+        robot: Robot to drive, by default the one it was trained on.
+        physics_hz: Physics steps per second in training.
+        groups: Observation groups that it sees, concatenated.
+        folder: Where it was loaded from.
+        metadata: The trainer's metadata.
     """
 
     network: TransformerStudent | MLPActor
@@ -48,24 +48,24 @@ class Walker:
 
     @property
     def title(self) -> str:
-        """For people: the short name where it ships, else the folder."""
+        """Display name: the short name if shipped, else the folder."""
         return SHIPPED if self.folder == weights_folder(SHIPPED) else str(self.folder)
 
     @property
     def is_teacher(self) -> bool:
-        """Whether it sees what only a simulator knows."""
+        """Whether it sees privileged observations."""
         return PRIVILEGED in self.groups
 
 
 def load_walker(name_or_folder: str = SHIPPED, robot: str | None = None) -> Walker:
-    """A walker by short name or folder: of weights, of a checkpoint, or of a run (its newest one).
+    """Load a walker by short name or from a folder: weights, a checkpoint, or a run (its newest).
 
     Args:
-        name_or_folder: See above; of a run of both stages it is the student.
-        robot: To drive instead of the one that it was trained on.
+        name_or_folder: See above; a run of both stages gives its student.
+        robot: Robot to drive instead of the one it was trained on.
 
     Raises:
-        UserError: There is none, it is damaged, or it is not for this robot.
+        UserError: There is no walker, it is damaged, or it does not fit the robot.
     """
     folder = _find(name_or_folder)
     with user_errors(CheckpointError):
@@ -98,11 +98,11 @@ class WalkActor:
     """Drives the copies of a batch with a walker's network.
 
     Args:
-        walker: Whose network.
-        copies: How many robots.
+        walker: Walker whose network acts.
+        copies: Number of robots.
 
     Attributes:
-        features: The network's last layer but one at the last moment [n, d], for a probe.
+        features: The network's penultimate layer at the last step [n, d], for a probe.
     """
 
     features: NDArray[np.float32]
@@ -112,7 +112,7 @@ class WalkActor:
         self.reset()
 
     def reset(self, ended: NDArray[np.bool_] | None = None) -> None:
-        """Forget the past of all robots, or of those that `ended` [n]."""
+        """Clear the memory of all robots, or of those that `ended` [n]."""
         if ended is None:
             network = self._network
             self._memory: Memory | None = None
@@ -122,10 +122,10 @@ class WalkActor:
             self._memory = self._memory.forget(torch.from_numpy(ended))
 
     def act(self, observation: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Actions [n, m] for what every robot observes now.
+        """Mean actions [n, m] for the current observation of every robot.
 
         Raises:
-            UserError: The network says something that is not a number.
+            UserError: The network's output is not finite.
         """
         parts = [observation[group] for group in self._groups]
         seen = torch.from_numpy(np.concatenate(parts, axis=1))

@@ -1,8 +1,8 @@
 """The checkpoints of a walker's run.
 
-checkpoints/step-00006144/     after so many control steps: the actor (policies.walker.weights)
-                               training/ as in robo.training.checkpoints, and robots.safetensors:
-                               where the robots were
+checkpoints/step-00006144/     after that many control steps: the actor (policies.walker.weights);
+                               training/ as in robo.training.checkpoints, with robots.safetensors:
+                               the state of the robots
 checkpoints/last               link to the newest
 """
 
@@ -22,7 +22,7 @@ ROBOTS = "robots.safetensors"
 
 
 class WalkCheckpoints(Checkpoints):
-    """As of any run, with a walker's actor in them."""
+    """Checkpoints of a run that hold a walker's actor."""
 
     def write_walker(
         self,
@@ -34,19 +34,19 @@ class WalkCheckpoints(Checkpoints):
         state: Mapping[str, Any],
         robots: Mapping[str, Tensor],
     ) -> None:
-        """Write a checkpoint under another name, bring it to the disk and rename it.
+        """Write a checkpoint under a temporary name, sync it to disk and rename it.
 
         Args:
             step: Control steps done.
-            actor: To walk with.
+            actor: Network that walks.
             metadata: For `save_network`.
-            weights: Of actor and critic.
+            weights: All trained weights.
             optimizer: See `robo.training.optimizer_state`.
-            state: Plain values that going on needs.
-            robots: Where they are, if there are any.
+            state: Plain values needed to resume.
+            robots: State of the robots, if any.
 
         Raises:
-            OSError: The disk refused; earlier checkpoints are whole.
+            OSError: Writing failed; earlier checkpoints are intact.
         """
 
         def save(folder: Path) -> None:
@@ -66,7 +66,7 @@ class WalkCheckpoints(Checkpoints):
 
 
 def read_robots(folder: Path) -> dict[str, Tensor]:
-    """Where the robots were at a checkpoint; nothing where that was not written down.
+    """State of the robots at a checkpoint; empty if it was not saved.
 
     Raises:
         UserError: The file is damaged.

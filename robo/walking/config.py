@@ -32,7 +32,7 @@ class WalkTrainingConfig:
     the training. 0: learn without a teacher."""
 
     apprenticeship: float = 0.1
-    """Share of the training, at its beginning, in which imitating the teacher is all."""
+    """Share of the training, at its beginning, with imitation alone."""
 
     robot: str = "g1-12"
     """g1-12, g1-29 or t1-12."""
@@ -72,13 +72,13 @@ class WalkTrainingConfig:
     """Steps of every copy between two updates."""
 
     epochs: int = 4
-    """Times that an update goes through its samples."""
+    """Passes of an update over its samples."""
 
     student_epochs: int = 2
     """The same for the transformer, whose samples cost more."""
 
     minibatches: int = 4
-    """Parts that it takes them in."""
+    """Minibatches per pass."""
 
     hidden: tuple[int, ...] = (128, 128)
     """Widths of the layers, of the actor and of the critic."""
@@ -87,10 +87,10 @@ class WalkTrainingConfig:
     """Moments that the transformer attends to in a layer, 20 ms each."""
 
     width: int = 64
-    """Of the transformer's tokens; a multiple of 4."""
+    """Width of the transformer's tokens; a multiple of 4."""
 
     layers: int = 2
-    """Of the transformer."""
+    """Layers of the transformer."""
 
     stepping: bool = True
     """Begin with an actor that strides as told; from a random one standing is found first. For
@@ -100,7 +100,7 @@ class WalkTrainingConfig:
     """Deviation of the actions before training."""
 
     learning_rate: float = 1e-3
-    """Of Adam at first; then it follows the divergence."""
+    """Initial learning rate of Adam; PPO then adapts it to the divergence."""
 
     fastest: float = 2e-3
     """Largest learning rate at first; it falls exponentially, to 2% in the end."""
@@ -109,7 +109,7 @@ class WalkTrainingConfig:
     """Kullback-Leibler divergence that an update aims at."""
 
     discount: float = 0.99
-    """Of rewards, per step."""
+    """Discount of rewards, per step."""
 
     trace: float = 0.95
     """Lambda of the generalised advantage estimation."""

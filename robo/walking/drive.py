@@ -1,4 +1,4 @@
-"""`robo walk`: a walker at a page, driven with the keyboard, in real time."""
+"""`robo walk`: a walker driven from a web page, with the keyboard, in real time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from robo.walking.steering import AXES, LIMITS, MAX_PUSH, SETTINGS, Steering, Wa
 PORT: Final = 8766
 
 _AT_ONCE: Final = 1e-6
-"""Seconds in which the scene arrives where nothing should be seen in between."""
+"""Transition time (s) of the scene when it jumps, without interpolation."""
 
 
 @dataclass(frozen=True)
 class Drove:
-    """What came of a drive.
+    """Outcome of a drive.
 
     Attributes:
-        ticks: Fiftieths of a second.
-        missed: Deadlines missed among them.
+        ticks: Control steps of 20 ms.
+        missed: Deadlines missed.
         falls: How often the robot fell.
     """
 
@@ -49,14 +49,14 @@ def drive(
     port: int | None = None,
     on_open: Callable[[str], None] = lambda address: None,
 ) -> Drove:
-    """Let people at a page drive a walker until one of them ends it, or Ctrl-C does.
+    """Let users of a page drive a walker until one of them, or Ctrl-C, ends it.
 
     Args:
-        walker: What walks.
-        terrain: A kind of `envs.humanoid.terrain.KINDS`.
+        walker: Walker to drive.
+        terrain: One of `envs.humanoid.terrain.KINDS`.
         level: How steep, high or rough the ground is, 0 to 1.
-        seed: Of where on the ground it begins.
-        port: On loopback; any free one when 0; `PORT` or the next free one when None.
+        seed: Seed of the start.
+        port: Loopback port; 0: any free one; None: `PORT` or the next free one.
         on_open: Called with the page's address.
 
     Raises:
@@ -91,7 +91,7 @@ def _carry_out(wanted: Wanted, live: LiveWalk) -> None:
 
 
 class _Page(Closing):
-    """The page: scene, numbers, and what is asked for at it."""
+    """The page: scene, numbers and user input."""
 
     def __init__(self, live: LiveWalk, steering: Steering, port: int | None) -> None:
         if port:
@@ -114,7 +114,7 @@ class _Page(Closing):
         self._show = Show(self._server, lambda name, pose: None, lambda name: None)
 
     def open(self, walker: Walker, terrain: str) -> None:
-        """Show the robot and say what it is."""
+        """Show the robot and its description."""
         self._show.load(self._scene.model, {})
         self._show.look(View(CAMERA, TARGET), again=False)
         note = "a teacher: it also sees what only a simulator knows" if walker.is_teacher else ""
@@ -147,7 +147,7 @@ class _Page(Closing):
         self._show.tell(moment, _AT_ONCE if jumped else 1.0 / CONTROL_HZ)
 
     def close(self) -> None:
-        """Shut the page."""
+        """Close the page."""
         self._server.send("closed", True)
         self._show.stop()
         self._server.stop()

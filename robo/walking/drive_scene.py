@@ -1,7 +1,7 @@
-"""What the page of `robo walk` shows in 3-D: the robot in the middle, the ground gliding below it.
+"""The 3-D scene of `robo walk`: the robot in the middle, the ground gliding below it.
 
-The view moves with the robot because the world is shown from its place, not because the viewers'
-cameras are moved: people turn them as they like.
+The view follows the robot because the world is drawn relative to it; the viewers' cameras are left
+to the viewers.
 """
 
 from typing import Any, Final
@@ -18,17 +18,17 @@ from robo.recording.browser_scene import Poses, body_poses
 
 CAMERA: Final = np.array([-2.3, -1.3, 1.5])
 TARGET: Final = np.array([0.25, 0.0, 0.6])
-"""Where viewers begin, from the robot's place on the ground (m): behind its right shoulder."""
+"""Initial view, relative to the robot's place on the ground (m): behind its right shoulder."""
 
 _TILES: Final = 2.0
-"""After which the ground's tiles repeat themselves (m): two of them."""
+"""Period of the ground's checker pattern (m): two tiles."""
 
 _HALF: Final = 10.0
 _CELL: Final = 0.1
-"""Of the uneven ground that is shown, half its side and its grid (m)."""
+"""Half side and grid spacing of the uneven ground shown (m)."""
 
 _PLANE: Final = 20.0
-"""Half the side of the flat ground that is shown (m)."""
+"""Half side of the flat ground shown (m)."""
 
 _GLIDE: Final = 0.15
 _CLIMB: Final = 0.6
@@ -36,17 +36,17 @@ _TURN: Final = 0.6
 """Time constants (s) with which the view follows the robot's place, height and heading."""
 
 _LEAP: Final = 0.3
-"""A robot that is so far (m) from where it was has been stood up elsewhere."""
+"""A larger move (m) between calls means that the robot was stood up elsewhere."""
 
 
 class DriveScene:
-    """A batch's first copy, seen from its own place.
+    """A batch's first copy, drawn relative to its own place.
 
     Args:
-        batch: Whose robot.
+        batch: The batch.
 
     Attributes:
-        model: To show.
+        model: Model to show.
         turns: Whether the view turns with the robot.
     """
 
@@ -59,14 +59,14 @@ class DriveScene:
         self.jump()
 
     def jump(self) -> None:
-        """Be where the robot is at once."""
+        """Move the view to the robot at once."""
         self._last, self._yaw = self._robot
         self._place = self._last
 
     def poses(self, seconds: float) -> tuple[Poses, bool]:
-        """Of all bodies, `seconds` after the last call, and whether something jumped."""
+        """Poses of all bodies, `seconds` after the last call, and whether something jumped."""
         place, yaw = self._robot
-        # A robot that walks off uneven ground is set back by a period onto the same ground.
+        # A robot that walks off uneven ground is set back by one period, onto the same ground.
         shift = PERIOD * np.round((place - self._last) / PERIOD)
         stood_up = float(np.linalg.norm(place - self._last - shift)) > _LEAP
         if stood_up:
@@ -133,7 +133,7 @@ class DriveScene:
 
 
 def _seen_from(poses: Poses, place: NDArray[np.float64], yaw: float) -> Poses:
-    """Poses in a level frame at a place (3,) that looks along a yaw."""
+    """Poses in a level frame at a place (3,), with its x axis along a yaw."""
     cosine, sine = np.cos(yaw), np.sin(yaw)
     seen = poses.copy()
     x, y, seen[:, 2] = (poses[:, :3] - place).T

@@ -1,4 +1,4 @@
-"""A `WalkBatch` as rsl-rl-lib's learners want their environments, and its mirror image."""
+"""A `WalkBatch` as an rsl-rl-lib environment, and its mirror image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,23 +13,23 @@ from envs.humanoid.batch import Observation, WalkBatch
 from envs.humanoid.robots import RobotConfig
 
 IMITATED = "imitated"
-"""Group of stored observations: the teacher's actions."""
+"""Observation group in the storage: the teacher's actions."""
 
 _BATCH, _OBSERVED, _LENGTHS = "batch/", "observed/", "episode lengths"
 
 
 class WalkEnv(VecEnv):  # type: ignore[misc]
-    """A batch whose copies begin anew by themselves, in tensors.
+    """An auto-resetting batch, in tensors.
 
-    `step` also gives, in its extras:
+    `step` also returns, in its extras:
 
-        "time_outs": [n], which copies ran out of time;
+        "time_outs": [n], which copies timed out;
         "timed_out": [k], their indices, and "final_observation": their last observations [k, …],
-            whose value is what the time-out cut off;
+            whose value to bootstrap from;
         "info": `Step.info`.
 
     Args:
-        batch: To walk; it is reset, its copies at different times of their first episodes.
+        batch: Batch to step; it is reset, with the copies' first episodes staggered.
     """
 
     def __init__(self, batch: WalkBatch) -> None:
@@ -42,7 +42,7 @@ class WalkEnv(VecEnv):  # type: ignore[misc]
         self._observations = _tensors(batch.reset(stagger=True), batch.copies)
 
     def get_observations(self) -> TensorDict:
-        """What every copy observes now."""
+        """Current observations of all copies."""
         return self._observations
 
     def state(self) -> dict[str, Tensor]:
@@ -54,11 +54,11 @@ class WalkEnv(VecEnv):  # type: ignore[misc]
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on where an environment with such a batch was when it gave `state`.
+        """Resume where an environment with an identical batch was when it gave `state`.
 
         Raises:
-            KeyError: Something is missing.
-            ValueError: Something has another shape.
+            KeyError: A value is missing.
+            ValueError: A value has another shape.
         """
         length = len(_BATCH)
         kept = {name[length:]: v.numpy() for name, v in state.items() if name.startswith(_BATCH)}
@@ -68,7 +68,7 @@ class WalkEnv(VecEnv):  # type: ignore[misc]
         self.episode_length_buf = state[_LENGTHS]
 
     def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict[str, Any]]:
-        """One action [n, m] of every copy: observations, rewards [n], ends [n], extras."""
+        """Take actions [n, m]; return observations, rewards [n], dones [n] and extras."""
         step = self.batch.step(actions.numpy())
         self._observations = _tensors(step.observation, self.num_envs)
         truncated = torch.from_numpy(step.truncated)
@@ -88,7 +88,7 @@ class WalkEnv(VecEnv):  # type: ignore[misc]
 
 
 class Mirror:
-    """The other half of the samples: what a robot would see and do in a mirror (the x-z plane).
+    """Mirrored samples: what a robot would see and do, reflected in the x-z plane.
 
     Mittal et al. "Symmetry considerations for learning task symmetric robot policies" (2024).
     """
@@ -107,7 +107,7 @@ class Mirror:
     def __call__(
         self, env: VecEnv, obs: TensorDict | None, actions: Tensor | None
     ) -> tuple[TensorDict | None, Tensor | None]:
-        """Samples [n, …] and behind them their mirror images, [2 n, …]; as rsl-rl-lib calls it."""
+        """Samples [n, …] followed by their mirror images, [2 n, …]; as rsl-rl-lib calls it."""
         if obs is not None:
             groups = {
                 name: _doubled(obs[name], *image)

@@ -1,21 +1,21 @@
-"""A walker for a robot: `walker.onnx`, its contract in `contract.json`, and `runner.py`.
+"""Exports a walker to a robot: `walker.onnx`, its contract in `contract.json`, and `runner.py`.
 
-The contract says everything that whoever drives the robot must know, joints always in its order:
+The contract holds all that is needed to drive the robot, joints always in its order:
 
-    version, robot, rate_hz, gait_hz (of the clock among the observations),
+    version, robot, rate_hz, gait_hz (of the clock in the observation),
     joints, default_pose (rad), joint_range (rad), stiffness (Nm/rad), damping (Nms/rad), effort
     (Nm), action_scale (rad), action_limit: target = default_pose + action_scale · action, action
-        cut off at ±action_limit; torque = stiffness (target - q) - damping dq, cut off at ±effort,
+        clipped to ±action_limit; torque = stiffness (target - q) - damping dq, clipped to ±effort,
     observation: {version, size, clip, terms: [{name, size, unit, scale}]} in order,
-    command_range: lowest and highest vx, vy (m/s) and yaw rate (rad/s) of the training; the runner
-        cuts commands off there,
-    standing_below, standing_clock: a command of a smaller norm is one to stand, and the clock
-        among the observations is so much smaller,
-    fallen_above: upward part of gravity in the base's frame beyond which the robot lies,
+    command_range: lowest and highest vx, vy (m/s) and yaw rate (rad/s) of the training, to which
+        the runner clips commands,
+    standing_below, standing_clock: a command of a norm below the first means standing, and scales
+        the clock in the observation by the second,
+    fallen_above: upward component of gravity in the base frame above which the robot has fallen,
     oldest_signals, longest_hold (s): see `robo.walking.runner`,
     network: {file, sha256, kind, history, input, output, memory: [{input, output, shape}]}; the
-        memory is zeros when the robot begins, and then what the network gave the last time,
-    trained: what the trainer noted.
+        memory is zeros at first, then what the network returned last,
+    trained: the trainer's metadata.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ from robo.walking.actor import WalkActor, Walker
 NETWORK: Final = "walker.onnx"
 
 TOLERANCE: Final = 1e-5
-"""Largest difference between torch's actions and those of the exported file."""
+"""Largest allowed difference between torch's actions and the exported ones."""
 
 _CHECKED_STEPS: Final = 40
 
@@ -60,23 +60,23 @@ def export_walker(
     trained: Mapping[str, Any] | None = None,
     check: Callable[[Path], object] | None = None,
 ) -> dict[str, Any]:
-    """Write a network with its contract and runner, replacing what is there once it is checked.
+    """Write a network with its contract and runner, replacing an older export once it is checked.
 
     Args:
         network: A student; its observation is that of `envs.humanoid.observations`.
-        robot: That it was trained on.
-        folder: Made if need be.
+        robot: Robot it was trained on.
+        folder: Created if missing.
         control_hz: Actions per second.
-        trained: What the trainer noted; JSON values.
-        check: Is given the folder with the new files, before they replace others; what it raises
-            refuses them. `check_rollout` is one.
+        trained: The trainer's metadata; JSON values.
+        check: Called with the folder of the new files before they replace others; raises to reject
+            them, as `check_rollout` does.
 
     Returns:
         The contract.
 
     Raises:
         UserError: The network is not for this robot, the extra is missing, its weights are broken,
-            or the exported file does not say what torch says. What was there before is still there.
+            or the exported file disagrees with torch. The older export is then untouched.
     """
     _check_sizes(network, robot)
     network.eval()
@@ -87,7 +87,7 @@ def export_walker(
         "trained": dict(trained or {}),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    # Within the folder: on its disk, where files can be moved whole, and writable if it is.
+    # Within the folder: on its file system, where renaming is atomic, and writable if it is.
     with TemporaryDirectory(prefix=".export-", dir=folder) as name:
         fresh = Path(name)
         (fresh / NETWORK).write_bytes(data)
@@ -97,14 +97,14 @@ def export_walker(
         _refuse_above_tolerance(largest_difference(network, fresh))
         if check is not None:
             check(fresh)
-        # The contract last: beside the new network the one before is refused.
+        # The contract last: beside the new network the old one is refused.
         for file in (_RUNNER, NETWORK, runner.CONTRACT):
             (fresh / file).replace(folder / file)
     return contract
 
 
 def largest_difference(network: TransformerStudent | MLPActor, folder: Path) -> float:
-    """Between torch's actions and the exported ones, over an episode of random observations.
+    """Largest difference of torch's and the exported actions on a series of random observations.
 
     Raises:
         UserError: Torch's are not finite.
@@ -131,12 +131,12 @@ def largest_difference(network: TransformerStudent | MLPActor, folder: Path) -> 
 
 @dataclass(frozen=True)
 class RolloutCheck:
-    """What an exported walker does in simulation beside torch's.
+    """Comparison of an exported walker with torch's in simulation.
 
     Attributes:
         steps: Actions compared.
-        difference: Largest between torch's actions and the exported ones.
-        milliseconds: Median time that onnxruntime took for an action, on one core.
+        difference: Largest difference between torch's actions and the exported ones.
+        milliseconds: Median inference time of onnxruntime per action, on one core.
     """
 
     steps: int
@@ -145,12 +145,12 @@ class RolloutCheck:
 
 
 def check_rollout(walker: Walker, folder: Path, seconds: float = 10.0) -> RolloutCheck:
-    """Let torch's network walk in simulation, told to do this and that, beside the exported one.
+    """Compare the exported network with torch's, which walks in simulation under random commands.
 
     Args:
         walker: A student.
-        folder: Where it was exported.
-        seconds: Simulated.
+        folder: Folder of its export.
+        seconds: Simulated time.
 
     Raises:
         UserError: They differ by more than `TOLERANCE`, or torch's are not finite.
@@ -239,7 +239,7 @@ def _contract(robot: RobotConfig, control_hz: float) -> dict[str, Any]:
         "standing_below": STANDING,
         "standing_clock": observations.STANDING_CLOCK,
         "fallen_above": TILT,
-        # The training's randomisation delays what is sensed by up to 15 ms.
+        # Training randomises the delay of observations up to 15 ms.
         "oldest_signals": 0.03,
         "longest_hold": 0.2,
     }

@@ -17,15 +17,15 @@ FPS: Final = 25
 
 
 class WalkFilm(Closing):
-    """Shoots the first copy of one batch or of several into an mp4 that plays in real time.
+    """Films the first copy of one or several batches into an mp4 that plays in real time.
 
     Args:
         path: The file.
-        batches: Whose robots are seen, from left to right.
-        titles: Of each.
+        batches: Batches to film, from left to right.
+        titles: Title of each.
 
     Raises:
-        RenderingUnavailableError: No GL library can draw here.
+        RenderingUnavailableError: No GL library can render here.
     """
 
     def __init__(self, path: Path, batches: Sequence[WalkBatch], titles: Sequence[str]) -> None:
@@ -44,7 +44,7 @@ class WalkFilm(Closing):
         self._writer.add(self._frame)
 
     def hold(self, seconds: float) -> None:
-        """Let the last frame stand for a while."""
+        """Hold the last frame for a while."""
         for _ in range(round(seconds * FPS)):
             self._writer.add(self._frame)
 

@@ -1,4 +1,4 @@
-"""From a place in the kitchen's floor plan to velocity commands that take a walker there."""
+"""Velocity commands that take a walker to a place in the kitchen's floor plan."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,7 +10,7 @@ from envs.kitchen.experts.navigation import Point, route
 from envs.kitchen.layout import STATIONS
 
 SPEED: Final = 0.5
-"""Forwards (m/s)."""
+"""Forward speed (m/s)."""
 
 SLOWEST: Final = 0.25
 SLOWEST_TURN: Final = 0.4
@@ -21,33 +21,33 @@ TURNING: Final = 0.8
 
 _GAIN: Final = 1.5
 _PASSED: Final = 0.25
-"""A waypoint that is so near (m) is passed."""
+"""A waypoint closer than this (m) is passed."""
 _NEAR: Final = 0.6
-"""From here (m) on it also steps sideways, and turns to what stands at the place."""
+"""Closer than this (m) it also steps sideways, and turns to the station's heading."""
 _THERE: Final = 0.15
 _GONE: Final = 0.3
-"""So near (m) to its station it turns on the spot; so far from it, it steps back to it."""
+"""Closer than the first (m) it turns on the spot; from the second on it steps back."""
 _FACING: Final = 0.25
 """Largest heading error at the end (rad)."""
 _STRAIGHT: Final = 0.9
 """With a larger heading error (rad) it turns on the spot."""
 _STANDING: Final = 1.0
-"""So long (s) it stands before it has arrived."""
+"""How long (s) it stands before it has arrived."""
 _PATIENCE: Final = 4.0
-"""Not nearer for so long (s), it walks ahead instead of sideways; for twice as long, it stays."""
+"""Without progress for so long (s) it only walks ahead; for twice as long, it stays."""
 _NEARER: Final = 0.03
 
 
 class Follower:
-    """Leads a walker to where one works at a place, around the furniture.
+    """Leads a walker around the furniture to the station of a place.
 
     Args:
-        place: In the kitchen.
+        place: Place in the kitchen.
         openings: How far each drawer is pulled out (m).
         hz: Calls of `command` per second.
 
     Attributes:
-        arrived: Whether it stands there and looks at what is there.
+        arrived: Whether it stands at the station, facing the place.
     """
 
     def __init__(self, place: str, openings: Mapping[str, float], hz: float) -> None:
@@ -59,7 +59,7 @@ class Follower:
         self.arrived = False
 
     def command(self, x: float, y: float, yaw: float) -> NDArray[np.float64]:
-        """What to tell a walker whose base is there (m, rad, world frame).
+        """Command for a walker whose base is at this pose (m, rad, world frame).
 
         Returns:
             vx, vy (m/s) in its level frame, yaw rate (rad/s) (3,).
@@ -92,7 +92,7 @@ class Follower:
         return np.zeros(3)
 
     def _patience(self, away: float) -> float:
-        """How long it has not come nearer to its station, in units of `_PATIENCE`."""
+        """Time without progress towards its station, in units of `_PATIENCE`."""
         self._waited += 1
         if away < self._nearest - _NEARER:
             self._nearest, self._waited = away, 0
@@ -100,7 +100,7 @@ class Follower:
 
 
 def _ahead(error: float, speed: float) -> NDArray[np.float64]:
-    """Walk to where the heading is off by so much (rad); turn on the spot if it is much."""
+    """Walk ahead, correcting a heading error (rad); turn on the spot if it is large."""
     forward = speed * np.cos(error) if abs(error) < _STRAIGHT else 0.0
     return np.array((forward, 0.0, np.clip(_GAIN * error, -TURNING, TURNING)))
 

@@ -1,7 +1,7 @@
-"""The walker's networks as ONNX graphs, for one robot and one moment.
+"""The walker's networks as ONNX graphs, for one robot and one time step.
 
-Written node by node: the graph then has the shapes and names of the contract whatever torch's
-exporters make of it, and is made in milliseconds. `robo.walking.export` compares it with torch.
+Built node by node: the graph then has the contract's shapes and names, independently of torch's
+exporters, and takes milliseconds to make. `robo.walking.export` compares it with torch.
 """
 
 import math
@@ -40,10 +40,10 @@ def mlp_graph(network: MLPActor) -> onnx.ModelProto:
 
 
 def transformer_graph(network: TransformerStudent) -> onnx.ModelProto:
-    """One step with a memory; of a `NextTokenWalker`, which is one, two tokens.
+    """One step with a memory; two tokens for a `NextTokenWalker`, otherwise one.
 
     `observation` [1, p], `tokens` [2 · layers, h - 1, d] and `age` [1] to `action` [1, m],
-    `tokens_after` and `age_after`; the memory's parts are those of `Memory` without its robots.
+    `tokens_after` and `age_after`; the memory is a `Memory` without the dimension of robots.
     """
     graph, config = _Graph(), network.config
     trunk = config.trunk
@@ -119,7 +119,7 @@ def _block(
 
 
 class _Graph:
-    """Nodes one behind the other; a call adds one and gives its output's name."""
+    """A sequence of nodes; a call appends one and returns its output's name."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -136,7 +136,7 @@ class _Graph:
         return name
 
     def name(self, value: str, name: str) -> None:
-        """Give an output of the graph its name."""
+        """Name an output of the graph."""
         self.nodes.append(helper.make_node("Identity", [value], [name]))
 
     def split(self, value: str, parts: int, axis: int) -> list[str]:

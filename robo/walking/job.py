@@ -1,4 +1,4 @@
-"""A stage of a walker's training: a configuration and a folder become checkpoints and a log.
+"""One stage of a walker's training, from a configuration to checkpoints and a log.
 
 train_stage(Path("runs/teacher"), WalkTrainingConfig(stage="teacher", steps=1_000_000))
 """
@@ -29,14 +29,14 @@ def train_stage(
     """Train one stage of a walker.
 
     Args:
-        out: Where the run goes.
-        config: How to train; its stage is one alone.
-        resume: Go on with the run in `out`.
-        console: Where to show what happens.
+        out: Folder of the run.
+        config: How to train; a single stage, not "both".
+        resume: Resume the run in `out`.
+        console: Where to show progress.
 
     Raises:
         UserError: Something does not fit, before the first step; or the disk is full; or the loss
-            became infinite.
+            is not finite.
     """
     config.check()
     torch.set_num_threads(1)
@@ -56,7 +56,7 @@ def train_stage(
 
 
 def _teacher(folder: RunFolder, config: WalkTrainingConfig) -> Teacher | None:
-    """Whom the stage imitates; a run that goes on has a copy of its own."""
+    """The teacher of the stage, if any; a resumed run has its own copy."""
     kept = folder.out / KEPT_TEACHER
     sequence = config.stage == "next-token"
     if config.stage == "teacher" or (config.imitation == 0.0 and not sequence):

@@ -1,4 +1,4 @@
-"""rsl-rl-lib's PPO with what walking needs: values at time-outs, symmetry, a state to keep."""
+"""rsl-rl-lib's PPO with what walking needs: values at time-outs, symmetry, a resumable state."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,25 +22,25 @@ GROUPS = {
     "mlp": [POLICY],
     "next-token": [POLICY],
 }
-"""What the actor of each stage sees; the critic always sees all."""
+"""Observation groups of each stage's actor; the critic always sees all."""
 
 _MEMORY = ("memory/tokens", "memory/age")
 
 _SLOWEST = 0.02
-"""What is left of the largest learning rate at the end of a training."""
+"""Share of the largest learning rate that is left at the end of training."""
 
 HEADS = 4
-"""Of the transformer's attention."""
+"""Attention heads of the transformer."""
 
 
 def network_settings(config: WalkTrainingConfig) -> dict[str, Any]:
-    """What a stage's actor is built from, by `LearnerActor` where it learns by reinforcement."""
+    """Settings of a stage's actor, for `LearnerActor` if it learns by reinforcement."""
     if config.stage not in ("student", "next-token"):
         return {"network": "mlp", "hidden": list(config.hidden)}
     sizes = {"width": config.width, "layers": config.layers, "hidden": 4 * config.width}
     if config.stage == "student":
         return {"network": "transformer", "history": config.history, "heads": HEADS, **sizes}
-    # A moment is two tokens.
+    # A time step is two tokens.
     return {"network": "next-token", "history": 2 * config.history, "heads": HEADS, **sizes}
 
 
@@ -48,9 +48,9 @@ class WalkLearner(PPO):  # type: ignore[misc]
     """PPO on a walking environment.
 
     Args:
-        env: Whose sizes count, and whose observations are the example.
+        env: Environment, which gives sizes and example observations.
         config: How to train.
-        example: Of observations to store, if they have more groups than the environment's.
+        example: Example of the observations to store, if they have extra groups.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class WalkLearner(PPO):  # type: ignore[misc]
 
     @property
     def learning_rate(self) -> float:
-        """Of Adam; rsl-rl-lib moves it, not beyond the limit of this stage of the training."""
+        """Adam's learning rate; rsl-rl-lib adapts it, up to the current limit."""
         return self._learning_rate
 
     @learning_rate.setter
@@ -95,9 +95,9 @@ class WalkLearner(PPO):  # type: ignore[misc]
         self._learning_rate = min(value, self._limit)
 
     def warm(self) -> None:
-        """Take the rollout into the statistics of observations, and forget it.
+        """Update the observation statistics from the rollout, and discard it.
 
-        Without, the first update would be one of networks whose inputs then change.
+        Otherwise the networks' inputs would change right after the first update.
         """
         observations = self.storage.observations.flatten(0, 1)
         self.actor.update_normalization(observations)
@@ -105,15 +105,15 @@ class WalkLearner(PPO):  # type: ignore[misc]
         self.storage.clear()
 
     def is_apprentice(self, share: float) -> bool:
-        """Whether imitation is all when `share` of the training is over."""
+        """Whether there is imitation alone after `share` of the training."""
         return False
 
     def update(self, share: float = 0.0) -> dict[str, float]:
-        """Learn from the rollout when `share` of the training is over; mean losses.
+        """Learn from the rollout after `share` of the training; mean losses.
 
-        The limit of the learning rate falls by the same factor in every part of the training. A
-        rollout is small and its gradient mostly noise once the robot walks: at 1e-3 walks get worse
-        again, at a tenth of that they go on getting better.
+        The limit of the learning rate decays exponentially. A rollout is small and its gradient
+        mostly noise once the robot walks: at 1e-3 its gait gets worse again, at a tenth of that it
+        keeps improving.
         """
         self._limit = self._fastest * _SLOWEST ** min(1.0, share)
         self.learning_rate = self.learning_rate
@@ -123,10 +123,10 @@ class WalkLearner(PPO):  # type: ignore[misc]
     def process_env_step(
         self, obs: TensorDict, rewards: Tensor, dones: Tensor, extras: dict[str, Any]
     ) -> None:
-        """Take a step, adding to rewards what time-outs cut off.
+        """Store a step, bootstrapping rewards at time-outs.
 
-        That is the value of the observation that the copy ended with. rsl-rl-lib itself takes the
-        value of the one before, because its environments forget the last one.
+        They get the value of the copy's final observation. rsl-rl-lib itself takes the value of the
+        one before, because its environments discard the last one.
         """
         late = extras["timed_out"]
         if len(late):
@@ -135,20 +135,20 @@ class WalkLearner(PPO):  # type: ignore[misc]
         super().process_env_step(obs, rewards, dones, {})
 
     def weights(self) -> dict[str, Tensor]:
-        """Weights and statistics of observations of actor and critic."""
+        """Weights and observation statistics of actor and critic."""
         return dict(self.networks.state_dict())
 
     def optimizer_state(self) -> dict[str, Tensor]:
-        """What Adam remembers."""
+        """Adam's state."""
         return optimizer_tensors(self.optimizer, self.networks)
 
     def memories(self) -> dict[str, Tensor]:
-        """What the actor remembers of the robots; nothing without a history."""
+        """The actor's memories of the robots; empty without a history."""
         state = self.actor.get_hidden_state()
         return {} if state is None else dict(zip(_MEMORY, state, strict=True))
 
     def remember(self, memories: Mapping[str, Tensor]) -> None:
-        """Take back what `memories` gave.
+        """Restore what `memories` gave.
 
         Raises:
             KeyError: It is missing.
@@ -160,7 +160,7 @@ class WalkLearner(PPO):  # type: ignore[misc]
     def go_on(
         self, weights: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], learning_rate: float
     ) -> None:
-        """Take back what `weights` and `optimizer_state` gave.
+        """Restore what `weights` and `optimizer_state` gave.
 
         Raises:
             RuntimeError: The weights are of other networks.
@@ -174,9 +174,9 @@ class WalkLearner(PPO):  # type: ignore[misc]
 
 
 class _Storage(RolloutStorage):  # type: ignore[misc]
-    """Keeps memories where they are read: where rollouts and episodes begin, these with empty ones.
+    """Stores memories only where they are read: where rollouts and episodes begin.
 
-    Those of a rollout's beginning are kept; zeros elsewhere are empty memories.
+    Those at the start of a rollout are saved; the zeros elsewhere are empty memories.
     """
 
     def _save_hidden_states(self, hidden_states: tuple[Any, Any]) -> None:
@@ -185,11 +185,11 @@ class _Storage(RolloutStorage):  # type: ignore[misc]
 
 
 class Augmentation(Symmetry):  # type: ignore[misc]
-    """Mirrored samples in every minibatch, without the actor's second run for the log alone."""
+    """Mirrored samples in every minibatch, without the actor's extra pass for the log alone."""
 
     def __init__(self, env: WalkEnv, mirror: Mirror) -> None:
         super().__init__(env, mirror, use_data_augmentation=True)
 
     def compute_loss(self, *_: Any) -> Tensor:
-        """There is none."""
+        """No mirror loss."""
         return torch.zeros(())

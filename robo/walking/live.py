@@ -1,4 +1,4 @@
-"""A walker that is driven live: one copy of the simulator, its network, falls and getting up."""
+"""A walker that is driven live: one simulated robot, its network, falls and getting up."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,32 +22,32 @@ Floats = NDArray[np.float64]
 CONTROL_HZ: Final = 50.0
 
 _FALLING: Final = 0.2
-"""So long (s) a robot that has fallen goes on falling; only its feet would touch the ground."""
+"""How long (s) a fall is still simulated; no more, as only the feet touch the ground."""
 
 _LYING: Final = 0.8
-"""So long (s) it then lies until it is stood up again."""
+"""How long (s) it then lies until it is stood up again."""
 
 _SMOOTHING: Final = 0.4
-"""Time constant (s) of the velocity that is shown: half a cycle of the gait."""
+"""Time constant (s) of the velocity shown: half a gait cycle."""
 
 _ENDLESS: Final = 1e6
-"""Seconds of an episode that only a fall ends."""
+"""Episode length (s) that is never reached."""
 
 
 class LiveWalk(Closing):
     """One robot that walks until it falls, and then again.
 
     Args:
-        walker: What walks.
-        terrain: A kind of `envs.humanoid.terrain.KINDS`.
+        walker: Walker to drive.
+        terrain: One of `envs.humanoid.terrain.KINDS`.
         level: How steep, high or rough the ground is, 0 to 1.
-        seed: Of where on the ground it begins.
+        seed: Seed of the start.
 
     Attributes:
         batch: The simulator.
-        velocity: vx, vy (m/s), yaw rate (rad/s) that it walks with, smoothed (3,).
+        velocity: Achieved vx, vy (m/s), yaw rate (rad/s), smoothed (3,).
         falls: How often it fell.
-        seconds: Simulated.
+        seconds: Time since the start.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class LiveWalk(Closing):
 
     @property
     def yaw(self) -> float:
-        """Where it looks, world frame (rad)."""
+        """Heading, world frame (rad)."""
         cosine, sine = heading(self.batch.qpos[:, 3:7])[0]
         return float(np.arctan2(sine, cosine))
 
@@ -103,7 +103,7 @@ class LiveWalk(Closing):
         self.batch.push(push.speed * np.array([np.cos(angle), np.sin(angle)]))
 
     def tick(self, command: Floats) -> None:
-        """A fiftieth of a second with a command vx, vy (m/s), yaw rate (rad/s) (3,)."""
+        """One control step of 20 ms with a command vx, vy (m/s), yaw rate (rad/s) (3,)."""
         self.seconds += 1.0 / CONTROL_HZ
         if self._since_fall > _FALLING * CONTROL_HZ:
             self._since_fall += 1
@@ -123,12 +123,12 @@ class LiveWalk(Closing):
         self.velocity += (achieved - self.velocity) / (_SMOOTHING * CONTROL_HZ)
 
     def close(self) -> None:
-        """End the simulator."""
+        """Close the simulator."""
         self.batch.close()
 
 
 def _fixed(values: Mapping[str, float]) -> Mapping[str, Term]:
-    """The table of randomisation in which some terms always draw what `values` says now."""
+    """The randomisation table with some terms fixed to the current `values`."""
 
     def fixed(name: str) -> Term:
         def apply(draw: Draw) -> Any:

@@ -1,4 +1,4 @@
-"""How a walker's training goes: what its log says of some steps, and a line on the terminal."""
+"""Progress of a walker's training: values for its log, and a line on the terminal."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from robo.training.display import TrainingDisplay, duration
 
 
 class Tally:
-    """Counts what happens to robots, between two lines of the log and over the last episodes.
+    """Statistics of the robots, between two lines of the log and over the last episodes.
 
     Args:
-        copies: Robots; so many episodes are remembered.
+        copies: Robots, and how many of the last episodes count.
         control_hz: Steps per second.
         longest: Steps of the longest episode.
     """
@@ -31,7 +31,7 @@ class Tally:
         self._rewards = np.zeros(len(rewards.TERMS))
 
     def add(self, info: Mapping[str, Any]) -> None:
-        """Take a step's `info`."""
+        """Add a step's `info`."""
         state, ended = info["state"], info["episode"]
         velocity = np.column_stack((state.velocity[:, :2], state.gyro[:, 2]))
         self._errors += np.abs(velocity - state.command).mean(axis=0)
@@ -45,9 +45,9 @@ class Tally:
     def line(self) -> dict[str, float]:
         """Means since the last call.
 
-        return and length (s) are those of the last episodes and are left out before the first;
-        error/<axis> is the mean distance of the velocity from the command (m/s, rad/s); falls and
-        unstable are per minute of a robot; reward/<term> is per second.
+        return and length (s) are those of the last episodes, absent before the first has ended;
+        error/<axis> is the mean absolute error of the velocity (m/s, rad/s); falls and unstable
+        are per robot-minute; reward/<term> is per second.
         """
         steps, minutes = max(self._steps, 1), self._steps * self._copies / self._hz / 60
         line: dict[str, float] = {}
@@ -65,15 +65,15 @@ class Tally:
 
     @property
     def mean_share(self) -> float:
-        """Of the longest duration, that the last episodes lasted; 0 before the first ended."""
+        """Mean length of the last episodes over the longest; 0 before the first has ended."""
         return float(np.mean(self.shares)) if self.shares else 0.0
 
 
 class WalkDisplay(TrainingDisplay):
-    """A bar with the time that is left and how well it walks."""
+    """A progress bar with the time left and how well it walks."""
 
     def show(self, step: int, share: float, seconds_left: float, line: Mapping[str, float]) -> None:
-        """The state of the run."""
+        """Show the state of the run."""
         if self._progress is None:
             return
         text = (

@@ -1,20 +1,20 @@
-"""A walker that nobody trained: the gait's clock, capture points, and feedback of tilt.
+"""A model-based walker: gait clock, capture points and tilt feedback.
 
-It knows what only a simulator knows, and has two ideas. A swinging foot lands where the robot would
-come to rest, less an offset that keeps it going at the speed that was told: an inverted pendulum's
-capture point at touch-down (Kajita et al. 2001; Pratt et al. 2006; offsets after Khadiv et al.
-2016), answered in part, as in Raibert 1986. A foot on the ground keeps the body upright with the
-hip, and the capture point on its course with the little that a soft ankle can do.
-Joints are held by the same motors, through the same actions, as a learnt policy's.
+It uses the simulator's true state, and has two ideas. A swing foot lands where the robot would come
+to rest, less an offset that sustains the commanded speed: an inverted pendulum's capture point at
+touch-down (Kajita et al. 2001; Pratt et al. 2006; offsets after Khadiv et al. 2016), followed in
+part, as in Raibert 1986. A stance foot keeps the body upright with the hip, and the capture point
+on its course with the little that a soft ankle can do.
+Joints are driven by the same motors, through the same actions, as with a learnt policy.
 
-Legs are two angles and a bend: a hip that pitches by a, with b of bend, is hip a - b, knee 2 b.
+A leg is two angles and a bend: pitched by a with a bend of b, its hip is at a - b, its knee at 2 b.
 `robo.walking.reference_search` found the gains in 23 generations, first on the spot, then with
 commands; factors on commands were set by hand in between, `centre` and `turning` at the end.
 
-64 copies each on flat ground, nothing random but starts, 10 s, by `python -m
+64 copies each on flat ground, only starts random, 10 s, by `python -m
 robo.walking.reference_search`:
 
-    told (m/s, rad/s)    upright    vx      vy     yaw rate
+    command              upright    vx      vy     yaw rate (m/s, rad/s)
     0, 0, 0              100%        0.04   0.00   0.00
     0.2, 0, 0            100%        0.24   0.00   0.00
     0.4, 0, 0             98%        0.36   0.00   0.01
@@ -23,7 +23,7 @@ robo.walking.reference_search`:
     0, 0, 0.4            100%        0.05   0.10   0.27
     0.3, 0.1, 0.3        100%        0.33   0.07   0.25
 
-Sideways it makes less than half of what is told. Backwards it falls in a third of episodes at 0.2.
+Sideways it reaches less than half of the command. Backwards at 0.2 it falls in a third of episodes.
 """
 
 from dataclasses import dataclass
@@ -39,15 +39,15 @@ from envs.humanoid.state import STANCE, State
 
 Floats = NDArray[np.float64]
 Gain = float | Floats
-"""One for all copies, or one each [k, 1]."""
+"""One value for all copies, or one each [k, 1]."""
 
 ROBOTS: Final = ("g1-12",)
-"""Those that it can drive, by name. With the same gains a G1 of 29 joints falls within a second."""
+"""Robots that it can drive. With the same gains a G1 of 29 joints falls within a second."""
 COMMANDS: Final = CommandRanges((-0.1, 0.4), (-0.2, 0.2), (-0.4, 0.4), stand=0.0, single=0.6)
-"""That it keeps upright with, see above. It never stands still."""
+"""Commands under which it stays upright, see above. It never stands still."""
 
 _JOINTS: Final = 12
-"""Of both legs; they come first."""
+"""Joints of both legs; they come first."""
 _SIDES: Final = np.array([1.0, -1.0])
 _HIP: Final = 0.119
 """Sideways distance of a sole from the base in the default pose (m)."""
@@ -61,35 +61,35 @@ _GROUNDED: Final = STANCE / GAIT_HZ
 
 @dataclass(frozen=True)
 class ReferenceGains:
-    """Angles in rad, lengths in m, feedback in rad per unit of what is fed back.
+    """Angles in rad, lengths in m, feedback in rad per unit of the signal.
 
     Attributes:
         crouch: bend of a leg.
-        lift: what is added in the middle of a swing.
-        frequency: of the inverted pendulum (1/s).
-        width: sideways distance of the feet.
-        centre: of mass, in front of the base.
-        place_x: share of the capture point's call, forwards, that a landing foot answers.
+        lift: bend added at mid-swing.
+        frequency: natural frequency of the inverted pendulum (1/s).
+        width: lateral distance of the feet.
+        centre: centre of mass, ahead of the base.
+        place_x: share of the capture point's offset that a landing foot follows, forwards.
         place_y: the same, sideways.
-        lean: pitch of the base that is aimed at.
-        give_x: how far a foot on the ground goes with the motion (1) or by the clock (0), forwards.
+        lean: target pitch of the base.
+        give_x: how far a stance foot yields to the motion (1) or follows the clock (0), forwards.
         give_y: the same, sideways.
-        pitch: of the base, to the hips on the ground.
-        pitch_rate: the same.
-        roll: the same.
-        roll_rate: the same.
-        hang: roll of a hip on the ground against the weight on its inner side.
-        knee: bend of a knee on the ground against the weight above it.
-        hip: pitch of a hip on the ground.
-        ankle_x: capture point's error, forwards, to the ankles on the ground.
+        pitch: feedback of base pitch to the stance hip.
+        pitch_rate: the same of its rate.
+        roll: feedback of base roll to the stance hip.
+        roll_rate: the same of its rate.
+        hang: roll of a stance hip against the weight on its inner side.
+        knee: bend of a stance knee against the weight above it.
+        hip: pitch of a stance hip.
+        ankle_x: feedback of the capture point's error to the stance ankle, forwards.
         ankle_y: the same, sideways.
-        toes: pitch of an ankle on the ground.
-        turn_rate: error of the yaw rate to the hips on the ground.
-        forward: factor on the commanded speed.
-        sideways: the same.
-        turning: the same.
-        veer: sideways speed that is told for each rad/s of turning.
-        skew: turning that is told for each m/s sideways.
+        toes: pitch of a stance ankle.
+        turn_rate: feedback of the yaw rate's error to the stance hip.
+        forward: factor on the commanded forward speed.
+        sideways: the same, sideways.
+        turning: the same of the yaw rate.
+        veer: sideways speed added per rad/s of turning.
+        skew: turning added per m/s sideways.
     """
 
     crouch: Gain = 0.209
@@ -121,15 +121,15 @@ class ReferenceGains:
 
 
 class _Clock(NamedTuple):
-    """Of every foot [k, 2].
+    """Gait timing of every foot [k, 2].
 
     Attributes:
         aloft: whether it should be in the air.
-        stance: share of its time on the ground that is over, 0 to 1.
-        swing: share of its time in the air that is over, 0 to 1.
-        moved: share of its way through the air that it should have made.
-        load: share of its feedback that counts: none when it comes or goes.
-        left: until it touches down, at most a step (s).
+        stance: elapsed share of its stance, 0 to 1.
+        swing: elapsed share of its swing, 0 to 1.
+        moved: share of its swing path that it should have covered.
+        load: factor on its feedback: 0 at touch-down and lift-off.
+        left: time until touch-down, at most a step (s).
     """
 
     aloft: NDArray[np.bool_]
@@ -141,12 +141,12 @@ class _Clock(NamedTuple):
 
 
 class _Axis(NamedTuple):
-    """Of every foot, along one axis of the level frame [k, 2] (m).
+    """Targets of every foot, along one axis of the level frame [k, 2] (m).
 
     Attributes:
-        swing: where it should be from the base, if in the air.
-        stance: where it should be from the base, if on the ground.
-        error: how far the capture point is from its course over this foot.
+        swing: position relative to the base, if in the air.
+        stance: position relative to the base, if on the ground.
+        error: deviation of the capture point from its course over this foot.
     """
 
     swing: Floats
@@ -159,7 +159,7 @@ class ReferenceController:
 
     Args:
         robot: One of `ROBOTS`.
-        gains: To be used.
+        gains: Gains to use.
     """
 
     def __init__(
@@ -211,13 +211,13 @@ class ReferenceController:
         return np.asarray((targets - self._pose) / self._scale)
 
     def _along(self, axis: int, clock: _Clock, state: State, told: Floats) -> _Axis:
-        """Forwards (0) or sideways (1), where a speed [k, 1] is told."""
+        """Foot targets forwards (0) or sideways (1), at a commanded speed [k, 1]."""
         g, feet = self._gains, state.foot_position[:, :, axis]
         speed = state.velocity[:, axis, None] / g.frequency
         centre, place = (0.0, g.place_y) if axis else (g.centre, g.place_x)
         apart = g.width * _SIDES * axis
         middle = centre * (1 - axis) + apart / 2.0
-        # From a foot that has just landed to the capture point, when all is well.
+        # From a foot that has just landed to the capture point, in steady walking.
         growth = np.exp(g.frequency * _STEP)
         offset = told * _STEP / (growth - 1.0) - apart / (growth + 1.0)
         # The pendulum stands on the other foot until this one lands.

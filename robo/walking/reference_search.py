@@ -1,10 +1,10 @@
-"""How the gains of `robo.walking.reference` were found, and what they are good for.
+"""Searches for the gains of `robo.walking.reference`, and measures them.
 
     python -m robo.walking.reference_search gains.json --minutes 30
     python -m robo.walking.reference_search
 
-The first searches, from the gains that there are: evolution with a covariance matrix (CMA-ES,
-Hansen 2016), every candidate on every command, for time upright and speeds. The second measures.
+The first searches, from the current gains: CMA-ES (Hansen 2016), every candidate on every command,
+for time upright, tracking and little wobble. The second measures.
 """
 
 import argparse
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 SEARCHED: Final = np.array(
     [(0, 0, 0), (0.4, 0, 0), (-0.3, 0, 0), (0, 0.2, 0), (0, 0, 0.5), (0.3, -0.1, 0.3)]
 )
-"""That are searched with; the robot and its controller are symmetric."""
+"""Commands to search with; the robot and its controller are symmetric."""
 MEASURED: Final = (
     (0.0, 0.0, 0.0),
     (0.2, 0.0, 0.0),
@@ -38,11 +38,11 @@ MEASURED: Final = (
     (0.0, 0.0, 0.4),
     (0.3, 0.1, 0.3),
 )
-"""To be walked for `table`."""
+"""Commands for `table`."""
 _WARM_UP: Final = 2.0
-"""Speeds are means after so long (s)."""
+"""Velocities are averaged from this time on (s)."""
 _PUSHES: Final = 2.0
-"""One in so long (s)."""
+"""Time between pushes (s)."""
 
 _SPREAD: Final = {
     "crouch": 0.08,
@@ -79,9 +79,9 @@ class Walks(NamedTuple):
     """How n copies walked.
 
     Attributes:
-        upright: how long (s) [n].
-        velocity: vx, vy (m/s), yaw rate (rad/s), mean while upright, without the first 2 s [n, 3].
-        wobble: mean square of tilt and of its rate, weighed [n].
+        upright: time upright (s) [n].
+        velocity: mean vx, vy (m/s), yaw rate (rad/s) while upright, after the first 2 s [n, 3].
+        wobble: weighted mean square of tilt and its rate [n].
     """
 
     upright: Floats
@@ -97,15 +97,15 @@ def walk(
     seed: int,
     push: float = 0.0,
 ) -> Walks:
-    """Let copies walk on flat ground, each with its command [n, 3], until time is over.
+    """Let copies walk on flat ground, each under its command [n, 3], until time is up.
 
     Args:
-        robot: of all copies.
-        gains: of all copies, or one each.
+        robot: robot of all copies.
+        gains: gains of all copies, or one each.
         commands: held all the time (m/s, m/s, rad/s).
-        seconds: how long (s).
-        seed: of starts, pushes, and what is randomised.
-        push: speed that is added every two seconds, in any direction (m/s).
+        seconds: duration (s).
+        seed: seed of starts and pushes.
+        push: speed added every two seconds, in a random direction (m/s).
     """
     n, generator = len(commands), np.random.default_rng(seed)
     controller = ReferenceController(robot, gains)
@@ -142,7 +142,7 @@ def walk(
 
 
 def scores(candidates: Floats, seconds: float, seed: int, push: float) -> Floats:
-    """How good vectors of gains [k, gains] are, 0 at best [k]."""
+    """Scores [k] of gain vectors [k, gains]; 0 is best."""
     names, count = list(_SPREAD), len(SEARCHED)
     columns = np.repeat(candidates, count, axis=0)
     gains = ReferenceGains(**{name: columns[:, i : i + 1] for i, name in enumerate(names)})
@@ -155,7 +155,7 @@ def scores(candidates: Floats, seconds: float, seed: int, push: float) -> Floats
 
 
 def search(start: ReferenceGains, minutes: float, seed: int, console: Console) -> ReferenceGains:
-    """Better gains, the mean of the last generation. Pushes of 0.1 m/s keep them from dancing."""
+    """Better gains, the mean of the last generation. Pushes of 0.1 m/s rule out dancing."""
     population, names = 24, list(_SPREAD)
     origin = np.array([getattr(start, name) for name in names])
     unit, size = np.array(list(_SPREAD.values())), len(names)
@@ -191,7 +191,7 @@ def search(start: ReferenceGains, minutes: float, seed: int, console: Console) -
 
 
 def table(robot: str, gains: ReferenceGains, copies: int, seed: int, push: float) -> Table:
-    """What comes of every command of `MEASURED` in 10 s, so many copies each."""
+    """Results of every command of `MEASURED` over 10 s, `copies` each."""
     told = np.repeat(MEASURED, copies, axis=0)
     walks = walk(robot_config(robot), gains, told, 10.0, seed, push)
     result = Table("told", "upright for 10 s", "vx", "vy", "yaw rate")

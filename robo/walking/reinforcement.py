@@ -1,4 +1,4 @@
-"""Training by reinforcement: rollouts of many copies, updates, and curricula that follow."""
+"""Training by reinforcement: rollouts of many copies, updates and curricula."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,14 +29,14 @@ from robo.walking.student import WalkStudent
 from robo.walking.teacher import Teacher
 
 LOSSES = ("surrogate", "value", "imitation", "mirror")
-"""Of an update, in the log."""
+"""Losses of an update in the log."""
 
 
 class Reinforcement(WalkRun):
     """Stages teacher, student and mlp.
 
-    What goes on from a checkpoint is the uninterrupted run, robots and all; from a checkpoint of
-    before robots were written down, they begin new episodes.
+    A resumed run equals the uninterrupted one, robots included; from an old checkpoint without
+    their state, they begin new episodes.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Reinforcement(WalkRun):
         self.commands = EpisodeCurriculum(factor=0.7, lowest=0.7, rise=0.003)
         robots = read_robots(self.latest) if self.latest else {}
         self._check_state(robots)
-        # Of the iteration with which the robots' random numbers begin.
+        # Iteration that seeds the robots' random numbers.
         self.began: int = self.state["began"] if robots else self.iteration
         self.batch = walk_batch(config, self.began, RandomizationCurriculum())
         self._randomization = self.batch.curriculum
@@ -82,7 +82,7 @@ class Reinforcement(WalkRun):
 
     @property
     def actor(self) -> TransformerStudent | MLPActor:
-        """What is to walk."""
+        """The network that walks."""
         network: TransformerStudent | MLPActor = self.learner.actor.network
         return network
 
@@ -97,7 +97,7 @@ class Reinforcement(WalkRun):
         return self.config.iteration
 
     def begin(self) -> None:
-        """Statistics of observations, from a rollout, and steps, where there are none yet."""
+        """In a new run without a teacher: observation statistics from a rollout, and stepping."""
         if self.iteration == 0 and self.teacher is None:
             seed_torch(self.config.seed, "step", 0, 0)
             self._roll()
@@ -106,7 +106,7 @@ class Reinforcement(WalkRun):
                 begin_stepping(self.learner, self.env)
 
     def iterate(self) -> dict[str, float]:
-        """A rollout, an update, and the curricula, which wait while an apprentice falls."""
+        """A rollout, an update, and the curricula, which wait during the apprenticeship."""
         seed_torch(self.config.seed, "step", self.iteration)
         apprentice = self.learner.is_apprentice(self.share)
         self.batch.curriculum = None if apprentice else self._randomization
@@ -127,11 +127,11 @@ class Reinforcement(WalkRun):
         }
 
     def optimizer_state(self) -> Mapping[str, Tensor]:
-        """What Adam remembers."""
+        """Adam's state."""
         return self.learner.optimizer_state()
 
     def kept(self) -> dict[str, Any]:
-        """Curricula and the last episodes."""
+        """Learning rate, curricula and the last episodes."""
         return {
             "learning_rate": self.learner.learning_rate,
             "began": self.began,
@@ -143,15 +143,15 @@ class Reinforcement(WalkRun):
         }
 
     def robots(self) -> dict[str, Tensor]:
-        """Where they are, and what the actor remembers of them."""
+        """State of the robots, and the actor's memories of them."""
         return self.env.state() | self.learner.memories()
 
     def close(self) -> None:
-        """End the threads of physics."""
+        """Stop the physics threads."""
         self.batch.close()
 
     def _roll(self) -> None:
-        """Every copy walks; the learner remembers."""
+        """Collect a rollout of every copy."""
         learner, env = self.learner, self.env
         with torch.inference_mode():
             for _ in range(self.config.rollout):
@@ -162,7 +162,7 @@ class Reinforcement(WalkRun):
             learner.compute_returns(env.get_observations())
 
     def _set_curricula(self, state: dict[str, Any]) -> None:
-        """To where they were in a checkpoint, or in the teacher's."""
+        """Set them as in a checkpoint's state, or the teacher's."""
         if state and self.config.randomization:
             factors = state["randomization"]
             same = len(factors) == self.config.copies
@@ -179,7 +179,7 @@ class Reinforcement(WalkRun):
 def walk_batch(
     config: WalkTrainingConfig, iteration: int, curriculum: RandomizationCurriculum | None
 ) -> WalkBatch:
-    """The robots; a run that goes on draws other episodes than those that it began with."""
+    """The robots, seeded by `iteration`: resumed without their state, they draw new episodes."""
     seed = int(numpy_generator(config.seed, "order", iteration).integers(np.iinfo(np.int64).max))
     with user_errors(ValueError, ModuleNotFoundError):
         return WalkBatch(
@@ -196,7 +196,7 @@ def walk_batch(
 
 
 def cannot_go_on(checkpoint: Path, error: Exception | str) -> str:
-    """What to do about a checkpoint of other networks."""
+    """What to do about a checkpoint that cannot be resumed."""
     reason = " ".join(str(error).split())[:200]
     return (
         f"{checkpoint} cannot be gone on with ({reason}); take it away to go on from the one before"

@@ -1,4 +1,4 @@
-"""A stage's run, whatever it learns by: budget, log, checkpoints, pictures, and how it stops."""
+"""The run of a stage, whatever its method: budget, log, checkpoints, films and stopping."""
 
 import math
 import signal
@@ -39,10 +39,10 @@ from robo.walking.snapshot import film_walker
 from robo.walking.teacher import Teacher
 
 POLICY = "walk"
-"""In training.json."""
+"""Policy name in training.json."""
 
 KEPT_TEACHER = "imitated"
-"""Folder in that of the run: a copy of the teacher, so that going on needs nothing else."""
+"""Subfolder with a copy of the teacher, so that resuming needs nothing else."""
 
 VIDEOS = "videos"
 
@@ -56,7 +56,7 @@ PANELS = (
     "loss/observation",
     "curriculum/randomization",
 )
-"""Of the log, what curve.png shows."""
+"""Log values plotted in curve.png."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class Outcome:
 
     Attributes:
         steps: Control steps done, in this session and before.
-        seconds: Training time of them.
+        seconds: Their training time.
         checkpoint: The newest one.
-        stopped: The signal that ended it before its time.
+        stopped: The signal that ended it early, if any.
     """
 
     steps: int
@@ -77,18 +77,18 @@ class Outcome:
 
 
 class WalkRun(ABC):
-    """The loop: iterations, and between them the log and checkpoints.
+    """The training loop: iterations, and between them the log and checkpoints.
 
-    A kind of learning says what an iteration is and what of it must be kept.
+    Subclasses define what an iteration is and what state to save.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         config: How to train.
-        teacher: To learn from; None: there is none.
-        console: Where to show what happens.
+        teacher: Teacher to learn from, if any.
+        console: Where to show progress.
 
     Attributes:
-        line: What the log says of the last iteration.
+        line: Log values of the last iteration.
     """
 
     def __init__(
@@ -114,12 +114,12 @@ class WalkRun(ABC):
     @property
     @abstractmethod
     def actor(self) -> TransformerStudent | MLPActor:
-        """What is to walk."""
+        """The network that walks."""
 
     @property
     @abstractmethod
     def networks(self) -> nn.Module:
-        """All that is trained."""
+        """All trained networks."""
 
     @property
     @abstractmethod
@@ -128,11 +128,11 @@ class WalkRun(ABC):
 
     @abstractmethod
     def begin(self) -> None:
-        """What comes before the first iteration of a session; heeds `signals`."""
+        """Prepare the first iteration of a session; heeds `signals`."""
 
     @abstractmethod
     def iterate(self) -> dict[str, float]:
-        """An iteration.
+        """Run an iteration.
 
         Returns:
             Values for the log; all must be finite.
@@ -140,23 +140,23 @@ class WalkRun(ABC):
 
     @abstractmethod
     def optimizer_state(self) -> Mapping[str, Tensor]:
-        """What the optimiser remembers."""
+        """The optimiser's state."""
 
     @abstractmethod
     def kept(self) -> dict[str, Any]:
-        """Other plain values that going on needs."""
+        """Other plain values needed to resume."""
 
     def robots(self) -> dict[str, Tensor]:
-        """Where robots are that walk while it learns."""
+        """State of the robots that walk during training."""
         return {}
 
     def validation(self) -> dict[str, float]:
-        """Values for the log with every checkpoint."""
+        """Values to log with every checkpoint."""
         return {}
 
     @abstractmethod
     def close(self) -> None:
-        """End what runs."""
+        """Release resources."""
 
     @property
     def steps(self) -> int:
@@ -165,13 +165,13 @@ class WalkRun(ABC):
 
     @property
     def share(self) -> float:
-        """Of the budget that is used up."""
+        """Share of the budget used up."""
         steps, minutes = self.config.steps, self.config.minutes
         by_steps = self.steps / steps if steps else 0.0
         return max(by_steps, self.seconds / 60 / minutes if minutes else 0.0)
 
     def run(self) -> Outcome:
-        """All of it."""
+        """Run the whole training."""
         self.description = self._description()
         with ExitStack() as stack:
             with write_errors(self.folder.out, self.checkpoints):
@@ -246,7 +246,7 @@ class WalkRun(ABC):
         self.display.say(said)
 
     def _draw(self) -> None:
-        """The curve so far, and how it walks."""
+        """Plot the curve so far, and film the walker."""
         out, config = self.folder.out, self.config
         title = f"{config.stage} {self.robot.name}"
         draw_curve(out, title, PANELS)
@@ -268,7 +268,7 @@ class WalkRun(ABC):
             save_network(self.teacher.network, kept, self.teacher.walker.metadata)
 
     def _metadata(self) -> dict[str, Any]:
-        """What a checkpoint says of how it was made."""
+        """Progress and provenance, for a checkpoint."""
         kept = ("command", "config", "seed", "versions", "git_commit", "robot", "observation")
         return {
             "iteration": self.iteration,
@@ -297,7 +297,7 @@ class WalkRun(ABC):
         }
 
     def _report(self, status: str) -> dict[str, Any]:
-        """What training.json says."""
+        """Content of training.json."""
         return {
             **self.description,
             "status": status,

@@ -1,7 +1,7 @@
-"""Runs an exported walker on a robot; needs numpy and onnxruntime and nothing else of this project.
+"""Runs an exported walker on a robot; needs numpy and onnxruntime, but nothing of this project.
 
 `robo export walk` puts a copy of this file beside `walker.onnx` and `contract.json`. Once per
-control period, hand in what the sensors say and send out what comes back:
+control period, pass in the sensor readings and send out the result:
 
     runner = Runner(Path("walker"))
     runner.reset()
@@ -9,13 +9,13 @@ control period, hand in what the sensors say and send out what comes back:
         target = runner.step(signals, command=(0.5, 0.0, 0.0), now=time.monotonic())
         motors.send(target.position, target.stiffness, target.damping)
 
-The motors' loop is torque = stiffness (position - q) - damping dq, cut off at `contract["effort"]`.
+The motors' loop is torque = stiffness (position - q) - damping dq, clipped to `contract["effort"]`.
 
-Safety, in this order. A robot that lies is damped until `reset`. A moment whose signals are
-missing, late, from the future, of another shape, not finite or impossible repeats the last safe
-target; too many in a row, or one before there was a safe target, are damped too. Commands are cut
-off where those of the training ended. What the network says is sent only if it is finite. Damaged
-files are refused at the start; in the loop nothing that is handed in raises.
+Safety: a robot that has fallen is damped until `reset`. When signals are missing, late, from the
+future, misshapen, not finite or impossible, the last safe target is repeated; if that lasts too
+long, or there is no safe target yet, the robot is damped. Commands are clipped to the range of the
+training. Network output is sent only if it is finite. Damaged files are refused at the start; in
+the loop no input raises.
 """
 
 import hashlib
@@ -32,17 +32,17 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 CONTRACT_VERSION: Final = 3
-"""Of the contract that this file understands."""
+"""Contract version that this file understands."""
 
 OBSERVATION_VERSION: Final = 2
-"""Of the observation that this file builds."""
+"""Observation version that this file builds."""
 
 CONTRACT: Final = "contract.json"
 
 _FASTEST_TURN: Final = 50.0
 _FASTEST_JOINT: Final = 100.0
 _BEYOND_STOPS: Final = 0.3
-"""Readings above these (rad/s, rad/s, rad outside a joint's range) are broken sensors."""
+"""Readings above these (rad/s, rad/s, rad outside a joint's range) mean a broken sensor."""
 
 _JOINTS: Final = 0
 _TERMS: Final = {
@@ -54,7 +54,7 @@ _TERMS: Final = {
     "last action": _JOINTS,
     "clock": 2,
 }
-"""Of the observation, in order, with their sizes; `_JOINTS` is as many as there are joints."""
+"""Observation terms in order, with their sizes; `_JOINTS` means the number of joints."""
 
 _ENDS: Final = ("input", "output")
 
@@ -62,7 +62,7 @@ _POSITIVE: Final = (
     "rate_hz", "gait_hz", "action_limit", "oldest_signals", "longest_hold",
     "stiffness", "damping", "effort", "action_scale", "clip",
 )  # fmt: skip
-"""What a robot cannot be driven with if it is zero or less."""
+"""Entries of the contract that must be positive."""
 
 
 class RunnerError(ValueError):
@@ -71,14 +71,14 @@ class RunnerError(ValueError):
 
 @dataclass(frozen=True)
 class Signals:
-    """What the robot senses at one moment, joints in the contract's order.
+    """Sensor readings of one time step, joints in the contract's order.
 
     Attributes:
         gyro: Angular velocity, base frame (rad/s), (3,).
         gravity: Unit vector downwards, base frame, (3,).
         joint_position: rad, (m,).
         joint_velocity: rad/s, (m,).
-        time: When this was measured, on the clock of `now` (s).
+        time: Time of measurement, on the clock of `now` (s).
     """
 
     gyro: NDArray[Any]
@@ -90,14 +90,14 @@ class Signals:
 
 @dataclass(frozen=True)
 class Target:
-    """What the motors are to do for the next control period.
+    """PD targets of the motors for the next control period.
 
     Attributes:
         position: rad, (m,).
         stiffness: Nm/rad, (m,); zeros when damping.
         damping: Nms/rad, (m,).
         mode: "walk", "hold" (the last safe target again) or "damp".
-        reason: Why, when it does not walk.
+        reason: Why it does not walk.
     """
 
     position: Floats
@@ -109,7 +109,7 @@ class Target:
 
 @dataclass
 class Counts:
-    """What has happened since the last reset: control periods by mode, and missed deadlines."""
+    """Control periods by mode, missed deadlines, and reasons, since the last reset."""
 
     walk: int = 0
     hold: int = 0
@@ -122,8 +122,8 @@ class Runner:
     """An exported walker.
 
     Attributes:
-        contract: What was exported with it; see `robo.walking.export`.
-        counts: What has happened since the last reset.
+        contract: Its contract; see `robo.walking.export`.
+        counts: Counts since the last reset.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -150,10 +150,10 @@ class Runner:
         self.reset()
 
     def reset(self, phase: float = 0.0) -> None:
-        """Begin anew, the robot standing: forget the past, end damping.
+        """Start over, the robot standing: clear the memory, end damping.
 
         Args:
-            phase: Of the gait's clock, 0 to 1.
+            phase: Phase of the gait clock, 0 to 1.
         """
         self._memory = {
             item["input"]: np.zeros(item["shape"], np.float32)
@@ -169,13 +169,13 @@ class Runner:
     def step(
         self, signals: Signals | None, command: Sequence[float], now: float | None = None
     ) -> Target:
-        """One control period; signals and commands that are unusable raise nothing.
+        """Run one control period; unusable signals and commands raise nothing.
 
         Args:
             signals: The newest; None if none came.
-            command: vx, vy (m/s), yaw rate (rad/s), in the robot's level frame; cut off at
+            command: vx, vy (m/s), yaw rate (rad/s), in the robot's level frame; clipped to
                 `contract["command_range"]`.
-            now: On the clock of `signals.time` (s); `time.monotonic()` when left out.
+            now: Time on the clock of `signals.time` (s); `time.monotonic()` by default.
         """
         began = time.monotonic()
         target = self._decide(signals, command, began if now is None else now)
@@ -189,9 +189,9 @@ class Runner:
         return target
 
     def observation(self, signals: Signals, command: Sequence[float] | NDArray[Any]) -> Floats:
-        """What the network sees, (p,): the contract's terms in order, scaled.
+        """The network's input (p,): the contract's terms in order, scaled.
 
-        The command is cut off at its range.
+        The command is clipped to its range.
         """
         told = np.clip(command, self._slowest, self._fastest)
         angle = 2.0 * np.pi * self._phase
@@ -212,7 +212,7 @@ class Runner:
         return observation
 
     def infer(self, observation: Floats) -> Floats:
-        """The network's action (m,) for an observation (p,); its memory goes on."""
+        """The network's action (m,) for an observation (p,); updates the memory."""
         network = self.contract["network"]
         names = [network["output"], *(item["output"] for item in network["memory"])]
         inputs = {network["input"]: observation[None], **self._memory}
@@ -245,7 +245,7 @@ class Runner:
         return self._target(self._safe, self._stiffness, "walk")
 
     def _problem(self, signals: Signals, command: NDArray[np.float64], now: float) -> str:
-        """Why these signals, all of them numbers, cannot be used; empty if they can."""
+        """Why these inputs, read as numbers, cannot be used; empty if they can."""
         if command.shape != (3,):
             return f"command has shape {command.shape}, give vx, vy and yaw rate"
         joints = len(self._default)
@@ -298,7 +298,7 @@ class Runner:
         self, position: Floats, stiffness: Floats, mode: Literal["walk", "hold", "damp"],
         reason: str = "",
     ) -> Target:  # fmt: skip
-        """Copies: a driver may change what it is given."""
+        """A target of copies: a driver may modify what it gets."""
         return Target(position.copy(), stiffness.copy(), self._damping.copy(), mode, reason)
 
 
@@ -338,7 +338,7 @@ def load_contract(folder: Path) -> dict[str, Any]:
 
 
 def _check_robot(contract: dict[str, Any]) -> None:
-    """Raise KeyError or ValueError if a quantity is missing or cannot be."""
+    """Raise KeyError or ValueError if a quantity is missing or invalid."""
     names = contract["joints"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError('"joints" is no list of names')
@@ -371,7 +371,7 @@ def _check_observation(observation: dict[str, Any], joints: int) -> None:
 
 
 def _check_network(network: dict[str, Any]) -> None:
-    """Raise KeyError or ValueError if it does not say how the network is spoken to."""
+    """Raise KeyError or ValueError if inputs or outputs of the network are not described."""
     texts = {name: network[name] for name in ("file", "sha256", "input", "output")}
     for item in network["memory"]:
         texts |= {"memory's input": item["input"], "memory's output": item["output"]}
@@ -392,7 +392,7 @@ def _check_numbers(value: Any, shape: tuple[int, ...], name: str) -> None:
 
 
 def _read(signals: Signals) -> Signals:
-    """The same as numbers; NaN where there are none."""
+    """The same as numeric arrays; NaN where not numeric."""
     return Signals(
         gyro=_numbers(getattr(signals, "gyro", None)),
         gravity=_numbers(getattr(signals, "gravity", None)),
@@ -403,13 +403,13 @@ def _read(signals: Signals) -> Signals:
 
 
 def _numbers(value: Any) -> NDArray[np.float64]:
-    """An array of the same shape; NaN all over if it is not made of numbers."""
+    """An array of the same shape; all NaN if it is not numeric."""
     try:
         array = np.asarray(value)
         if array.dtype.kind in "iuf":
             return array.astype(np.float64)
         return np.full(array.shape, np.nan)
-    except Exception:  # Whatever was handed in, the loop goes on.
+    except Exception:  # Whatever the input, the loop goes on.
         return np.array(np.nan)
 
 
@@ -419,7 +419,7 @@ def _number(value: Any) -> float:
 
 
 def _session(path: Path, contract: dict[str, Any]) -> Any:
-    """The network, which takes and gives what the contract says."""
+    """Load the network, with the inputs and outputs of the contract."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,8 +1,8 @@
-"""Training by prediction alone: a next-token walker, from trajectories that a teacher's walks left.
+"""Training by prediction alone: a next-token walker, from recorded trajectories.
 
 After Radosavovic et al. 2024 ("Humanoid locomotion as next token prediction"). No rewards: windows
-of recorded trajectories, the errors of what is predicted, Adam. See `policies.walker.next_token`
-and `robo.walking.trajectories`.
+of recorded trajectories, prediction errors, Adam. See `policies.walker.next_token` and
+`robo.walking.trajectories`.
 """
 
 from collections.abc import Mapping
@@ -47,11 +47,11 @@ from robo.walking.trajectories import (
 )
 
 _WINDOWS: Final = 64
-"""In a batch."""
+"""Windows per batch."""
 _BATCHES: Final = 16
-"""In an iteration."""
+"""Batches per iteration."""
 _VALIDATION: Final = 8
-"""Batches; and of so many copies one is kept apart for them."""
+"""Validation batches; also, one copy in so many is held out for them."""
 _OBSERVATION_WEIGHT: Final = 0.1
 """Noise and new commands cannot be predicted; their errors must not drown those of the actions."""
 _CLIP: Final = 1.0
@@ -96,7 +96,7 @@ class SequenceLearning(WalkRun):
 
     @property
     def actor(self) -> NextTokenWalker:
-        """What is to walk."""
+        """The network that walks."""
         return self.network
 
     @property
@@ -106,16 +106,16 @@ class SequenceLearning(WalkRun):
 
     @property
     def iteration_steps(self) -> int:
-        """Moments of the batches."""
+        """Time steps of the batches."""
         return _BATCHES * _WINDOWS * self._length
 
     @property
     def _length(self) -> int:
-        """Moments in a window: twice what one attends to in a layer, if so many were recorded."""
+        """Time steps per window: twice a layer's attention span, if so many were recorded."""
         return min(2 * self.config.history, self.config.recorded // self.config.copies)
 
     def begin(self) -> None:
-        """Trajectories, recorded once for the run, and the statistics of what they sense."""
+        """Record or load the run's trajectories, and set the observation statistics."""
         if self._path.is_file():
             self._recording = load_recording(self._path)
         else:
@@ -124,7 +124,7 @@ class SequenceLearning(WalkRun):
             self.network.normalizer.update(self._recording.observations[:, self._learnt])
 
     def iterate(self) -> dict[str, float]:
-        """Some batches."""
+        """Learn from `_BATCHES` batches."""
         seed_torch(self.config.seed, "step", self.iteration)
         rate = self.config.learning_rate * self._schedule.factor(self.share)
         for group in self._adam.param_groups:
@@ -133,14 +133,14 @@ class SequenceLearning(WalkRun):
         return _named(losses) | {"learning_rate": rate}
 
     def validation(self) -> dict[str, float]:
-        """Of copies that were kept apart."""
+        """Losses on the held-out copies."""
         seed_torch(self.config.seed, "validation")
         with torch.no_grad():
             losses = [self.network.loss(self._windows(self._apart)) for _ in range(_VALIDATION)]
         return {VALIDATION + name: value for name, value in _named(losses).items()}
 
     def optimizer_state(self) -> Mapping[str, Tensor]:
-        """What Adam remembers."""
+        """Adam's state."""
         return optimizer_tensors(self._adam, self.network)
 
     def kept(self) -> dict[str, Any]:
@@ -148,10 +148,10 @@ class SequenceLearning(WalkRun):
         return {}
 
     def close(self) -> None:
-        """Nothing runs."""
+        """Nothing to release."""
 
     def _record(self) -> Recording | None:
-        """As hard as the teacher had it at last; None if it was stopped."""
+        """Record at the teacher's final difficulty; None if it was stopped."""
         config = self.config
         self.display.say(f"recording {config.recorded} steps")
         others = source_of(config.copies, self.robot).count("reference")
@@ -174,7 +174,7 @@ class SequenceLearning(WalkRun):
         return recording
 
     def _easy(self, copies: int) -> AbstractContextManager[WalkBatch | None]:
-        """For the reference controller: flat, nothing random, commands that it can follow."""
+        """For the reference controller: flat, not randomised, commands that it can follow."""
         if not copies:
             return nullcontext()
         easy = replace(self.config, copies=copies, randomization=False, terrain="flat")
@@ -183,7 +183,7 @@ class SequenceLearning(WalkRun):
         return batch
 
     def _windows(self, copies: Tensor) -> Trajectories:
-        """Some, drawn anywhere."""
+        """A batch of windows, drawn at random."""
         assert self._recording is not None
         last = len(self._recording.observations) - self._length
         first = torch.randint(last + 1, (_WINDOWS,))

@@ -1,8 +1,8 @@
-"""The gate before a robot: the same weights, untouched, in PyBullet and in MuJoCo done otherwise.
+"""The sim-to-sim gate before a robot: the same weights in PyBullet and other MuJoCo settings.
 
 First the contract between policy and robot is checked link by link (`envs.humanoid.pybullet`); then
 the walker walks in every simulator under the same commands. It passes if every link holds and if in
-PyBullet enough robots stay upright and velocities are those of MuJoCo.
+PyBullet enough robots stay upright and velocities match MuJoCo's.
 
 The folder: results.jsonl (a line per part, kept), summary.json, sim2sim.mp4.
 """
@@ -36,12 +36,12 @@ from robo.walking.evaluation.tracking import TARGETS, summarise, vectors
 from robo.walking.film import WalkFilm
 
 COMMANDS: Final = TARGETS
-"""Axes and values that are commanded, each in as many episodes."""
+"""Commanded axes and values, each in as many episodes."""
 
 SURVIVAL: Final = 0.95
 """Share that must stay upright in PyBullet."""
 TRACKING: Final = 0.1
-"""Largest difference of a mean velocity from MuJoCo's (m/s, rad/s)."""
+"""Largest allowed difference of a mean velocity from MuJoCo's (m/s, rad/s)."""
 
 CONTRACT: Final = "contract"
 REFERENCE: Final = "MuJoCo as trained"
@@ -62,15 +62,15 @@ Actions = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Simulator:
-    """A way to do the same physics.
+    """One way to simulate the same physics.
 
     Attributes:
-        name: For people.
-        physics_hz: Of MuJoCo's steps, or of the model that PyBullet is built from; None is that of
-            the training.
-        solver: Of MuJoCo's contacts, "Newton" or "CG".
-        iterations: Of the solver, at most; None is as in training.
-        elliptic: Whether friction cones are elliptic, not pyramids.
+        name: Display name.
+        physics_hz: Rate of MuJoCo's steps, or of the model that PyBullet is built from; None: as in
+            training.
+        solver: MuJoCo's constraint solver, "Newton" or "CG".
+        iterations: Largest number of solver iterations; None: as in training.
+        elliptic: Whether friction cones are elliptic, not pyramidal.
     """
 
     name: str
@@ -101,23 +101,23 @@ def run_gate(
     on_begin: Callable[[int, int], None] | None = None,
     tick: Tick | None = None,
 ) -> dict[str, Any]:
-    """Do all that is not in the folder yet.
+    """Run the gate, skipping what is in the folder already.
 
     Args:
         policy: See `load_walker`.
-        out: Folder for what is written.
+        out: Output folder.
         effort: Seconds of the episodes, and how many per command.
         video: Whether to film both simulators side by side.
-        on_begin: Is told how many seconds there are to simulate, and how many are done.
-        tick: Is called after every simulated second.
+        on_begin: Called with the seconds to simulate in total and those already done.
+        tick: Called after every simulated second.
 
     Returns:
-        What summary.json says; "passed" and "verdict" are the gate's. A link's difference that is
-        no number is null there, and inf here.
+        Content of summary.json; "passed" and "verdict" are the gate's. A link's difference that is
+        not finite is null there, and inf here.
 
     Raises:
         UserError: PyBullet is missing, no such policy, the folder holds results of other settings,
-            or a disk's refusal.
+            or writing failed.
     """
     check_pybullet()
     walker = load_walker(policy)
@@ -157,7 +157,7 @@ def run_gate(
 
 
 def check_pybullet() -> None:
-    """Refuse to go on without the second simulator.
+    """Check that the second simulator is installed.
 
     Raises:
         UserError: It is not installed.
@@ -190,7 +190,7 @@ def judge(results: Mapping[str, Result]) -> dict[str, Any]:
         why = f"told {name}, PyBullet's velocity differs from MuJoCo's by {apart:.2f}, allowed is "
         why += f"{TRACKING:g}"
     passed = why is None
-    # One form alone was compared with nothing.
+    # A single form was compared with nothing.
     checked = len(contract["links"]) - (len(contract.get("forms", ())) == 1)
     unchecked = f" ({contract['unchecked']})" if contract.get("unchecked") else ""
     verdict = (
@@ -203,10 +203,10 @@ def judge(results: Mapping[str, Result]) -> dict[str, Any]:
 
 
 def forms(walker: Walker) -> dict[str, Callable[[Actions], Actions]]:
-    """The same weights in the forms in which they are used, for the contract's second link.
+    """The weights in every form in which they are used, for the contract's second link.
 
-    A function from observations over time (t, p) to actions (t, m) each: all moments at once, one
-    after the other, and exported where onnx is installed. None for a teacher, which no robot runs.
+    Each maps observations over time (t, p) to actions (t, m): all time steps at once, step by step,
+    and exported where onnx is installed. Empty for a teacher, which no robot runs.
     """
     if walker.is_teacher:
         return {}
@@ -239,7 +239,7 @@ def forms(walker: Walker) -> dict[str, Callable[[Actions], Actions]]:
 
 
 def unchecked(walker: Walker) -> str | None:
-    """What of the contract's second link is not checked, and why; None if all of it is."""
+    """Which part of the contract's second link is not checked, and why; None if all is."""
     if walker.is_teacher:
         return f"{_ACTIONS} was not checked: no robot runs a teacher"
     if missing := _missing():
@@ -252,7 +252,7 @@ def _missing() -> list[str]:
 
 
 def _cut_off(form: Callable[[Actions], Actions]) -> Callable[[Actions], Actions]:
-    """As the environment and the runner do."""
+    """Clip actions as the environment and the runner do."""
     return lambda observations: np.clip(form(observations), -ACTION_LIMIT, ACTION_LIMIT)
 
 
@@ -266,7 +266,7 @@ def _contract(walker: Walker, effort: Effort) -> dict[str, Any]:
         )
     told = [asdict(link) | {"holds": bool(link.holds)} for link in links]
     for link in told:
-        # JSON has no infinity, and none that is no number.
+        # JSON has neither infinity nor NaN.
         finite = math.isfinite(link["difference"])
         link["difference"] = float(link["difference"]) if finite else None
         if link["name"] == _ACTIONS and note is not None:
@@ -345,7 +345,7 @@ def _apart(result: Mapping[str, Any], reference: Mapping[str, Any]) -> tuple[str
 
 
 def _brief(result: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
-    """A simulator's line of the table."""
+    """A simulator's row of the table."""
     name, apart = _apart(result, reference)
     return {
         "simulator": result["key"],
@@ -370,7 +370,7 @@ def _origin(settings: Mapping[str, Any], effort: Effort, walker: Walker) -> dict
 
 
 def _film(walker: Walker, effort: Effort, path: Path) -> str | None:
-    """Both simulators side by side; None where nothing can be drawn."""
+    """Film both simulators side by side; None where nothing can be rendered."""
     if path.is_file():
         return path.name
     pair = SIMULATORS[:2]
@@ -402,4 +402,4 @@ def _line(command: Sequence[float], upright: bool) -> str:
 
 
 def _nothing() -> None:
-    """No bar to move."""
+    """No progress bar to advance."""

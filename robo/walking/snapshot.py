@@ -1,4 +1,4 @@
-"""A few seconds of a walker that is being trained, as it walks with the mean of its actions."""
+"""A few seconds of film of a walker in training, acting by its mean actions."""
 
 from contextlib import closing
 from pathlib import Path
@@ -25,19 +25,19 @@ _COMMANDS: Final = {
 
 
 def film_walker(path: Path, walker: Walker, terrain: str, title: str) -> None:
-    """Write an mp4 of one robot, nothing randomised, which gets a few commands.
+    """Write an mp4 of one robot, nothing randomised, under a few commands.
 
-    It begins anew where it falls. Drawn plainly: a training waits for it (8 s on one core).
+    It is reset when it falls. Rendered plainly, as training waits for it (8 s on one core).
 
     Args:
         path: The file.
-        walker: To film.
-        terrain: A kind of `envs.humanoid.terrain.KINDS`, or "mixed".
-        title: Under the picture.
+        walker: Walker to film.
+        terrain: One of `envs.humanoid.terrain.KINDS`, or "mixed".
+        title: Text under the picture.
 
     Raises:
-        RenderingUnavailableError: No GL library can draw here.
-        UserError: The disk does not take it.
+        RenderingUnavailableError: No GL library can render here.
+        UserError: The file cannot be written.
     """
     actor = WalkActor(walker)
     with WalkBatch(walker.robot, 1, terrain=terrain, physics_hz=walker.physics_hz) as batch:

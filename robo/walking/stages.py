@@ -33,7 +33,7 @@ def train_walk(
         console: Where to show what happens.
 
     Returns:
-        How the last stage ended that was worked on.
+        How the last stage that ran ended.
 
     Raises:
         UserError: As `train_stage`; or `out` holds a run of one stage, and both are to be trained.

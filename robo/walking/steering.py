@@ -1,4 +1,4 @@
-"""What people at the pages of `robo walk` want, gathered from messages, read by the simulation."""
+"""User input at the pages of `robo walk`, collected from messages, read by the simulation."""
 
 import threading
 import time
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from robo.recording.browser_inputs import finite
 
 HEARTBEAT: Final = 0.7
-"""Held keys of a page that says nothing for so long (s) are let go."""
+"""Held keys of a page that is silent for so long (s) are released."""
 
 AXES: Final = ("forward", "sideways", "turning")
-"""Of a command: vx, vy (m/s), yaw rate (rad/s)."""
+"""Axes of a command: vx, vy (m/s), yaw rate (rad/s)."""
 
 LIMITS: Final = np.array([1.0, 0.5, 1.0])
-"""Of the sliders: the ranges that walkers are trained with."""
+"""Limits of the sliders: the command ranges of the training."""
 
 KEYS: Final[Mapping[str, tuple[int, float]]] = {
     "w": (0, 1.0),
@@ -32,13 +32,13 @@ KEYS: Final[Mapping[str, tuple[int, float]]] = {
 """Axis and sign of each key."""
 
 MAX_PUSH: Final = 2.0
-"""m/s."""
+"""Fastest push (m/s)."""
 
 SETTINGS: Final[Mapping[str, tuple[float, float, float]]] = {
     "payload": (0.0, 10.0, 0.0),
     "friction": (0.2, 1.25, 0.6),
 }
-"""What can be changed while it walks: lowest, highest, at first (kg; 1)."""
+"""What can be changed while it walks: lowest, highest, initial (kg; 1)."""
 
 _WISHES: Final = ("stand", "turn_view", "end")
 
@@ -58,16 +58,16 @@ class Push:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted in a tick.
+    """User input of one tick.
 
     Attributes:
         command: vx, vy (m/s), yaw rate (rad/s) (3,).
-        keys: That are held.
-        pushes: Since the last tick.
+        keys: Held keys.
+        pushes: Pushes since the last tick.
         settings: Payload (kg) and friction by name.
-        stand: Whether it is to stand up anew.
-        turn_view: Whether another view was asked for.
-        end: Whether it is over.
+        stand: Whether to stand it up again.
+        turn_view: Whether to toggle the turning of the view.
+        end: Whether to end.
     """
 
     command: NDArray[np.float64]
@@ -80,10 +80,10 @@ class Wanted:
 
 
 class Steering:
-    """Thread-safe. A held key commands its axis; let go, that axis stops. Sliders stay.
+    """Thread-safe. A held key commands its axis; on release, that axis stops. Sliders stay.
 
     Args:
-        clock: Seconds, monotonic.
+        clock: Monotonic clock (s).
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -99,11 +99,11 @@ class Steering:
 
     @property
     def speed(self) -> float:
-        """Of the keys, 0 to 1 of `LIMITS`."""
+        """Speed of the keys, 0.1 to 1 of `LIMITS`."""
         return self._speed
 
     def receive(self, page: int, message: Mapping[str, Any]) -> None:
-        """Take a page's message; what makes no sense, such as NaN, is ignored."""
+        """Take a page's message; invalid values, such as NaN, are ignored."""
         with self._lock:
             for name, value in message.items():
                 take = _TAKERS.get(name)
@@ -113,16 +113,16 @@ class Steering:
                     self._wishes.add(name)
 
     def leave(self, page: int) -> None:
-        """A page is gone: its keys are no longer held."""
+        """Release the keys of a page that is gone."""
         with self._lock:
             self._held.pop(page, None)
 
     def take(self) -> Wanted:
-        """What is wanted now; pushes and wishes are taken out."""
+        """The current input; pushes and wishes are cleared."""
         now = self._clock()
         with self._lock:
             alive = [keys for keys, seen in self._held.values() if now - seen < HEARTBEAT]
-            # A key that was let go again before this tick counts for one.
+            # A key already released before this tick counts for one tick.
             keys = frozenset().union(*alive, self._tapped)
             self._tapped = set()
             command, pressed = np.zeros(3), np.zeros(3, bool)

@@ -1,10 +1,10 @@
-"""An actor that steps in time with the clock and strides as told, to begin reinforcement with.
+"""Pre-trains an actor to step in time with the clock and stride as commanded.
 
-From random weights standing still is found within minutes and stepping, which first means falling,
-hardly ever; from stepping on the spot, walking forwards takes millions of steps more. A reference
-motion that is added to the targets of the joints for ever cures that (Gu et al. 2024,
-humanoid-gym); here it is only where the actor's weights begin, so that nothing but the network has
-to go to the robot. It knows nothing of balance: robots that move so fall within a second or two.
+From random weights PPO finds standing still within minutes, and stepping, which at first means
+falling, hardly ever; from stepping on the spot, walking forwards takes millions of steps more. A
+reference motion permanently added to the joint targets solves that (Gu et al. 2024, humanoid-gym);
+here it only initialises the actor's weights, so that nothing but the network has to go to the
+robot. It knows nothing of balance: robots that move so fall within a second or two.
 """
 
 from collections.abc import Mapping
@@ -23,17 +23,17 @@ from robo.walking.environment import WalkEnv
 from robo.walking.learner import WalkLearner
 
 MOMENTS = 100
-"""Control steps of all copies to learn from."""
+"""Control steps of every copy to learn from."""
 FITS, BATCH, RATE = 2000, 1024, 1e-3
-"""Steps of Adam, samples of each, learning rate."""
+"""Adam steps, batch size, learning rate."""
 
 
 def stepping_actions(robot: RobotConfig, observed: Mapping[str, Tensor]) -> Tensor:
-    """Actions [n, m] that bend the swinging leg and stride; zeros when told to stand.
+    """Actions [n, m] that bend the swing leg and stride; zeros when commanded to stand.
 
     Args:
-        robot: Whose legs.
-        observed: Groups of observations, [n, …].
+        robot: The robot.
+        observed: Observation groups, [n, …].
     """
     sine, cosine = _sensed(robot, observed, "clock").T
     command = _sensed(robot, observed, "command")
@@ -45,21 +45,21 @@ def stepping_actions(robot: RobotConfig, observed: Mapping[str, Tensor]) -> Tens
 
 
 def stride(robot: RobotConfig, foot_phase: Floats, moving: Flags, command: Floats) -> Floats:
-    """How far joints are from the default pose so that feet move as told, [n, m] (rad).
+    """Joint offsets from the default pose that move the feet as commanded, [n, m] (rad).
 
-    A foot on the ground moves backwards with the commanded velocity, one in the air forwards again
-    along half a wave; soles stay level.
+    A stance foot moves backwards with the commanded velocity, a swing foot forwards again along
+    half a cosine; soles stay level.
 
     Args:
-        robot: Whose legs.
-        foot_phase: Of each foot, as `State.foot_phase` [n, 2].
-        moving: False where told to stand [n].
+        robot: The robot.
+        foot_phase: Phase of each foot, as `State.foot_phase` [n, 2].
+        moving: False where commanded to stand [n].
         command: m/s forwards, m/s to the left, rad/s to the left [n, 3].
     """
     stance = 1.0 - 2.0 * foot_phase / STANCE
     swing = -np.cos(np.pi * (foot_phase - STANCE) / (1.0 - STANCE))
     place = np.where(foot_phase < STANCE, stance, swing) * moving[:, None]
-    # From the middle of a step to its end, of the foot below the hip.
+    # How far the foot moves from below the hip to the end of its stance.
     reach = command * (0.5 * STANCE / GAIT_HZ)
     forwards, left, turned = np.arctan2(reach, (robot.base_height, robot.base_height, 1.0)).T
     angles = {
@@ -79,7 +79,7 @@ def stride(robot: RobotConfig, foot_phase: Floats, moving: Flags, command: Float
 
 
 def _sensed(robot: RobotConfig, observed: Mapping[str, Tensor], name: str) -> Floats:
-    """A term of what robots sense, in its unit [n, size]."""
+    """A term of the policy observation, in its unit [n, size]."""
     sizes = observations.sizes(robot)
     place = list(sizes).index(name)
     first = sum(list(sizes.values())[:place])
@@ -89,13 +89,13 @@ def _sensed(robot: RobotConfig, observed: Mapping[str, Tensor], name: str) -> Fl
 
 
 def begin_stepping(learner: WalkLearner, env: WalkEnv) -> None:
-    """Make an untrained actor stride, from what robots observe that step, stumble and fall.
+    """Pre-train an actor to stride, on observations of robots that step, stumble and fall.
 
-    Draws with torch's and the robots' random numbers.
+    Uses torch's and the robots' random numbers.
 
     Args:
-        learner: Its actor sees no history.
-        env: Whose robots go on from where this leaves them.
+        learner: Learner whose actor sees no history.
+        env: Environment; its robots go on from where this leaves them.
     """
     robot, actor = env.batch.robot, learner.actor
     seen: list[Tensor] = []

@@ -10,9 +10,9 @@ online learning"). The teacher is asked once per observation of a rollout; its a
 At first there is imitation alone, with a learning rate of its own: PPO's trust region is there to
 keep the policy near the one that collected the rollout, but a beginner should get away from it.
 
-Mirror images: an MLP learns from every sample's. A transformer's would need memories of mirrored
-pasts, which nobody has; so some sequences are mirrored, and read without what came before, and the
-actions should be the mirror image of those of the original (a mirror loss, Mittal et al. 2024).
+Mirror images: an MLP also learns from every mirrored sample. A transformer would need memories of
+mirrored pasts, which do not exist; so some sequences are mirrored, and read without their past, and
+the actions should be the mirror image of the original ones (a mirror loss, Mittal et al. 2024).
 """
 
 from typing import Final
@@ -38,7 +38,7 @@ _MIRROR_WEIGHT: Final = 0.5
 
 
 class WalkStudent(WalkLearner):
-    """PPO with a teacher, or a transformer's without one.
+    """PPO with a teacher, or for a transformer without one.
 
     What the teacher knows already is taken over: the deviation of its actions, its statistics of
     what a robot senses, and its critic where the shapes are the same.
@@ -68,7 +68,7 @@ class WalkStudent(WalkLearner):
         return actions
 
     def is_apprentice(self, share: float) -> bool:
-        """Whether imitation is all when `share` of the training is over."""
+        """Whether there is imitation alone after `share` of the training."""
         return share < self.guidance.until
 
     def update(self, share: float = 0.0) -> dict[str, float]:
@@ -133,9 +133,9 @@ class _Guidance(Symmetry):  # type: ignore[misc]
     """Where PPO adds a loss for symmetry, this adds the distances to teacher and mirror image.
 
     Attributes:
-        until: Share of the training in which imitation is all.
-        alone: Whether it is now.
-        weight: Of the distance to the teacher now.
+        until: Share of the training with imitation alone.
+        alone: Whether there is imitation alone now.
+        weight: Current weight of the distance to the teacher.
     """
 
     def __init__(self, env: WalkEnv, weight: float, alone: float, *, symmetry: bool) -> None:
@@ -145,14 +145,14 @@ class _Guidance(Symmetry):  # type: ignore[misc]
         self.begin(0.0)
 
     def begin(self, share: float) -> None:
-        """An update, when `share` of the training is over."""
+        """Begin an update, after `share` of the training."""
         self.alone = share < self.until
         left = max(0.0, 1.0 - share) / max(1.0 - self.until, 1e-9)
         self.weight = 1.0 if self.alone else self._weight * left**2
         self._distances: dict[str, list[float]] = {}
 
     def means(self) -> dict[str, float]:
-        """Of the distances since `begin`."""
+        """Mean distances since `begin`."""
         return {name: sum(each) / len(each) for name, each in self._distances.items()}
 
     def augment_batch(self, batch: RolloutStorage.Batch, original_batch_size: int) -> None:
@@ -161,7 +161,7 @@ class _Guidance(Symmetry):  # type: ignore[misc]
         super().augment_batch(batch, original_batch_size)
 
     def compute_loss(self, actor: LearnerActor, batch: RolloutStorage.Batch, _: int) -> Tensor:
-        """Of the actions that `actor` has just given for the batch."""
+        """Loss of the actions that `actor` has just given for the batch."""
         mean, loss = actor.output_mean, torch.zeros(())
         if IMITATED in batch.observations.keys():  # noqa: SIM118 (a TensorDict)
             wanted = batch.observations[IMITATED]
@@ -172,7 +172,7 @@ class _Guidance(Symmetry):  # type: ignore[misc]
         return loss
 
     def _mirrored(self, actor: LearnerActor, batch: RolloutStorage.Batch, mean: Tensor) -> Tensor:
-        """From the mean actions [t, n, m] in the mirror to the actions on mirrored sequences."""
+        """Distance of the mirrored mean actions [t, n, m] to the actions on mirrored sequences."""
         steps, robots = mean.shape[:2]
         lengths = batch.masks.sum(dim=0)
         whole = (lengths == steps).nonzero().flatten()
@@ -192,7 +192,7 @@ class _Guidance(Symmetry):  # type: ignore[misc]
 
 
 def _take_statistics(own: RunningNormalizer, theirs: RunningNormalizer) -> None:
-    """Of the first numbers that the other sees, as many as it sees itself."""
+    """Copy the other's statistics of the first inputs, as many as it has itself."""
     count = len(own.mean)
     own.mean.copy_(theirs.mean[:count])
     own.variance.copy_(theirs.variance[:count])

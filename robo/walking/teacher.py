@@ -1,4 +1,4 @@
-"""Whom a student imitates."""
+"""The teacher that a student imitates."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,10 @@ class Teacher:
     """A trained teacher, with what a student can take over.
 
     Attributes:
-        walker: Who acts.
-        network: Its actor, which sees policy and privileged.
-        critic: Weights and statistics of its critic; none where the folder has only the actor.
-        state: How far its training was, as in a checkpoint's state.json; may be empty.
+        walker: The teacher as a walker.
+        network: Its actor, on policy and privileged observations.
+        critic: Weights and statistics of its critic; empty if the folder has only the actor.
+        state: State of its training, as in a checkpoint's state.json; may be empty.
     """
 
     walker: Walker
@@ -37,7 +37,7 @@ class Teacher:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Which one it is, in a few values."""
+        """A few values that identify it."""
         metadata = self.walker.metadata
         return {key: metadata.get(key) for key in ("steps", "seed", "command", "git_commit")}
 
@@ -49,10 +49,10 @@ class Teacher:
 
 
 def load_teacher(folder: Path, robot: str) -> Teacher:
-    """The teacher in the folder of a run, of one or both stages, or of a checkpoint.
+    """Load the teacher from the folder of a run, of one or both stages, or of a checkpoint.
 
     Raises:
-        UserError: There is none, or it is none, of another robot, or damaged.
+        UserError: No walker is there, or it is not a teacher, of another robot, or damaged.
     """
     within = folder / "teacher"
     walker = load_walker(str(within if within.is_dir() else folder))

@@ -1,12 +1,12 @@
-"""Trajectories of walkers, of several sources, in a file: what next-token walking learns from.
+"""Trajectories of walkers from several sources, in a file: the data of next-token walking.
 
 Copies walk, each as one source:
 
     teacher    the teacher's actions
-    noisy      the teacher's with noise added; what it would have wanted is what is to be learnt
-    reference  the actions of a controller that did not learn (`robo.walking.reference`), for robots
-               that have one
-    observed   the teacher's, of which only what was sensed is kept, as of someone else's robot
+    noisy      the teacher's with noise added; its actions without noise are the targets
+    reference  the actions of a model-based controller (`robo.walking.reference`), for robots that
+               have one
+    observed   the teacher's, of which only observations are kept, as of someone else's robot
 
 trajectories.safetensors: `observations` [t, n, p], `actions` [t, n, m], `known` [n] (whether there
 are actions; else they and the observations' last action are zero) and `begins` [t, n] (where an
@@ -37,10 +37,10 @@ from robo.walking.reference import ROBOTS, ReferenceController
 FILE: Final = "trajectories.safetensors"
 SOURCES: Final = ("teacher", "noisy", "reference", "observed")
 NOISE: Final = (0.1, 0.6)
-"""Deviation of a noisy copy's actions, from the first to the last."""
+"""Standard deviation of the noise, from the first noisy copy to the last."""
 
 _Moment = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
-"""What n copies observe [n, p], what is wanted of them [n, m], whether they begin anew [n]."""
+"""Observations [n, p], target actions [n, m] and episode starts [n] of n copies."""
 
 
 class Recording(NamedTuple):
@@ -59,7 +59,7 @@ class Recording(NamedTuple):
     begins: Tensor
 
     def windows(self, first: Tensor, copies: Tensor, length: int) -> Trajectories:
-        """Moments `first` [k] and those after it of `copies` [k], until an episode ends."""
+        """`length` moments of `copies` [k] from `first` [k] on, valid until an episode ends."""
         moments = first + torch.arange(length)[:, None]
         anew = self.begins[moments, copies]
         anew[0] = False
@@ -72,7 +72,7 @@ class Recording(NamedTuple):
 
 
 def last_action(robot: RobotConfig) -> int:
-    """Where in an observation the last action begins."""
+    """Index in an observation where the last action begins."""
     before = 0
     for name, size in observations.sizes(robot).items():
         if name == "last action":
@@ -82,7 +82,7 @@ def last_action(robot: RobotConfig) -> int:
 
 
 def source_of(copies: int, robot: RobotConfig) -> list[str]:
-    """Of each copy, as even as can be."""
+    """Source of each copy, in shares as equal as possible."""
     sources = [name for name in SOURCES if name != "reference" or robot.name in ROBOTS]
     return [sources[copy * len(sources) // copies] for copy in range(copies)]
 
@@ -95,16 +95,16 @@ def record(
     seed: int,
     going_on: Callable[[int], bool],
 ) -> Recording | None:
-    """Let copies walk.
+    """Record copies as they walk.
 
     Args:
-        batch: Copies of the sources that the teacher drives; it is reset.
-        reference: Copies that the reference controller drives, as many as `source_of` has of all
-            of them together; it is reset.
-        teacher: Who walks.
-        steps: Of every copy.
-        seed: Of the noise.
-        going_on: Told how many steps are done; false stops the recording.
+        batch: Copies that the teacher drives; it is reset.
+        reference: Copies that the reference controller drives, as many as `source_of` assigns to it
+            among all of them together; it is reset.
+        teacher: Walker that acts.
+        steps: Steps of every copy.
+        seed: Seed of the noise.
+        going_on: Called with the steps done; false stops the recording.
 
     Returns:
         What was recorded; None if it was stopped.
@@ -143,7 +143,7 @@ def record(
 def _taught(
     batch: WalkBatch, teacher: Walker, spread: NDArray[np.float64], seed: int
 ) -> Iterator[_Moment]:
-    """A teacher's walk, with noise of these deviations [n, 1] on what it does."""
+    """A teacher's walk, with noise of standard deviations `spread` [n, 1] on its actions."""
     actor, generator = WalkActor(teacher, batch.copies), np.random.default_rng(seed)
     now, begins = batch.reset(), np.ones(batch.copies, dtype=bool)
     while True:
@@ -155,7 +155,7 @@ def _taught(
 
 
 def _referred(batch: WalkBatch) -> Iterator[_Moment]:
-    """The reference controller's walk; it does nothing in the first moment of an episode."""
+    """The reference controller's walk; its first action of an episode is zero."""
     controller = ReferenceController(batch.robot)
     now, begins = batch.reset()[POLICY], np.ones(batch.copies, dtype=bool)
     actions = np.zeros((batch.copies, len(batch.robot.joints)), dtype=np.float32)
@@ -171,7 +171,7 @@ def save_recording(recording: Recording, path: Path) -> None:
     """Write it, whole or not at all.
 
     Raises:
-        OSError: The disk refused.
+        OSError: Writing failed.
     """
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:

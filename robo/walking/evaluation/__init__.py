@@ -1,1 +1,1 @@
-"""Does it walk? A trained walker measured, condition by condition, and the page that shows it."""
+"""Does it walk? A trained walker measured, condition by condition, with a report page."""

@@ -1,4 +1,4 @@
-"""Episodes of a trained walker, one per copy of a batch, and what came of them."""
+"""Episodes of a trained walker, one per copy of a batch, and their outcomes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ Flags = NDArray[np.bool_]
 Tick = Callable[[], None]
 
 ALWAYS: Final = ("start", "observation noise")
-"""Randomisation that is on in every episode, so that no two of a condition are the same."""
+"""Randomisation active in every episode, so that no two of a condition are the same."""
 
 SETTLE: Final = 2.0
-"""Velocities and power are means over what comes after so long (s)."""
+"""Velocities and power are averaged from this time on (s)."""
 
 LEAST: Final = 1.0
-"""And of so long at least (s); they say nothing of a robot that is about to fall."""
+"""Shortest time to average over (s); less would only show a robot about to fall."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Effort:
     """How much is measured.
 
     Attributes:
-        seconds: Of the long episodes; the others are shorter.
+        seconds: Duration of the long episodes.
         copies: Episodes per commanded velocity; other conditions have multiples of it.
-        seed: Of everything random.
-        threads: That run physics.
+        seed: Seed of everything random.
+        threads: Physics threads.
     """
 
     seconds: float
@@ -48,14 +48,14 @@ class Effort:
 
 @dataclass(frozen=True)
 class Moment:
-    """What n copies did in an action.
+    """What n copies did in one control step.
 
     Attributes:
-        time: Since the episodes began (s).
+        time: Time since the episodes began (s).
         hz: Actions per second.
-        state: After the action.
-        upright: Which have not fallen until now, nor become unstable [n].
-        step: All that the batch said.
+        state: State after the action.
+        upright: Which have neither fallen nor become unstable so far [n].
+        step: Full result of the step.
     """
 
     time: float
@@ -74,18 +74,18 @@ def make_batch(
     given: Mapping[str, Floats] | None = None,
     terrain: str = FLAT,
 ) -> WalkBatch:
-    """A batch for one episode of every copy, with the physics rate that the walker knows.
+    """A batch for one episode of every copy, at the physics rate of the walker's training.
 
     Args:
-        walker: Who walks.
-        copies: How many.
-        effort: Whose seed and threads count.
-        terms: Names of randomisation beside `ALWAYS`.
-        given: By the name of a term what it is in each copy [n]; such a term draws nothing.
+        walker: Walker to measure.
+        copies: Number of copies.
+        effort: Gives the seed and threads.
+        terms: Names of randomisation terms besides `ALWAYS`.
+        given: Values [n] of terms by name, one per copy; these terms are not drawn.
         terrain: Ground.
 
     Raises:
-        UserError: The robot's model cannot be had.
+        UserError: The robot's model is not available.
     """
     given = given or {}
     table = dict(TERMS) | {name: _fixed(TERMS[name], values) for name, values in given.items()}
@@ -98,7 +98,7 @@ def make_batch(
             terrain,
             physics_hz=walker.physics_hz,
             threads=effort.threads,
-            # Time-outs are the evaluation's own.
+            # The evaluation ends episodes itself.
             seconds=1e6,
             auto_reset=False,
             terms=table,
@@ -108,13 +108,13 @@ def make_batch(
 def moments(
     batch: WalkBatch, actor: WalkActor, seconds: float, tick: Tick | None = None
 ) -> Iterator[Moment]:
-    """Walk; a copy that falls stays as it is and is not counted any more.
+    """Walk; a copy that falls is not reset, and no longer `upright`.
 
     Args:
-        batch: Is reset.
-        actor: For as many copies.
-        seconds: How long.
-        tick: Is called after every second.
+        batch: Batch to step; it is reset.
+        actor: Actor for as many copies.
+        seconds: Duration.
+        tick: Called after every simulated second.
 
     Raises:
         UserError: See `WalkActor.act`.
@@ -133,7 +133,7 @@ def moments(
 
 
 class Tally:
-    """What is counted of n episodes.
+    """Statistics of n episodes.
 
     Args:
         copies: n.
@@ -153,9 +153,9 @@ class Tally:
         self._power = np.zeros(copies)
 
     def add(self, moment: Moment) -> None:
-        """Take a moment."""
+        """Add a moment."""
         upright, state = moment.upright, moment.state
-        # An unstable moment is the one in which a copy that was upright ended.
+        # Only instability that ended an upright copy counts.
         self.unstable |= self.survived & moment.step.info["unstable"]
         self.survived = upright
         self.lasted[upright] = moment.time
@@ -171,13 +171,13 @@ class Tally:
     def velocity(self) -> Floats:
         """Mean vx, vy (level frame, m/s) and yaw rate (rad/s) while upright after `SETTLE`, [n, 3].
 
-        NaN where a copy fell within `LEAST`.
+        NaN where that is less than `LEAST`.
         """
         return self._mean(self._velocity.T).T
 
     @property
     def power(self) -> Floats:
-        """Mean mechanical power in the same time (W) [n]."""
+        """Mean mechanical power over the same time (W) [n]."""
         return self._mean(self._power)
 
     def _mean(self, sums: Floats) -> Floats:
@@ -186,7 +186,7 @@ class Tally:
 
 
 def _fixed(term: Term, values: Floats) -> Term:
-    """A term that is given instead of drawn: `values` [n] of the batch's copies."""
+    """The term fixed to `values` [n] of the batch's copies, instead of drawn."""
 
     def apply(draw: Draw) -> Floats:
         def chosen(width: int) -> Floats:
@@ -198,12 +198,12 @@ def _fixed(term: Term, values: Floats) -> Term:
 
 
 def mean(values: Any) -> float | None:
-    """Of what is a number; None if nothing is."""
+    """Mean of the finite values; None if there are none."""
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
     return round(float(numbers.mean()), 4) if numbers.size else None
 
 
 def lasted(tally: Tally, rows: Any = slice(None)) -> list[float]:
-    """How long episodes lasted, for a result file."""
+    """How long episodes lasted (s), for a results file."""
     return [round(float(seconds), 2) for seconds in tally.lasted[rows]]

@@ -1,6 +1,6 @@
-"""How long a walker stays upright: randomised, pushed, loaded, on other grounds, delayed.
+"""Whether a walker stays upright: randomised, pushed, loaded, on uneven ground, delayed.
 
-Each of `AXES` varies one thing and leaves the rest as it is in the nominal robot.
+Each of `AXES` varies one parameter and keeps the rest nominal.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,17 +27,17 @@ from robo.walking.evaluation.episodes import (
 )
 
 COMMAND: Final = (0.5, 0.0, 0.0)
-"""What is commanded while something else is varied."""
+"""Command while something else is varied."""
 
 SHORT: Final = 10.0
-"""Longest episode in which one thing is varied (s)."""
+"""Longest episode in which one parameter is varied (s)."""
 
 RANDOM_PUSH: Final = 1.0
-"""Of the pushes that come with full randomisation (m/s)."""
+"""Speed of the pushes under full randomisation (m/s)."""
 RANDOM_MULTIPLE: Final = 16
 """Episodes under full randomisation, per `Effort.copies`."""
 FRICTIONS: Final = (0.3, 0.4, 0.6, 0.9, 1.25)
-"""Ends of the parts of friction's range that are counted apart."""
+"""Edges of the friction bins that are counted separately."""
 
 PUSHES: Final = (0.5, 1.0, 1.5, 2.0)
 """Changes of the base's velocity (m/s)."""
@@ -51,7 +51,7 @@ DIRECTIONS: Final = (
     "right",
     "forwards right",
 )
-"""Where pushes send the robot, an eighth of a turn to the left from one to the next."""
+"""Directions of pushes, each an eighth of a turn to the left of the one before."""
 PUSHED_AT: Final = 3.0
 PUSH_SECONDS: Final = 8.0
 """When the push comes and when the episode ends (s)."""
@@ -59,12 +59,12 @@ PUSH_SECONDS: Final = 8.0
 
 @dataclass(frozen=True)
 class Condition:
-    """One value of what is varied.
+    """One value of a varied parameter.
 
     Attributes:
-        name: For people.
-        value: In the axis's unit.
-        given: Values by the names of randomisation's terms.
+        name: Display name.
+        value: Value in the axis's unit.
+        given: Values by name of randomisation term.
     """
 
     name: str
@@ -74,13 +74,13 @@ class Condition:
 
 @dataclass(frozen=True)
 class Axis:
-    """One thing that is varied.
+    """One varied parameter.
 
     Attributes:
-        name: Of the suite.
-        title: For people.
-        unit: Of the values.
-        conditions: For a time step of the physics (s).
+        name: Name of the suite.
+        title: Display name.
+        unit: Unit of the values.
+        conditions: Conditions for a physics time step (s).
         terrain: Ground.
     """
 
@@ -92,13 +92,13 @@ class Axis:
 
 
 def _values(term: str, unit: str, values: Sequence[float], scale: float = 1.0) -> Any:
-    """Conditions that set one term to values times a scale."""
+    """Conditions that set one term to the values times a scale."""
     conditions = [Condition(f"{v:g} {unit}".strip(), v, {term: v * scale}) for v in values]
     return lambda time_step: conditions
 
 
 def _delays(time_step: float) -> list[Condition]:
-    """Delays that the physics can have: multiples of its time step within randomisation's range."""
+    """Delays that physics can represent: multiples of its time step within the randomised range."""
     conditions = []
     for what, term in (("actions", "action delay"), ("observations", "observation delay")):
         longest = TERMS[term].distribution.high
@@ -153,7 +153,7 @@ def survive(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
             tally.add(moment)
         drawn = {name: batch.randomizer.draws[name] for name in terms}
     row = _row(f"everything randomised, pushes of {RANDOM_PUSH:g} m/s", tally, slice(None))
-    # What each body had of the terms that are one number, to look a fall up.
+    # Each copy's draws of the scalar terms, to look up why one fell.
     row["drawn"] = {
         name: values[:, 0].round(4).tolist() for name, values in drawn.items() if len(values.T) == 1
     }
@@ -166,7 +166,7 @@ def survive(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
 
 
 def _by_friction(tally: Tally, friction: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """Rows for the parts of friction's range that `FRICTIONS` divides it into."""
+    """Rows for the friction bins of `FRICTIONS`."""
     rows = []
     for low, high in pairwise(FRICTIONS):
         chosen = np.flatnonzero((friction >= low) & (friction < high))
@@ -176,7 +176,7 @@ def _by_friction(tally: Tally, friction: NDArray[np.float64]) -> list[dict[str, 
 
 
 def push(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
-    """Walk forwards and be pushed once, by every size in every direction."""
+    """Walk forwards and be pushed once, at every speed in every direction."""
     copies = effort.copies
     sizes = np.repeat(PUSHES, len(DIRECTIONS) * copies)
     angles = np.tile(np.repeat(np.arange(len(DIRECTIONS)) * np.pi / 4, copies), len(PUSHES))
@@ -239,7 +239,7 @@ def vary(axis: Axis, walker: Walker, effort: Effort, tick: Tick) -> dict[str, An
 
 
 def seconds_of(effort: Effort) -> float:
-    """Of an episode in which one thing is varied."""
+    """Duration of an episode in which one parameter is varied (s)."""
     return min(effort.seconds, SHORT)
 
 

@@ -1,4 +1,4 @@
-"""Pictures for the report page, as PNG files in memory."""
+"""Plots for the report page, as PNG files in memory."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -60,7 +60,7 @@ def cost(rows: Rows) -> bytes:
 
 
 def pushes(rows: Rows) -> bytes:
-    """How many stay upright, by direction; a line per size."""
+    """Survival by push direction; a line per push speed."""
     figure = plt.figure(figsize=(4.8, 4.2), layout="constrained")
     panel: Any = figure.add_subplot(projection="polar")
     sizes = list(dict.fromkeys(row["size"] for row in rows))
@@ -79,7 +79,7 @@ def pushes(rows: Rows) -> bytes:
 
 
 def hardships(suites: Sequence[Mapping[str, Any]]) -> bytes:
-    """Bars of survival with their intervals, a panel per axis that is varied."""
+    """Bars of survival with their intervals, a panel per varied parameter."""
     columns = 3
     lines = -(-len(suites) // columns)
     figure, axes = plt.subplots(

@@ -1,8 +1,8 @@
-"""What the network knows of the ground: can its hidden state tell a slope from the flat?
+"""What the network knows of the ground: can a probe of its hidden state tell slopes from the flat?
 
 After Radosavovic et al. 2024 ("Real-world humanoid locomotion with reinforcement learning"), whose
-hidden states do. A logistic regression is trained on the last hidden features of some copies and
-tested on those of others; the same on what the network sees tells what is the network's merit.
+hidden states can. A logistic regression is trained on the last hidden features of some copies and
+tested on those of others; the same on the network's inputs shows what the network adds.
 """
 
 from typing import Any, Final
@@ -23,7 +23,7 @@ from robo.walking.evaluation.episodes import (
 from robo.walking.evaluation.hardships import COMMAND, seconds_of
 
 SLOPE: Final = 0.15
-"""Rise per metre of the slopes that are told from the flat."""
+"""Gradient of the slopes to be told from the flat."""
 
 MULTIPLE: Final = 8
 """Copies, half of them on slopes, per `Effort.copies`."""
@@ -41,10 +41,10 @@ def probe(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
     """Walk, half of the copies on slopes, and train the probes.
 
     Returns:
-        "slope"; "features": how many; "accuracy" of the hidden state and "seen": that of what the
-        network sees, means over both classes, of moments of copies that the probe did not learn
-        from (chance is 0.5); "copies": how often most moments of such a copy are told rightly;
-        "moments"; or "note", why there is nothing to say.
+        "slope"; "features": how many; "accuracy" on the hidden state and "seen", on the network's
+        inputs: balanced over both classes, on time steps of held-out copies (chance is 0.5);
+        "copies": of how many held-out copies most steps are classified correctly; "moments": steps
+        tested; or a "note" why there is no result.
     """
     copies = MULTIPLE * effort.copies
     steep = np.arange(copies) % 2 == 1
@@ -89,8 +89,8 @@ def _tell(
     """Train on every other pair of copies, test on the rest.
 
     Args:
-        values: Of n copies at t moments [n, t, d].
-        there: Which moments count [n, t].
+        values: Features of n copies at t time steps [n, t, d].
+        there: Which time steps count [n, t].
         steep: Which copies are on slopes [n].
     """
     learnt = np.arange(len(steep)) // 2 % 2 == 0
@@ -117,9 +117,9 @@ def _tell(
 
 
 def logistic_regression(values: Doubles, labels: NDArray[np.bool_]) -> tuple[Doubles, float]:
-    """Weights [d] and bias that tell labels [k] from values [k, d], both classes counting alike.
+    """Weights [d] and bias that predict labels [k] from values [k, d], classes weighted equally.
 
-    With a ridge on the weights; the loss is convex, Newton's method finds its minimum.
+    With a ridge penalty; the loss is convex, and Newton's method finds its minimum.
     """
     truth = labels.astype(float)
     share = truth.mean()

@@ -1,4 +1,4 @@
-"""The page and the table that show an evaluation."""
+"""The page and the terminal tables that report an evaluation."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ def page(summary: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -
     """The report: HTML that needs nothing but the film beside it.
 
     Args:
-        summary: What summary.json says.
+        summary: Content of summary.json.
         results: Every suite with its episodes.
     """
     policy, tracked = summary["policy"], results["tracking"]
@@ -84,7 +84,7 @@ def page(summary: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -
 
 
 def print_report(summary: Mapping[str, Any], console: Console) -> None:
-    """Print tables of what was measured."""
+    """Print the results as tables."""
     suites = summary["suites"]
     commands = Table(*_TRACKING, title="commands", title_justify="left")
     for row in tracking_cells(suites["tracking"]["rows"]):
@@ -119,7 +119,7 @@ _TRACKING: Final = ("command", "achieved", "share", "stay upright", "W", "J/m", 
 
 
 def tracking_cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """The table of commands."""
+    """Cells of the table of commands."""
     cells = []
     for row in rows:
         command = f"{row['axis']} {row['command']:g} {UNITS.get(row['axis'], '')}".strip()
@@ -230,7 +230,7 @@ def _survival_rows(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[str]]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows of HTML."""
+    """An HTML table."""
     lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
     lines += ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
     return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"

@@ -1,9 +1,9 @@
-"""The evaluation: every suite once, kept as soon as it is done, and the summary of them all.
+"""The evaluation: every suite once, saved as soon as it is done, and the summary of them all.
 
 The folder:
 
     results.jsonl   a line per suite, with the outcome of every episode
-    summary.json    how it was made, the rows of every suite, targets
+    summary.json    provenance, the rows of every suite, targets
     report.html     the page, beside walk.mp4
 """
 
@@ -27,11 +27,11 @@ from robo.walking.evaluation.report import PAGE, page
 
 QUICK: Final = {"seconds": 8.0, "copies": 3}
 FULL: Final = {"seconds": 20.0, "copies": 16}
-"""Of an `Effort`."""
+"""Settings of an `Effort`."""
 
 FILM: Final = "film"
 EPISODES: Final = frozenset({"lasted", "velocities", "drawn"})
-"""What results.jsonl says of every episode and summary.json leaves out."""
+"""Per-episode values, in results.jsonl but not in summary.json."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Suite:
     """A part that is measured by itself.
 
     Attributes:
-        name: In the files.
-        seconds: That are simulated.
-        run: Measures.
+        name: Name in the files.
+        seconds: Simulated seconds.
+        run: Function that measures.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Suite:
 
 
 def suites(effort: Effort) -> list[Suite]:
-    """All but the film."""
+    """All suites but the film."""
     short = hardships.seconds_of(effort)
     return [
         Suite("tracking", effort.seconds, tracking.track),
@@ -70,21 +70,21 @@ def evaluate(
     on_begin: Callable[[int, int], None] | None = None,
     tick: Tick | None = None,
 ) -> dict[str, Any]:
-    """Measure a walker, all that is not in the folder yet.
+    """Measure a walker, skipping what is in the folder already.
 
     Args:
         policy: See `load_walker`.
-        out: Folder for what is written.
+        out: Output folder.
         effort: How much is measured.
         brief: Whether the film is a short one.
-        on_begin: Is told how many seconds there are to simulate, and how many are done.
-        tick: Is called after every simulated second.
+        on_begin: Called with the seconds to simulate in total and those already done.
+        tick: Called after every simulated second.
 
     Returns:
-        What summary.json says.
+        Content of summary.json.
 
     Raises:
-        UserError: No such policy, the folder holds results of other settings, or a disk's refusal.
+        UserError: No such policy, the folder holds results of other settings, or writing failed.
     """
     walker = load_walker(policy)
     torch.set_num_threads(1)
@@ -176,7 +176,7 @@ def _write(
 
 
 def targets(results: Mapping[str, Result]) -> list[dict[str, Any]]:
-    """What a walker that is good enough reaches, and what this one does.
+    """Targets of a good enough walker, and what this one reaches.
 
     Each has "what", "wanted", "reached" and "met".
     """
@@ -216,7 +216,7 @@ def targets(results: Mapping[str, Result]) -> list[dict[str, Any]]:
 
 
 def _without_episodes(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A suite's result without what it says of every episode."""
+    """A suite's result without its per-episode values."""
     kept = {name: value for name, value in result.items() if name != "key"}
     for name in ("rows", "by_size"):
         if name in kept:
@@ -228,4 +228,4 @@ def _without_episodes(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nothing() -> None:
-    """No bar to move."""
+    """No progress bar to advance."""

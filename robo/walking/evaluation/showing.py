@@ -1,4 +1,4 @@
-"""A short film of a walker: what it is told, and a push."""
+"""A short film of a walker: some commands and a push."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -23,11 +23,11 @@ LONG: Final = (
     (3.0, (0.5, 0.0, 0.0)),
     (1.5, (0.0, 0.0, 0.0)),
 )
-"""How long (s) what is commanded."""
+"""Durations (s) and commands."""
 BRIEF: Final = ((2.0, (0.5, 0.0, 0.0)), (1.5, (0.0, 0.4, 0.0)), (2.5, (0.5, 0.0, 0.0)))
 
 PUSH: Final = 1.0
-"""To the left (m/s), half a second into the last command to walk."""
+"""Push to the left (m/s), half a second into the last command to walk."""
 
 _LYING: Final = 1.5
 _SMOOTH: Final = 0.5
@@ -40,7 +40,7 @@ def film(walker: Walker, effort: Effort, tick: Tick, path: Path, *, brief: bool)
         "video": the file's name, or None and a "note"; "fell_after" (s), or None.
 
     Raises:
-        UserError: The disk does not take the film.
+        UserError: The film cannot be written.
     """
     parts = BRIEF if brief else LONG
     ends = np.cumsum([seconds for seconds, _ in parts])
@@ -81,7 +81,7 @@ def film(walker: Walker, effort: Effort, tick: Tick, path: Path, *, brief: bool)
 
 
 def seconds_of(*, brief: bool) -> float:
-    """Of the film."""
+    """Duration of the film (s)."""
     return sum(seconds for seconds, _ in (BRIEF if brief else LONG))
 
 

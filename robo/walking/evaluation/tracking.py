@@ -30,24 +30,24 @@ COMMANDS: Final[Mapping[str, tuple[float, ...]]] = {
     "vy": (-0.5, -0.4, -0.2, 0.2, 0.4, 0.5),
     "yaw": (-1.0, -0.8, -0.2, 0.2, 0.8, 1.0),
 }
-"""What is commanded, one axis at a time."""
+"""Commands, one axis at a time."""
 
 SMALL: Final = 0.2
 FOLLOWED: Final = 0.5
-"""A small command that is followed by less than this share lies in a dead zone."""
+"""A small command of which less than this share is reached lies in a dead zone."""
 
 TARGETS: Final = (("vx", 0.5), ("vx", 1.0), ("vx", -0.5), ("vy", 0.4), ("yaw", 0.8))
 SHARE: Final = 0.9
 """Commands of which at least this share must be reached."""
 
 SWINGING: Final = (("vx", 0.5), ("vx", 1.0))
-"""Commands at which arms are looked at."""
+"""Commands at which arm swing is measured."""
 
 _ARMS_AND_LEGS: Final = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 _GRAVITY: Final = 9.81
 _SLOWEST: Final = 0.1
-"""Mean speed (m/s) below which a cost per distance says nothing."""
+"""Mean speed (m/s) below which a cost per distance is meaningless."""
 
 
 def track(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
@@ -88,13 +88,13 @@ def vectors(asked: Sequence[tuple[str, float]]) -> Floats:
 def summarise(
     asked: Sequence[tuple[str, float]], copies: int, tally: Tally, mass: float
 ) -> list[dict[str, Any]]:
-    """A row per command, from `copies` episodes of each, one behind the other.
+    """A row per command, from `copies` consecutive episodes of each.
 
-    Each row has "axis", "command", "achieved" on that axis (m/s or rad/s; for standing the speed
-    at which it drifts), "interval" (95%, of that mean over the episodes), "share" of the command,
-    "sideslip" (mean of the other horizontal axis), "survived", "unstable", "power" (W), "energy"
-    (J/m), "cost_of_transport" (power / (m g v)), "velocities" and "lasted" of the episodes. What
-    cannot be said is None.
+    Each row has "axis", "command", "achieved" on that axis (m/s or rad/s; for standing the drift
+    speed), "interval" (95%, of that mean over the episodes), "share" of the command, "sideslip"
+    (mean vy, or vx when vy is commanded), "survived", "unstable", "power" (W), "energy" (J/m),
+    "cost_of_transport" (power / (m g v)), "velocities" and "lasted" of the episodes. Undefined
+    values are None.
     """
     rows = []
     for number, (axis, command) in enumerate(asked):
@@ -135,16 +135,16 @@ def dead_zones(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def arm_swing(shoulders: Floats, hips: Floats) -> dict[str, float | None]:
-    """How arms go with the opposite legs.
+    """How the arms swing with the opposite legs.
 
     Args:
         shoulders: Pitch of the left and the right shoulder over time (rad) [t, 2].
         hips: Pitch of the left and the right hip [t, 2].
 
     Returns:
-        "correlation" of each shoulder with the opposite hip, their mean: 1 is how people walk, for
-        both turn about y; "amplitude": half of the way from the fifth to the ninety-fifth
-        hundredth (degrees), their mean.
+        "correlation" of each shoulder with the opposite hip, averaged: 1 is how people walk, as
+        both turn about y; "amplitude": half the range from the 5th to the 95th percentile
+        (degrees), averaged.
     """
     correlations = [_correlation(shoulders[:, side], hips[:, 1 - side]) for side in (0, 1)]
     low, high = np.percentile(shoulders, (5, 95), axis=0)
@@ -155,7 +155,7 @@ def arm_swing(shoulders: Floats, hips: Floats) -> dict[str, float | None]:
 
 
 class _Swing:
-    """Keeps shoulders' and hips' angles of the copies that walk at `SWINGING`."""
+    """Records shoulder and hip pitch of the copies commanded `SWINGING`."""
 
     def __init__(self, robot: RobotConfig, asked: Sequence[tuple[str, float]], copies: int) -> None:
         self._robot, self._copies = robot, copies
@@ -173,13 +173,13 @@ class _Swing:
         self._angles: list[NDArray[np.float64]] = []
 
     def add(self, angles: Floats) -> None:
-        """Angles of all joints of all copies [n, m]."""
+        """Add the joint angles of all copies [n, m]."""
         if self._joints is not None:
             rows = np.concatenate(list(self._rows.values()))
             self._angles.append(angles[np.ix_(rows, self._joints)])
 
     def result(self, survived: NDArray[np.bool_]) -> dict[str, Any]:
-        """A row per command, or a "note" why there is none."""
+        """A row per command, or a "note" why there are none."""
         if self._joints is None:
             return {"rows": [], "note": f"{self._robot.name} has no arms that move"}
         if not self._angles:
@@ -208,7 +208,7 @@ def _correlation(one: Floats, other: Floats) -> float:
 
 
 def _interval(values: Floats) -> list[float] | None:
-    """The normal 95% interval of a mean; None of fewer than two."""
+    """The normal 95% interval of the mean; None for fewer than two values."""
     numbers = values[np.isfinite(values)]
     if numbers.size < 2:
         return None
