@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 class Compare:
     """Compare the results of two `robo rollout` runs, episode by episode.
 
-    Episodes that began alike are pairs, tested with McNemar's exact test; a 95% interval of the
-    difference goes with it.
+    Episodes with the same start are compared as pairs, with McNemar's exact test and a 95% interval
+    of the difference.
     """
 
     first: tyro.conf.Positional[Path]
     """Folder of a run."""
 
     second: tyro.conf.Positional[Path]
-    """Folder of another."""
+    """Folder of the other run."""
 
     unpaired: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Take the episodes as independent draws, for runs with other seeds (Boschloo's exact test)."""
+    """Treat episodes as independent, for runs with different seeds (Boschloo's exact test)."""
 
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print JSON instead of a table."""

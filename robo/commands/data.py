@@ -17,7 +17,7 @@ Folder = tyro.conf.Positional[Path]
 
 @dataclass(frozen=True)
 class DataInfo:
-    """Say what a set holds."""
+    """Show what a set holds."""
 
     dataset: Folder
     """The set's folder."""
@@ -38,13 +38,13 @@ class DataInfo:
 
 @dataclass(frozen=True)
 class DataValidate:
-    """Check a set: the format's rules, then what the recording is worth; 1 with an error."""
+    """Check a set: its format, then the recording's quality. Exits with 1 on errors."""
 
     dataset: Folder
     """The set's folder."""
 
     no_images: Flag = False
-    """Leave the films undecoded: much faster, but frozen cameras are not seen."""
+    """Do not decode the videos: much faster, but frozen cameras go unnoticed."""
 
     json: Flag = False
     """Print JSON."""
@@ -66,7 +66,7 @@ class DataValidate:
 
 @dataclass(frozen=True)
 class DataRepair:
-    """Bring back what a crash left unfinished, and put right what can be deduced."""
+    """Recover what a crash left unfinished, and fix what can be deduced."""
 
     dataset: Folder
     """The set's folder."""
@@ -109,7 +109,7 @@ class DataMerge:
 
 @dataclass(frozen=True)
 class DataSplit:
-    """Make new sets of a set's episodes: chosen ones, successes, or random shares."""
+    """Make new sets from a set's episodes: chosen ones, successes, or random shares."""
 
     dataset: Folder
     """The set's folder."""
@@ -121,13 +121,13 @@ class DataSplit:
     """Random parts such as `train=0.9 val=0.1`; each becomes a set in --out."""
 
     episodes: str = ""
-    """Only these, such as `0-9,12`."""
+    """Only these episodes, such as `0-9,12`."""
 
     successes: Flag = False
-    """Only episodes that are marked as successes."""
+    """Only episodes marked as successes."""
 
     seed: int = 0
-    """Of the random parts."""
+    """Random seed of the parts."""
 
     def execute(self) -> int:
         """Run the command."""
@@ -158,7 +158,7 @@ class DataSplit:
 
 @dataclass(frozen=True)
 class DataStats:
-    """Compute the statistics that training normalises by, exactly, from the frames."""
+    """Compute training's normalisation statistics, exactly, from the frames."""
 
     dataset: Folder
     """The set's folder."""

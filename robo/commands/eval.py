@@ -11,34 +11,34 @@ import tyro
 class Eval:
     """Measure how well a trained walker walks: commands, pushes, loads, grounds, energy.
 
-    Writes results.jsonl (a line per suite), summary.json, report.html and walk.mp4. What is
-    finished is kept; the same command goes on where it stopped.
+    Writes results.jsonl (a line per suite), summary.json, report.html and walk.mp4. Finished suites
+    are kept; run the same command again to continue.
     """
 
     what: tyro.conf.Positional[Literal["walk"]]
     """walk."""
 
     policy: str = "walk"
-    """Folder of a run or of a checkpoint of `robo train walk`, or a short name of shipped weights;
-    robot and physics are those that it was trained with."""
+    """Folder of a run or checkpoint of `robo train walk`, or a short name of shipped weights;
+    measured with the robot and physics it was trained with."""
 
     out: Path = Path("runs/eval-walk")
-    """Folder for what is written."""
+    """Output folder."""
 
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Episodes of 8 s, few of them, and a shorter film: about a minute."""
+    """Few episodes, of 8 s, and a shorter video: about a minute."""
 
     seconds: Optional[float] = None
-    """Longest episodes; 20 when left out."""
+    """Longest episode; by default 20, with --quick 8."""
 
     copies: Optional[int] = None
-    """Episodes per commanded velocity; other conditions have multiples of it. 16 when left out."""
+    """Episodes per commanded velocity, elsewhere multiples of it; by default 16, with --quick 3."""
 
     seed: int = 0
-    """Seed of everything that is drawn."""
+    """Random seed."""
 
     threads: int = 1
-    """Threads that run physics."""
+    """Physics threads."""
 
     def execute(self) -> int:
         """Run the command."""

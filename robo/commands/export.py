@@ -11,18 +11,18 @@ import tyro
 class Export:
     """Write a trained walker for a robot's own computer: ONNX, its contract, and a runner.
 
-    The runner needs numpy and onnxruntime alone. What onnxruntime says is compared with what torch
-    says over a rollout; a difference above 1e-5 is an error.
+    The runner needs only numpy and onnxruntime. Outputs of onnxruntime are compared with torch's
+    over a rollout; a difference above 1e-5 is an error.
     """
 
     what: tyro.conf.Positional[Literal["walk"]]
     """walk."""
 
     out: Path
-    """Folder for walker.onnx, contract.json and runner.py; what is there is replaced."""
+    """Folder for walker.onnx, contract.json and runner.py; existing ones are replaced."""
 
     policy: str = "walk"
-    """The walker: the short name of shipped weights, or the folder of a checkpoint or of a run of
+    """The walker: short name of shipped weights, or folder of a run or checkpoint of
     `robo train walk`."""
 
     def execute(self) -> int:

@@ -1,4 +1,4 @@
-"""`robo plan`: the plan alone, in a kitchen of symbols."""
+"""`robo plan`: the plan alone, in a symbolic kitchen."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ class Plan:
     """What to do, such as "bring me the sponge"."""
 
     scene: Optional[Path] = None
-    """JSON file that says where everything is; a stocked kitchen when left out."""
+    """JSON file with the location of everything; by default a stocked kitchen."""
 
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print the plan with all scores as JSON."""
@@ -25,7 +25,7 @@ class Plan:
     planner: PlannerArguments = field(default_factory=PlannerConfig)
 
     def execute(self) -> int:
-        """Run the command; 0 when the planner reached `done`."""
+        """Run the command; returns 0 if the planner reached `done`."""
         import json
 
         from rich.console import Console

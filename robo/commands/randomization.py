@@ -10,12 +10,12 @@ import tyro
 class Randomization:
     """Show what can be randomised in training, with its distributions and ranges.
 
-    Every term can be switched on by its name. The walker's are drawn for every episode of every
+    Each term can be switched on by name. The walker's are drawn for every episode of every parallel
     copy, the kitchen's for every episode.
     """
 
     room: tyro.conf.Positional[Literal["all", "humanoid", "kitchen"]] = "all"
-    """Whose table."""
+    """Table to show."""
 
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print JSON instead of tables."""

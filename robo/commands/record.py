@@ -22,81 +22,81 @@ ALL = "all"
 class Record:
     """Record demonstrations into a dataset; run it again to go on where it ended.
 
-    A finished episode is on the disk before the next one begins. What was cut off comes back with
-    the next recording, or with `robo data repair`.
+    Each finished episode is on disk before the next begins. An interrupted one is recovered by the
+    next recording, or by `robo data repair`.
     """
 
     dataset: Path
-    """The set's folder; it is made when there is none."""
+    """The set's folder; created if there is none."""
 
     task: str = ""
-    """What to do, in words. Skills of the kitchen have rules and random starts: "pick up the tea",
-    several with commas between, a family such as "pick up", or "all". An environment that is for
-    one task needs none."""
+    """What to do, in words. Kitchen skills have success rules and random starts: "pick up the tea",
+    several separated by commas, a family such as "pick up", or "all" (expert only). Not needed for
+    single-task environments."""
 
     env: str = "robo/Kitchen-v1"
-    """The gymnasium id, or "module:id"."""
+    """Gymnasium id, or "module:id"."""
 
     device: Literal["browser", "keyboard", "gamepad", "expert"] = "browser"
-    """What acts."""
+    """What drives the robot."""
 
     episodes: int = 50
-    """How many episodes of the task the set is to hold in the end; of each family with "all"."""
+    """Episodes of the task that the set should hold in the end; with "all", of each family."""
 
     seed: int = 0
-    """Seed of everything that is drawn: starts, randomisation, noise."""
+    """Random seed of starts, randomisation and noise."""
 
     workers: int = 2
-    """Processes of the expert; what is recorded does not depend on it."""
+    """Processes of the expert; they do not change what is recorded."""
 
     noise: float = 0.2
-    """Noise in what the expert sends, as a share of each motion; its own action is the label."""
+    """Noise in the expert's sent actions, as a share of each motion; labels stay noise-free."""
 
     keep_failures: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Record the expert's failed episodes too."""
 
     scene: Optional[Path] = None
-    """JSON file that says where everything is; drawn from the seed when left out."""
+    """JSON file with the location of everything; by default skills draw it from the seed."""
 
     randomization: Union[None, tuple[str, ...]] = None
-    """Names of what the environment draws anew in every episode."""
+    """Names of the terms to randomise in every episode."""
 
     image_size: Optional[int] = None
-    """Pixels each way of every camera, 0 for none; 96 when left out."""
+    """Side of camera images in pixels, 0 for none; by default the environment's, or 96."""
 
     fps: Optional[int] = None
-    """Actions and frames a second; the environment's own rate when left out."""
+    """Actions and frames per second; by default the environment's own rate."""
 
     max_seconds: Optional[float] = None
-    """An episode is over after so long."""
+    """Time limit of an episode."""
 
     port: Optional[int] = None
-    """The browser page's port on loopback; 8765, or the next free one, when left out."""
+    """Loopback port of the browser page; by default 8765, or the next free one."""
 
     realtime: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Take real-time priority (Linux), so that no other program makes a frame late."""
+    """Use real-time priority (Linux), so that no other program delays a frame."""
 
     hold_out: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Leave out the pairs of skill and object that `robo rollout --split unseen` asks for; set it
-    for training data."""
+    """Leave out the skill-object pairs that `robo rollout --split unseen` tests; set it for
+    training data."""
 
     after: Optional[str] = None
-    """Corrections: this policy, by short name or folder, acts first for up to 8 seconds; the expert
-    goes on from where it has got, and that is recorded."""
+    """Corrections: this policy (short name or folder) acts first, for up to 8 seconds; then the
+    expert takes over, and only that is recorded."""
 
     astray: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Corrections without a policy: the expert's hand or base is led astray at a random moment, and
-    what it does from there is recorded."""
+    """Corrections without a policy: hand or base is led astray at a random moment, and the expert's
+    recovery is recorded."""
 
     held_back: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """The robot is held back for spells at random moments, so that time does not tell what the
-    expert does next."""
+    """Hold the robot back for random spells, so that timing does not reveal what the expert does
+    next."""
 
     note: str = ""
-    """Kept with every episode: who recorded, what was special."""
+    """Stored with every episode: who recorded, what was special."""
 
     def execute(self) -> int:
-        """Run the command; 1 when fewer episodes than asked for are there."""
+        """Run the command; returns 1 if there are fewer episodes than asked for."""
         from rich.console import Console
 
         from robo.arguments import check_seed
@@ -212,7 +212,7 @@ class Record:
         finish_replacing(self.dataset)
         if self.dataset.exists():
             discard(self.dataset)
-        # What ends the process politely must leave the terminal and the journal in order.
+        # SIGTERM must leave the terminal and the journal in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         recorder = Recorder(
             made.env,
@@ -241,7 +241,7 @@ class Record:
         return 0 if session.kept >= self.episodes else 1
 
     def _words(self) -> str:
-        """The task, or what the environment is for."""
+        """The task's words, or the environment's own."""
         from robo.errors import UserError
         from robo.recording.environments import default_task
 

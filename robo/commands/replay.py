@@ -1,4 +1,4 @@
-"""`robo replay`: recorded actions in the environment again."""
+"""`robo replay`: recorded actions, sent to the environment again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,21 +19,21 @@ TOLERANCE = 1e-3
 class Replay:
     """Send recorded actions to the environment and compare what comes back.
 
-    Every episode begins from its recorded seed and start. Exits with 1 when a state differs by more
-    than the tolerance or an episode's success is not as recorded.
+    Every episode begins from its recorded seed and start. Exits with 1 if a state differs by more
+    than the tolerance, or an episode's success from the recorded one.
     """
 
     dataset: tyro.conf.Positional[Path]
     """The set's folder."""
 
     episode: Union[None, tuple[int, ...]] = None
-    """Which episodes; all when left out."""
+    """Episodes to replay; by default all."""
 
     env: Optional[str] = None
-    """Gymnasium id of another environment than the recorded one."""
+    """Gymnasium id, for another environment than the recorded one."""
 
     tolerance: float = TOLERANCE
-    """Largest difference of a number of the state that counts as the same, in its own unit."""
+    """Largest difference of a state element that counts as equal, in its own unit."""
 
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print JSON."""
@@ -78,7 +78,7 @@ class Replay:
                         f"episode {number} of {self.dataset} does not say which environment it was "
                         "recorded in; give --env"
                     )
-                # Images do not move anything, and drawing them takes most of the time.
+                # Images do not affect motion, and rendering them takes most of the time.
                 arguments = {k: v for k, v in origin.arguments.items() if k != "image_size"}
                 if made is None or before != (environment, arguments):
                     if made is not None:

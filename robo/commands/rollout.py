@@ -1,4 +1,4 @@
-"""`robo rollout`: a policy tried in an environment, counted, with a table at the end."""
+"""`robo rollout`: a policy's success rate in an environment, with a table at the end."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,54 +14,54 @@ SplitName = Literal["seen", "unseen", "distractors", "backgrounds", "all"]
 class Rollout:
     """Try a policy in episodes drawn from a seed and count its successes.
 
-    Writes results.jsonl, an episode a line, and summary.json. What is finished is kept; the same
-    command goes on where it stopped.
+    Writes results.jsonl (a line per episode) and summary.json. Finished episodes are kept; run the
+    same command again to continue.
     """
 
     policy: str
-    """"expert", "random", the short name of shipped weights, or the folder of a run (its best
-    checkpoint is taken) or of a checkpoint."""
+    """"expert", "random", the short name of shipped weights, or the folder of a checkpoint or of a
+    run (its best checkpoint)."""
 
     env: str = "robo/Kitchen-v1"
-    """The gymnasium id; "module:id" imports the module first, from the current folder too."""
+    """Gymnasium id; "module:id" imports the module first, also from the current folder."""
 
     task: Union[None, tuple[str, ...]] = None
-    """In the kitchen skills ("pick up the apple") or families ("pick up"), which take turns; all
-    families when left out. Elsewhere what is said to policies that take instructions."""
+    """In the kitchen: skills ("pick up the apple") or families ("pick up"), which take turns;
+    by default all families. Elsewhere: the instruction, for policies that take one."""
 
     split: Union[None, tuple[SplitName, ...]] = None
-    """Columns of the kitchen's table: "seen" (when left out), "unseen" (objects and words that
-    training leaves out), "distractors", "backgrounds", or "all"."""
+    """Columns of the kitchen's table: "seen" (default), "unseen" (objects and words that training
+    leaves out), "distractors", "backgrounds", or "all"."""
 
     episodes: int = 100
-    """Episodes of each column."""
+    """Episodes per column."""
 
     seed: int = 0
-    """Seed of everything that is drawn; the same seed gives the same starts to every policy."""
+    """Random seed; the same seed gives every policy the same starts."""
 
     workers: int = 1
-    """Processes to use; results do not depend on it, but what they share makes decisions slower."""
+    """Processes to use; they do not change results, but slow down each other's decisions."""
 
     out: Path = Path("runs/rollout")
-    """Folder for what is written."""
+    """Output folder."""
 
     record: Optional[Path] = None
-    """Record the episodes, failed ones too, into this data set."""
+    """Record the episodes, including failed ones, into this set."""
 
     video: int = 0
-    """Film the first so many episodes."""
+    """Film this many episodes, from the first."""
 
     randomization: Union[None, tuple[str, ...]] = None
-    """Names of what the environment draws anew in every episode, in all columns."""
+    """Names of the terms to randomise in every episode, in all columns."""
 
     image_size: Optional[int] = None
-    """Pixels each way of every camera; what data sets have, or the policy sees, when left out."""
+    """Side of camera images in pixels; by default as in recordings, or as the policy needs."""
 
     max_seconds: Optional[float] = None
-    """An episode is over after so long (simulated); the environment's own limit, or 60."""
+    """Time limit of an episode (simulated); by default the environment's own, or 60."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the policy computes; "auto" takes a GPU if there is one."""
+    """Where the policy runs; "auto" uses a GPU if there is one."""
 
     def execute(self) -> int:
         """Run the command."""

@@ -31,28 +31,28 @@ class Run:
     """What to do, such as "bring me the sponge"."""
 
     scene: Optional[Path] = None
-    """JSON file that says where everything is; a stocked kitchen when left out."""
+    """JSON file with the location of everything; by default a stocked kitchen."""
 
     out: Path = Path("runs/run")
-    """Folder for what is written."""
+    """Output folder."""
 
     seed: int = 0
-    """Seed of everything that is drawn: where on a place each object lies."""
+    """Random seed: where exactly each object lies on its place."""
 
     robot: Literal["kitchen", "g1"] = "kitchen"
-    """Who does it: the kitchen's mobile manipulator, or a humanoid, which can only go to places."""
+    """The kitchen's mobile manipulator, or a humanoid, which can only go to places."""
 
     policy: Optional[str] = None
     """What carries out the skills: the short name of shipped weights, or a checkpoint's folder.
-    Scripted experts, which see the true state, when left out; the shipped walker for the g1."""
+    By default scripted experts, which see the true state; for the g1, the shipped walker."""
 
     video: bool = True
-    """Film the episode."""
+    """Record a video of the episode."""
 
     planner: PlannerArguments = field(default_factory=PlannerConfig)
 
     def execute(self) -> int:
-        """Run the command; 0 when the planner reached `done` and its last skill succeeded."""
+        """Run the command; returns 0 if the planner reached `done` and its last skill succeeded."""
         from envs.kitchen.start import DEFAULT_START
         from robo.arguments import check_seed, checked_instruction
         from robo.graphics import check_graphics
@@ -111,7 +111,7 @@ class Run:
 
         with ExitStack() as stack:
             stack.enter_context(user_errors(LanguageModelError))
-            stack.callback(plot)  # last, also when a model's server or the disk gives up half way
+            stack.callback(plot)  # last, even if a model's server or the disk fails half way
             stack.enter_context(display)
             if film:
                 stack.enter_context(film)
@@ -134,7 +134,7 @@ class Run:
     def _body_maker(
         self, start: "StartState", film: "Film | None"
     ) -> "Callable[[Callable[[Filmed], None]], KitchenBody | HumanoidBody]":
-        """What makes the robot in its kitchen, given whom to show that."""
+        """A factory of the robot in its kitchen, given a callback that watches it."""
         if self.robot == "kitchen":
             from robo.acting import acting
             from robo.kitchen_body import KitchenBody

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from robo.scenario import Scenario
 
 RESULT = ("id", "family", "instruction", "plan_success")
-"""What every result has; the first tells it from the others."""
+"""Keys of every result; the first identifies it."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Scenarios:
     """Run every scenario of a file; what is finished is kept and not run again."""
 
     file: tyro.conf.Positional[Path]
-    """JSON lines, one scenario a line (see scenarios/README.md)."""
+    """JSON Lines file, one scenario per line (see scenarios/README.md)."""
 
     out: Path = Path("runs/scenarios")
     """Folder for results.jsonl and summary.json."""
@@ -30,14 +30,14 @@ class Scenarios:
     """Processes to use."""
 
     seed: int = 0
-    """Seed of everything that is drawn: where on a place each object lies."""
+    """Random seed: where exactly each object lies on its place."""
 
     plan_only: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Leave out physics: plan in the symbolic kitchen only."""
+    """No physics: plan in the symbolic kitchen only."""
 
     policy: Optional[str] = None
-    """What carries out the skills: the short name of shipped weights, or a checkpoint's folder;
-    scripted experts, which see the true state, when left out."""
+    """What carries out the skills: the short name of shipped weights, or a checkpoint's folder.
+    By default scripted experts, which see the true state."""
 
     planner: PlannerArguments = field(default_factory=PlannerConfig)
 
@@ -74,7 +74,7 @@ class Scenarios:
         return 0
 
     def _finished(self, folder: "RunFolder", scenarios: list["Scenario"]) -> dict[str, "Result"]:
-        """Results that are there already, by scenario id."""
+        """Existing results, by scenario id."""
         from robo.errors import UserError
 
         results = folder.results()

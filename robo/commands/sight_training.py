@@ -11,13 +11,13 @@ from robo.training.sight_config import SightConfig
 
 @dataclass(frozen=True)
 class SightTraining:
-    """Teach RT-1's image encoder what there is to see in the kitchen, before it learns to act.
+    """Pretrain RT-1's image encoder to see the kitchen, before it learns to act.
 
-    Draws views of random things at random places and learns what is where, and where is what an
-    instruction names. Writes checkpoints, of which checkpoints/last/encoder.safetensors is for
-    robo train rt1 --encoder, log.jsonl, TensorBoard's events, curve.png and sight.png: what the
-    cameras saw, what was there, what was said. Ctrl-C saves; the same command with --resume goes on
-    as if nothing had happened.
+    Renders random objects at random places and learns what is where, and where the object that an
+    instruction names is. Writes checkpoints (checkpoints/last/encoder.safetensors is for
+    robo train rt1 --encoder), log.jsonl, TensorBoard events, curve.png and sight.png: camera
+    images, true labels and predictions. Ctrl-C saves; the same command with --resume continues as
+    if never stopped.
     """
 
     policy: tyro.conf.Positional[Literal["sight"]]
@@ -27,12 +27,12 @@ class SightTraining:
     """Folder of the run."""
 
     resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Go on with the run in --out."""
+    """Continue the run in --out."""
 
     training: Annotated[SightConfig, tyro.conf.OmitArgPrefixes] = field(default_factory=SightConfig)
 
     def execute(self) -> int:
-        """Run the command; 128 and the signal's number when it was stopped."""
+        """Run the command; returns 128 plus the signal's number if it was stopped."""
         from rich.console import Console
 
         from policies.errors import PolicyError

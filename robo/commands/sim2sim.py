@@ -11,29 +11,28 @@ import tyro
 class Sim2sim:
     """Walk with the same weights in a second simulator: the gate before a robot.
 
-    Checks the contract between policy and robot link by link, then walks in PyBullet and in MuJoCo
-    with other time steps and solver settings. Exits with 0 if it passes, with 1 if not. Writes
-    results.jsonl, summary.json and sim2sim.mp4; the same command goes on where it stopped.
+    Checks the contract between policy and robot link by link, then walks in PyBullet, and in MuJoCo
+    with other time steps and solver settings. Exits with 0 if it passes, else with 1. Writes
+    results.jsonl, summary.json and sim2sim.mp4; run the same command again to continue.
     """
 
     policy: str = "walk"
-    """Folder of a run or of a checkpoint of `robo train walk`, or a short name of shipped
-    weights."""
+    """Folder of a run or checkpoint of `robo train walk`, or a short name of shipped weights."""
 
     out: Path = Path("runs/sim2sim")
-    """Folder for what is written."""
+    """Output folder."""
 
     seconds: float = 10.0
-    """Of an episode."""
+    """Duration of an episode."""
 
     episodes: int = 8
-    """Of each of the five commands, in every simulator."""
+    """Episodes of each of the five commands, in every simulator."""
 
     seed: int = 0
-    """Seed of starts and sensors' noise, the same in every simulator."""
+    """Random seed of starts and sensor noise, the same in every simulator."""
 
     no_video: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Leave out the film of both simulators side by side."""
+    """Skip the video of both simulators side by side."""
 
     def execute(self) -> int:
         """Run the command."""

@@ -14,8 +14,8 @@ from robo.training.config import TrainingConfig
 class Train:
     """Train a policy on demonstrations; `train sight` trains its eyes, `train walk` a walker.
 
-    Writes checkpoints, log.jsonl, TensorBoard's events, training.json and curve.png. Ctrl-C saves;
-    the same command with --resume goes on as if nothing had happened. On several GPUs or processes:
+    Writes checkpoints, log.jsonl, TensorBoard events, training.json and curve.png. Ctrl-C saves;
+    the same command with --resume continues as if never stopped. On several GPUs or processes:
     torchrun --nproc-per-node 2 -m robo train ….
     """
 
@@ -29,17 +29,17 @@ class Train:
     """Folder of the run."""
 
     config: Union[None, tuple[str, ...]] = None
-    """The policy's: a preset's name, and key=value pairs: --config small history=1."""
+    """Policy settings: a preset's name and key=value pairs, as in --config small history=1."""
 
     resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Go on with the run in --out, from its newest checkpoint."""
+    """Continue the run in --out, from its newest checkpoint."""
 
     training: Annotated[TrainingConfig, tyro.conf.OmitArgPrefixes] = field(
         default_factory=TrainingConfig
     )
 
     def execute(self) -> int:
-        """Run the command; 128 and the signal's number when it was stopped."""
+        """Run the command; returns 128 plus the signal's number if it was stopped."""
         import os
 
         from rich.console import Console

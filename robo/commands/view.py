@@ -18,10 +18,10 @@ class DataView:
     """Write a contact sheet and plots into this folder instead of opening a page."""
 
     episodes: str = ""
-    """Which episodes to draw with --png, such as `0-9,12`; the first 28 when left out."""
+    """Episodes to draw with --png, such as `0-9,12`; by default the first 28."""
 
     port: int = 0
-    """The page's port on loopback; any free one when 0."""
+    """Loopback port of the page; 0 takes any free one."""
 
     def execute(self) -> int:
         """Run the command."""
@@ -70,7 +70,7 @@ class DataView:
 
 
 def _open_browser(address: str) -> bool:
-    """Open the page where there is a screen; whether it could be."""
+    """Open the page if there is a screen; returns whether it was opened."""
     import os
     import sys
     import webbrowser

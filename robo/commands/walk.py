@@ -8,28 +8,28 @@ from typing import Literal, Optional
 class Walk:
     """Drive a trained walker in the browser, with the keyboard, in real time.
 
-    W and S walk, A and D step aside, Q and E turn, Space stops, P pushes. A robot that falls is
-    stood up again. Ctrl-C ends.
+    W and S walk, A and D sidestep, Q and E turn, Space stops, P pushes. A robot that falls is stood
+    up again. Ctrl-C ends.
     """
 
     policy: str = "walk"
-    """The walker: the short name of shipped weights, or the folder of a checkpoint or of a run of
-    `robo train walk`; teachers, too."""
+    """The walker: short name of shipped weights, or folder of a run or checkpoint of
+    `robo train walk`, also of a teacher."""
 
     robot: Optional[Literal["g1-12", "g1-29", "t1-12"]] = None
-    """Robot; the one that the walker was trained on when left out."""
+    """Robot; by default the one that the walker was trained on."""
 
     terrain: Literal["flat", "rough", "slopes", "steps"] = "flat"
-    """Ground."""
+    """Type of ground."""
 
     level: float = 0.5
-    """How rough, steep or high the ground is, 0 to 1: up to 8 cm, 0.3, 12 cm."""
+    """How rough, steep or high the ground is, 0 to 1; at 1: 8 cm, slope 0.3, 12 cm."""
 
     port: Optional[int] = None
-    """The page's port on loopback; 8766, or the next free one, when left out."""
+    """Loopback port of the page; by default 8766, or the next free one."""
 
     seed: int = 0
-    """Seed of where on uneven ground it begins."""
+    """Random seed of where it begins on uneven ground."""
 
     def execute(self) -> int:
         """Run the command."""

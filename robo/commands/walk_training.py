@@ -11,12 +11,11 @@ from robo.walking.config import WalkTrainingConfig
 
 @dataclass(frozen=True)
 class WalkTraining:
-    """Train a humanoid to walk in simulation, by reinforcement (PPO) and imitation.
+    """Train a humanoid to walk in simulation, by reinforcement learning (PPO) and imitation.
 
-    Trains a teacher, which sees all that the simulator knows, and then a student that sees what a
-    robot senses; or one stage alone. Writes checkpoints, videos, log.jsonl, curve.png, events of
-    TensorBoard's and training.json. Ctrl-C saves; the same command with --resume goes on as if
-    nothing had happened.
+    Trains a teacher that sees all that the simulator knows, then a student that sees what a robot
+    senses; or one stage alone. Writes checkpoints, videos, log.jsonl, curve.png, TensorBoard events
+    and training.json. Ctrl-C saves; the same command with --resume continues as if never stopped.
     """
 
     policy: tyro.conf.Positional[Literal["walk"]]
@@ -26,14 +25,14 @@ class WalkTraining:
     """Folder of the run."""
 
     resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Go on with the run in --out, from its newest checkpoint."""
+    """Continue the run in --out, from its newest checkpoint."""
 
     training: Annotated[WalkTrainingConfig, tyro.conf.OmitArgPrefixes] = field(
         default_factory=WalkTrainingConfig
     )
 
     def execute(self) -> int:
-        """Run the command; 128 and the signal's number when it was stopped."""
+        """Run the command; returns 128 plus the signal's number if it was stopped."""
         from rich.console import Console
 
         from robo.errors import UserError

@@ -1,8 +1,8 @@
-"""The scripted experts of the two arms as a device, with noise in what is sent (DART).
+"""The scripted experts of the two arms as a device, with noise in the sent actions (DART).
 
-The expert sends absolute joint targets, so its own next action is the correction of what the noise
-did before; see `robo.recording.expert`. White noise would be smoothed away by the arms at 50 Hz, so
-each joint's offset is a slow one.
+The expert sends absolute joint targets, so its next action corrects earlier noise; see
+`robo.recording.expert`. The arms would smooth out white noise at 50 Hz, so each joint's offset
+changes slowly.
 """
 
 from typing import Any, Final
@@ -20,22 +20,22 @@ EPISODE_SECONDS: Final = 20.0
 """An episode that takes longer (simulated) has failed."""
 
 MEMORY: Final = 0.9
-"""Share of a joint's offset that is left after a step: half of it after an eighth of a second."""
+"""Share of a joint's offset that remains after a step: it halves in an eighth of a second."""
 
 GRIPPERS: Final = (6, 13)
-"""Numbers of the action that have no noise."""
+"""Indices of the action that get no noise."""
 
 
 class AlohaExpertDevice:
-    """Does the task once an episode; failed episodes are skipped.
+    """Does the task once per episode; failed episodes are skipped.
 
     Args:
-        noise: Standard deviation of what is added to each joint's motion, as a share of its size.
-        keep_failures: Whether episodes that failed are kept too; the rule marks them.
-        note: Kept with every episode.
+        noise: Standard deviation added to each joint's offset per step, as a share of its motion.
+        keep_failures: Whether failed episodes are kept too; the rule marks them.
+        note: Stored with every episode.
 
     Attributes:
-        failure: Why the last episode failed, in a few words; None when it succeeded.
+        failure: Why the last episode failed, in a few words; None if it succeeded.
     """
 
     name = "expert"

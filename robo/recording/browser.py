@@ -3,8 +3,8 @@
     device = BrowserDevice()
     print(device.open(env))   # the address, with its token
 
-The page is opened by whoever has its address. The session's thread calls the device; the page's
-own threads only fill `Inputs` and show copies.
+Whoever has the address can open the page. The session's thread calls the device; the page's own
+threads only fill `Inputs` and show copies.
 """
 
 from typing import Any
@@ -34,10 +34,10 @@ class BrowserDevice:
     """A person at a page. See `device.Device`.
 
     Args:
-        port: On loopback; any free one when 0; `PORT` or the next free one when None.
+        port: Loopback port; any free one when 0; `PORT` or the next free one when None.
 
     Attributes:
-        address: The page's, with its token, once opened.
+        address: The page's address, with its token, once opened.
     """
 
     name = "browser"
@@ -51,7 +51,7 @@ class BrowserDevice:
         self._open = False
 
     def open(self, env: "gymnasium.Env[Any, Any]") -> str:
-        """Start the page's server; returns what to tell the person."""
+        """Start the page's server; returns the text for the person."""
         if self._port:
             check_port(self._port)
         try:
@@ -86,13 +86,13 @@ class BrowserDevice:
         self._server.send("setup", self._setup(start))
 
     def act(self, tick: Tick) -> Command:
-        """The operator's action, or an event."""
+        """The operator's action or event."""
         status = tick.status
         poses = self._controls.poses()
         operator, touched = self._inputs.operator(poses)
         self._controls.attend(operator, tick.observation)
         self._tell(tick, poses, operator)
-        wish = self._inputs.wish()  # before the words, for those were sent before it
+        wish = self._inputs.wish()  # before label and note, which the page sent first
         label = self._inputs.label
         acting = status.phase is Phase.RECORDING or (status.phase is Phase.WAITING and touched)
         if wish is None:
@@ -110,7 +110,7 @@ class BrowserDevice:
         self._inputs.note = ""
 
     def close(self) -> None:
-        """Shut the page."""
+        """Close the page."""
         if self._open:
             self._open = False
             self._server.send("closed", True)
@@ -151,7 +151,7 @@ class BrowserDevice:
         }
 
     def _thumbnail(self, path: str) -> bytes | None:
-        """The JPEG of an episode, for a path such as `12.jpg`."""
+        """The JPEG thumbnail of an episode, for a path such as `12.jpg`."""
         from robo.recording.browser_show import jpeg
 
         name, _, ending = path.partition(".")
@@ -163,7 +163,7 @@ class BrowserDevice:
 
 
 def _pictures(tick: Tick) -> dict[str, Any]:
-    """Copies of what the cameras see, by camera."""
+    """Copies of the camera images, by camera."""
     return {
         _camera(key): image.copy()
         for key, image in tick.observation.items()

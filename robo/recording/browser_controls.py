@@ -1,4 +1,4 @@
-"""From held keys, a dragged gizmo and sliders to an action of the environment."""
+"""Turns held keys, dragged gizmos and sliders into an action of the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ Pose = NDArray[np.float64]
 """Position (m) and quaternion wxyz, world frame, shape (7,)."""
 
 ARRIVED: Final = 0.004
-"""A gripper this near its gizmo (m) has followed it."""
+"""A gripper this close to its gizmo (m) has reached it."""
 ARRIVED_ANGLE: Final = 0.03
 PULL: Final = 0.5
-"""Share of the way to the gizmo that one action asks for; a whole one would overshoot, because the
-gripper answers an action late."""
+"""Share of the way to the gizmo that one action asks for; the whole way would overshoot, because
+the gripper responds late."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Operator:
     """What the person at the page is doing.
 
     Attributes:
-        keys: Keys held down, lower case, as browsers name them.
-        targets: Where gizmos are dragged to, by name; only those that pull.
-        driving: Whether keys drive the base rather than the arm.
-        closed: Names of the grippers that are to be closed.
-        speed: Of the keys, 0 to 1 of the environment's limits.
-        sliders: Values by name that were set since the last tick.
-        choose: How many numbers further to choose another one since the last tick.
-        switch: Whether it was asked since the last tick that numbers stay, or spring back.
+        keys: Held keys, in lower case, as browsers name them.
+        targets: Poses that gizmos are dragged to, by name; only those that pull.
+        driving: Whether keys drive the base instead of the arm.
+        closed: Names of the grippers that should be closed.
+        speed: Speed of the keys, 0 to 1 of the environment's limits.
+        sliders: Values set since the last tick, by name.
+        choose: Steps to move the selection of an element since the last tick.
+        switch: Whether to toggle between staying and springing back since the last tick.
     """
 
     keys: frozenset[str] = frozenset()
@@ -50,7 +50,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Slider:
-    """A number of the action that is set directly."""
+    """An element of the action that is set directly."""
 
     name: str
     low: float
@@ -60,12 +60,12 @@ class Slider:
 
 @dataclass(frozen=True)
 class View:
-    """Where to look at the scene from.
+    """A viewpoint on the scene.
 
     Attributes:
-        position: Of the camera (m, world).
-        target: What it looks at (m, world).
-        carrier: The body that takes the camera along when it moves, or None.
+        position: Camera position (m, world).
+        target: Point that it looks at (m, world).
+        carrier: Body that the camera follows, or None.
     """
 
     position: Vector
@@ -74,13 +74,13 @@ class View:
 
 
 class Controls(Protocol):
-    """What one kind of robot makes of an operator. Called from the session's thread.
+    """How one kind of robot interprets an operator. Called from the session's thread.
 
     Attributes:
         grippers: Names of the grippers, each with a gizmo.
         drives: Whether there is a base to drive.
-        sliders: Numbers of the action that have a slider; empty for robots that keys move.
-        keys: What the keys do, for the page: mode, keys, meaning.
+        sliders: Elements of the action that have a slider; empty for robots moved by keys.
+        keys: Key help for the page: mode, keys, meaning.
     """
 
     grippers: tuple[str, ...]
@@ -93,36 +93,36 @@ class Controls(Protocol):
         ...
 
     def begin(self, observation: Mapping[str, Any], info: Mapping[str, Any]) -> frozenset[str]:
-        """An episode begins; the grippers that hold something."""
+        """Begin an episode; returns the grippers that hold something."""
         ...
 
     def attend(self, operator: Operator, observation: Mapping[str, Any]) -> None:
-        """Take what changes between actions too, at every tick."""
+        """Apply inputs that count even without an action; called every tick."""
         ...
 
     def panel(self) -> Mapping[str, Any]:
-        """What the page shows of them at every tick, plain types."""
+        """State to show on the page at every tick, plain types."""
         ...
 
     def poses(self) -> dict[str, Pose]:
-        """Where the grippers are."""
+        """Poses of the grippers."""
         ...
 
     def action(self, operator: Operator, seconds: float = 0.1) -> NDArray[np.float32]:
-        """The action for what the operator does, inside the action space.
+        """The action for the operator's input, inside the action space.
 
         Args:
-            operator: What is being done.
-            seconds: For which the action holds.
+            operator: What the operator does.
+            seconds: Duration of the action.
         """
         ...
 
     def goodbye(self, operator: Operator) -> NDArray[np.float32] | None:
-        """The action that ends an episode that is kept, or None."""
+        """The last action of a kept episode, or None."""
         ...
 
     def view(self) -> View:
-        """A good look at the robot now."""
+        """A good view of the robot now."""
         ...
 
 
@@ -130,7 +130,7 @@ def controls_of(env: "gymnasium.Env[Any, Any]") -> Controls:
     """The controls for an environment.
 
     Raises:
-        UserError: Its actions are not numbers.
+        UserError: Its action space is not a Box.
     """
     from envs.kitchen.env import KitchenEnv
 
@@ -142,7 +142,7 @@ def controls_of(env: "gymnasium.Env[Any, Any]") -> Controls:
 
 
 class SliderControls:
-    """A slider for every number of the action; keys choose one and move it."""
+    """A slider for every element of the action; keys select one and move it."""
 
     grippers: tuple[str, ...] = ()
     drives = False
@@ -165,12 +165,12 @@ class SliderControls:
         return ()
 
     def begin(self, observation: Mapping[str, Any], info: Mapping[str, Any]) -> frozenset[str]:
-        """The numbers where the robot is, if they stay there; no grippers."""
+        """Set elements that stay to the robot's state; there are no grippers."""
         self._joints.begin(observation.get("state"))
         return frozenset()
 
     def attend(self, operator: Operator, observation: Mapping[str, Any]) -> None:
-        """Sliders that were moved, another choice."""
+        """Apply moved sliders and selection."""
         joints = self._joints
         joints.choose(operator.choose)
         if operator.switch:
@@ -180,7 +180,7 @@ class SliderControls:
                 joints.put(joints.names.index(name), value)
 
     def panel(self) -> Mapping[str, Any]:
-        """The numbers and which one keys move."""
+        """The elements, and which one keys move."""
         joints = self._joints
         values = [round(float(value), 4) for value in joints.values]
         return {"values": values, "chosen": joints.chosen, "stays": joints.stays}
@@ -190,18 +190,18 @@ class SliderControls:
         return {}
 
     def action(self, operator: Operator, seconds: float = 0.1) -> NDArray[np.float32]:
-        """The numbers, the chosen one pushed by its keys."""
+        """The elements, with the selected one pushed by its keys."""
         joints = self._joints
         way = np.zeros(len(joints.names))
         way[joints.chosen] = axis(operator.keys, "i", "k")
         return joints.move(way, operator.speed, seconds)
 
     def goodbye(self, operator: Operator) -> NDArray[np.float32] | None:
-        """Nothing."""
+        """None."""
         return None
 
     def view(self) -> View:
-        """At the middle of the model."""
+        """Towards the centre of the model."""
         model = getattr(self._env, "model", None)
         centre = np.zeros(3) if model is None else np.array(model.stat.center, np.float64)
         reach = 1.0 if model is None else float(model.stat.extent)
@@ -209,7 +209,7 @@ class SliderControls:
 
 
 def pose_error(pose: Pose, target: Pose) -> tuple[Vector, Vector]:
-    """From a pose to a target: the way (m) and the turn (rotation vector, rad), world frame."""
+    """Translation (m) and rotation vector (rad) from a pose to a target, world frame."""
     conjugate, turn, vector = np.zeros(4), np.zeros(4), np.zeros(3)
     mujoco.mju_negQuat(conjugate, pose[3:])
     mujoco.mju_mulQuat(turn, target[3:], conjugate)
@@ -218,7 +218,7 @@ def pose_error(pose: Pose, target: Pose) -> tuple[Vector, Vector]:
 
 
 def arrived(pose: Pose, target: Pose) -> bool:
-    """Whether a gripper is where its gizmo is."""
+    """Whether a gripper has reached its gizmo."""
     way, turn = pose_error(pose, target)
     return bool(np.linalg.norm(way) < ARRIVED and np.linalg.norm(turn) < ARRIVED_ANGLE)
 
@@ -229,6 +229,6 @@ def axis(keys: frozenset[str], up: str, down: str) -> float:
 
 
 def slowed(vector: Vector, limits: Vector) -> Vector:
-    """The same direction, shortened until no number is beyond its limit."""
+    """The same direction, shortened until every element is within its limit."""
     excess = float(np.max(np.abs(vector) / limits))
     return vector / excess if excess > 1 else vector

@@ -1,4 +1,4 @@
-"""What the page's operator does, gathered from messages and gizmos, read by the session."""
+"""The operator's inputs, gathered from page messages and gizmos, read by the session."""
 
 import contextlib
 import math
@@ -15,19 +15,19 @@ from robo.recording.browser_controls import Operator, Pose, arrived
 from robo.recording.device import Event
 
 HEARTBEAT: Final = 0.7
-"""Held keys of a page that says nothing for so long (s) are let go: the robot stops."""
+"""Keys of a page silent for this long (s) count as released: the robot stops."""
 PULL_AFTER_RELEASE: Final = 2.0
-"""A gizmo that was let go pulls so much longer (s), until the gripper is there."""
+"""A released gizmo pulls at most this much longer (s), until the gripper reaches it."""
 MIN_SPEED: Final = 0.05
 
 
 @dataclass(frozen=True)
 class Wish:
-    """An event that a button or hotkey asks for.
+    """An event requested by a button or hotkey.
 
     Attributes:
-        event: What.
-        episode: About which episode; None: the last.
+        event: The event.
+        episode: Episode that it refers to; None: the last.
     """
 
     event: Event
@@ -35,15 +35,15 @@ class Wish:
 
 
 class Inputs:
-    """Thread-safe. Pages are numbered; two may be open and both steer.
+    """The inputs of all pages, thread-safe. Pages are numbered; all open ones steer.
 
     Args:
-        clock: Seconds, monotonic.
+        clock: Monotonic clock (s).
 
     Attributes:
-        label: The skill that is being carried out, as the operator says.
-        note: The operator's note to the open episode.
-        view_asked: A page asks for a good view; whoever gives it sets this to False.
+        label: The current skill, as set by the operator.
+        note: The operator's note on the open episode.
+        view_asked: Whether a page asked for a good view; the consumer resets it.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -66,7 +66,7 @@ class Inputs:
         self.view_asked = False
 
     def receive(self, page: int, message: Mapping[str, Any]) -> None:
-        """Take a page's message; what makes no sense, such as NaN, is ignored."""
+        """Handle a page's message; invalid content, such as NaN, is ignored."""
         with self._lock:
             for name, value in message.items():
                 take = _TAKERS.get(name)
@@ -74,7 +74,7 @@ class Inputs:
                     take(self, page, value)
 
     def leave(self, page: int) -> None:
-        """A page is gone: its keys are no longer held."""
+        """A page has closed: release its keys."""
         with self._lock:
             self._held.pop(page, None)
             self._tapped.pop(page, None)
@@ -90,13 +90,13 @@ class Inputs:
             self._driving = False
 
     def release(self, gizmo: str) -> None:
-        """A gizmo was let go; it may have lost its target meanwhile."""
+        """A gizmo was released; it may have lost its target meanwhile."""
         with self._lock:
             if gizmo in self._targets:
                 self._released[gizmo] = self._clock()
 
     def begin(self, closed: frozenset[str]) -> None:
-        """An episode is to begin: nothing was touched yet, these grippers are closed."""
+        """Begin an episode: nothing touched yet, these grippers closed."""
         with self._lock:
             self._targets, self._released = {}, {}
             self._sliders, self._choose, self._switch = {}, 0, False
@@ -104,20 +104,20 @@ class Inputs:
             self._closed, self._touched, self._driving = closed, False, False
 
     def wish(self) -> Wish | None:
-        """The oldest event that was asked for, taken out."""
+        """Remove and return the oldest requested event."""
         with self._lock:
             return self._wishes.popleft() if self._wishes else None
 
     def operator(self, poses: Mapping[str, Pose]) -> tuple[Operator, bool]:
-        """What is being done now, and whether anything was since the episode's start.
+        """Current inputs, and whether there were any since the episode's start.
 
         Args:
-            poses: Where the grippers are; one that reached its gizmo is no longer pulled.
+            poses: Gripper poses; a gripper that reached its released gizmo is no longer pulled.
         """
         now = self._clock()
         with self._lock:
             alive = [keys for keys, seen in self._held.values() if now - seen < HEARTBEAT]
-            # A key that was let go again before this tick counts for one.
+            # A key released before this tick still counts for one tick.
             keys = frozenset().union(*alive, *self._tapped.values())
             self._tapped = {}
             for gizmo, since in list(self._released.items()):
@@ -197,7 +197,7 @@ class Inputs:
 
 
 def finite(value: Any) -> float | None:
-    """A number of a page's; None for anything else, NaN and what is too large too."""
+    """A page's value as a finite number; None if it is not one, such as NaN."""
     with contextlib.suppress(OverflowError):
         if isinstance(value, int | float) and math.isfinite(value):
             return float(value)

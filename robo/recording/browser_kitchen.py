@@ -1,4 +1,4 @@
-"""The kitchen robot's controls: WASD moves, IJKL lift and turn, M changes between arm and base."""
+"""The kitchen robot's controls: WASD move, IJKL lift and turn, M switches arm and base."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -55,7 +55,7 @@ class KitchenControls:
         self._high = np.asarray(space.high, np.float64)  # type: ignore[attr-defined]
 
     def labels(self) -> tuple[str, ...]:
-        """The skills of this kitchen's things and places."""
+        """Skill labels for this kitchen's objects, places and drawers."""
         names = dict.fromkeys(self._env.scene.names)
         return (
             *(f"{verb} the {name}" for name in names for verb in ("find", "pick up", "put down")),
@@ -65,23 +65,23 @@ class KitchenControls:
         )
 
     def begin(self, observation: Mapping[str, Any], info: Mapping[str, Any]) -> frozenset[str]:
-        """The gripper, if there is something in it."""
+        """The gripper, if it holds something."""
         return frozenset(() if info.get("holding") is None else self.grippers)
 
     def attend(self, operator: Operator, observation: Mapping[str, Any]) -> None:
-        """Nothing lasts here."""
+        """Does nothing."""
 
     def panel(self) -> Mapping[str, Any]:
         """Nothing."""
         return {}
 
     def poses(self) -> dict[str, Pose]:
-        """The gripper's."""
+        """The gripper's pose."""
         state = self._env.kitchen_state
         return {GRIPPER: np.concatenate([state.gripper_position, state.gripper_quaternion])}
 
     def action(self, operator: Operator, seconds: float = 0.1) -> NDArray[np.float32]:
-        """The 11 numbers of `envs.kitchen.control`."""
+        """The 11 elements of `envs.kitchen.control`."""
         keys, high = operator.keys, self._high
         action = np.zeros(11)
         action[6] = 0.0 if GRIPPER in operator.closed else 1.0
@@ -102,13 +102,13 @@ class KitchenControls:
         return np.clip(action, self._low, high).astype(np.float32)
 
     def goodbye(self, operator: Operator) -> NDArray[np.float32] | None:
-        """Mode "terminate", so that a policy learns when to stop."""
+        """An action in mode "terminate", so that a policy learns when to stop."""
         action = self.action(Operator(closed=operator.closed))
         action[10] = TERMINATE
         return action
 
     def view(self) -> View:
-        """Over the robot's shoulder, going where the robot goes."""
+        """Over the robot's shoulder, following the robot."""
         x, y, _ = self._env.kitchen_state.base
         to_world, base = self._to_base().T, np.array([x, y, 0.0])
         carrier = self._env.scene.base_body

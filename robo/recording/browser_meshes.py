@@ -1,4 +1,4 @@
-"""MuJoCo's geoms as coloured and textured meshes, one glTF model for each body."""
+"""MuJoCo geoms as coloured and textured meshes, one glTF model per body."""
 
 from typing import Any, Final
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SHOWN_GROUPS: Final = (0, 1, 2)
-"""MuJoCo's own viewer shows these groups of geoms."""
+"""Geom groups shown, as in MuJoCo's own viewer."""
 SLICES: Final = 20
-"""Corners of round things."""
+"""Segments around round shapes."""
 PLANE: Final = 20.0
-"""Half the side of an endless plane (m)."""
+"""Half the side of an infinite plane (m)."""
 UNSET_RGBA: Final = np.array([0.5, 0.5, 0.5, 1.0], np.float32)
-"""A geom with this colour has its material's."""
+"""A geom of this colour takes its material's."""
 
 trimesh: Any = typeless_trimesh
-"""It has annotations on half of its functions."""
+"""Only half of its functions are annotated."""
 
 GAMMA: Final = 2.2
 
@@ -26,7 +26,7 @@ _TYPE = mujoco.mjtGeom
 _FLAT = mujoco.mjtTexture.mjTEXTURE_2D
 _LAYER = int(mujoco.mjtTextureRole.mjTEXROLE_RGB)
 
-# Corners of a face in the order of its texture, seen from outside: right, up.
+# Each face: normal, then its texture's right and up, seen from outside.
 _FACES: Final = (
     ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     ((-1, 0, 0), (0, -1, 0), (0, 0, 1)),
@@ -61,7 +61,7 @@ def body_model(model: mujoco.MjModel, body: int) -> bytes | None:
             uv=uv, material=_material(colour, _image(model, texture))
         )
         scene.add_geometry(mesh)
-    for colour, meshes in plain.items():  # one mesh a colour: what costs is their number
+    for colour, meshes in plain.items():  # one mesh per colour: cost grows with their number
         mesh = trimesh.util.concatenate(meshes)
         mesh.visual = trimesh.visual.TextureVisuals(material=_material(colour, None))
         scene.add_geometry(mesh)
@@ -73,7 +73,7 @@ def body_model(model: mujoco.MjModel, body: int) -> bytes | None:
 
 
 def look(model: mujoco.MjModel) -> bytes:
-    """A fingerprint of all that `body_model` shows; poses of bodies are not in it."""
+    """A fingerprint of geoms and materials; without body poses, mesh and texture data."""
     parts = (
         model.geom_type, model.geom_size, model.geom_pos, model.geom_quat, model.geom_rgba,
         model.geom_matid, model.geom_dataid, model.mat_rgba, model.mat_texid, model.mat_texrepeat,
@@ -82,7 +82,7 @@ def look(model: mujoco.MjModel) -> bytes:
 
 
 def _colour(model: mujoco.MjModel, geom: int) -> tuple[int, ...]:
-    """Red, green, blue, alpha, 0 to 255; glTF wants light, MuJoCo gives what a screen shows."""
+    """RGBA, 0 to 255; glTF colours are linear, MuJoCo's are gamma-encoded."""
     material = int(model.geom_matid[geom])
     rgba = np.asarray(model.geom_rgba[geom], np.float64)
     if material >= 0 and np.array_equal(rgba, UNSET_RGBA):
@@ -109,7 +109,7 @@ def _material(colour: tuple[int, ...], image: Image.Image | None) -> Any:
 
 
 def _shape(model: mujoco.MjModel, geom: int) -> tuple[Any, NDArray[np.float64] | None]:
-    """A geom's surface in its own frame, and its texture coordinates where it can have some."""
+    """A geom's surface in its own frame, and its texture coordinates; None if unavailable."""
     kind, size = int(model.geom_type[geom]), np.asarray(model.geom_size[geom], np.float64)
     if kind == _TYPE.mjGEOM_BOX:
         return _box(size, _FACES)
@@ -152,13 +152,13 @@ def _mesh(model: mujoco.MjModel, mesh: int) -> tuple[Any, NDArray[np.float64] | 
     texture = int(model.mesh_texcoordadr[mesh])
     if texture < 0:
         return trimesh.Trimesh(vertices, faces, process=False), None
-    # A corner may have another texture coordinate in each of its faces.
+    # A vertex may have a different texture coordinate in each face.
     places = model.mesh_facetexcoord[begin : begin + count]
     pairs, inverse = np.unique(
         np.stack([faces.ravel(), places.ravel()], axis=1), axis=0, return_inverse=True
     )
     uv = np.asarray(model.mesh_texcoord[texture + pairs[:, 1]], np.float64)
-    uv[:, 1] = 1.0 - uv[:, 1]  # MuJoCo counts from the image's first row, glTF's tools from below
+    uv[:, 1] = 1.0 - uv[:, 1]  # MuJoCo counts from the image's top row, trimesh from below
     return trimesh.Trimesh(vertices[pairs[:, 0]], inverse.reshape(-1, 3), process=False), uv
 
 

@@ -1,4 +1,4 @@
-"""A mirror of a MuJoCo model in viser: one node for each body, and only what moved is sent."""
+"""A mirror of a MuJoCo model in viser: one node per body, and only moved bodies are sent."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,19 +12,19 @@ from robo.recording.browser_meshes import body_model, look
 
 BACKGROUND: Final = (223, 229, 230)
 MOVED: Final = 2e-4
-"""A body that moved or turned less (m, in quaternion numbers) is not sent again."""
+"""A body that moved or turned less (m, quaternion elements) is not sent again."""
 
 Poses = NDArray[np.float64]
 """Position (m) and quaternion wxyz of each body in the world frame, shape (nbody, 7)."""
 
 
 def body_poses(data: mujoco.MjData) -> Poses:
-    """A copy of where all bodies are."""
+    """A copy of all body poses."""
     return np.concatenate([data.xpos, data.xquat], axis=1)
 
 
 def blend(before: Poses, after: Poses, share: float) -> Poses:
-    """Poses between two, `share` 0 to 1 of the way; short turns only."""
+    """Interpolate poses, `share` 0 to 1 of the way; for small rotations only."""
     turn = np.sign((before[:, 3:] * after[:, 3:]).sum(axis=1, keepdims=True))
     target = after.copy()
     target[:, 3:] *= np.where(turn == 0, 1.0, turn)
@@ -64,7 +64,7 @@ class SceneMirror:
         )
 
     def load(self, model: mujoco.MjModel) -> None:
-        """Show this model; does nothing where it looks like the one that is shown."""
+        """Show this model; does nothing if it looks like the current one."""
         new_look = look(model)
         if new_look == self._look:
             return
@@ -98,7 +98,7 @@ class SceneMirror:
 
 
 class Chase:
-    """Takes all viewers along with a body, as if they sat on it.
+    """Moves all viewers along with a body, as if mounted on it.
 
     Args:
         server: The 3-D scene's server.
@@ -111,10 +111,10 @@ class Chase:
         self._ends = 0.0
 
     def follow(self, pose: NDArray[np.float64], now: float) -> None:
-        """Tell where the body is, shape (7,), and the time (s).
+        """Follow the body to a pose, shape (7,), at time `now` (s).
 
-        While the body moves a viewer keeps the seat that it had at first: what a page reports of
-        its camera is late, and would add up to a drift.
+        While the body moves, a viewer keeps its initial seat: the camera poses that pages report
+        lag, and following them would drift.
         """
         if self._pose is None:
             self._pose = pose.copy()
@@ -135,14 +135,14 @@ class Chase:
         self._pose = pose.copy()
 
     def forget(self) -> None:
-        """Another thing moved the viewers."""
+        """Drop the seats: something else moved the viewers."""
         self._seats, self._ends = {}, 0.0
 
 
 def place_cameras(
     server: viser.ViserServer, position: NDArray[np.float64], target: NDArray[np.float64]
 ) -> None:
-    """Put all viewers, and those that come later, at a position (m, world) looking at a target."""
+    """Place all viewers, current and future, at a position (m, world), facing a target."""
     initial = server.initial_camera
     initial.position, initial.look_at = tuple(position), tuple(target)
     for client in server.get_clients().values():
@@ -151,7 +151,7 @@ def place_cameras(
 
 
 def _turn(pose: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotation about the vertical of a pose, world from body."""
+    """A pose's rotation about the vertical, world from body."""
     w, x, y, z = pose[3:]
     yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
     cosine, sine = np.cos(yaw), np.sin(yaw)

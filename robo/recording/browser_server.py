@@ -1,8 +1,8 @@
 """The page's server: files, pictures, a message channel and viser's 3-D scene on one loopback port.
 
-Everything lives below `/<token>/`; whatever comes without the token is refused, viser's own page
-and WebSocket too. viser opens its port with `websockets`' `serve` and has no hook for who may come
-in, so `serve` is wrapped while viser starts, and that the door is shut is then tried out.
+Everything is below `/<token>/`; requests without the token are refused, for viser's own page and
+WebSocket too. viser opens its port with `websockets`' `serve` and has no hook for access control,
+so `serve` is wrapped while viser starts; that access is refused is then tested.
 """
 
 import contextlib
@@ -43,10 +43,10 @@ IN_VISER: Final = b"""
 <style>[data-dock-group], .mantine-Notifications-root,
 .mantine-Paper-root[style*="fixed"][style*="20em"] { display: none !important; }</style>
 """
-"""viser connects only in a page that has the focus, and a frame inside of one has it rarely. Its
-panel is a dock in a wide frame and a paper at the bottom in a narrow one."""
+"""viser connects only while its page has focus, which an iframe rarely has. Its panel, hidden here,
+is a dock in a wide frame and a paper at the bottom in a narrow one."""
 SLOW_PAGE_BYTES: Final = 400_000
-"""A page with this much unsent is left out of pictures, so that they do not pile up."""
+"""A page with this much unsent gets no pictures, so that they do not pile up."""
 
 _starting = threading.Lock()
 
@@ -55,11 +55,11 @@ class PageServer:
     """Serves one page to whoever has its address.
 
     Args:
-        port: Where to listen on loopback; the next free one where it is taken, any when 0.
-        on_message: Called with (connection's number, message) from the server's thread.
-        on_leave: Called with the connection's number when a page is closed.
-        picture: Gives a JPEG for a path below `pictures/`, or None.
-        home: File of the page.
+        port: Loopback port; if taken, the next free one; any when 0.
+        on_message: Called with (connection number, message) from the server's thread.
+        on_leave: Called with the connection number when a page is closed.
+        picture: Returns a JPEG for a path below `pictures/`, or None.
+        home: File name of the page.
 
     Attributes:
         viser: The 3-D scene's server.
@@ -87,7 +87,7 @@ class PageServer:
             original = websockets_server.serve
             websockets_server.serve = self._guarded(original)  # type: ignore[misc,assignment]
             try:
-                with contextlib.redirect_stdout(io.StringIO()):  # it prints an address that is shut
+                with contextlib.redirect_stdout(io.StringIO()):  # it prints a refused address
                     self.viser = viser.ViserServer(host=HOST, port=port, verbose=False)
             finally:
                 websockets_server.serve = original  # type: ignore[misc]
@@ -98,17 +98,17 @@ class PageServer:
 
     @property
     def pages(self) -> int:
-        """How many pages are open."""
+        """Number of open pages."""
         return len(self._pages)
 
     def send(self, kind: str, content: Any) -> None:
-        """Send JSON to all pages; the last of each kind also greets pages that come later."""
+        """Send JSON to all but stalled pages; later ones get the last message of each kind."""
         text = json.dumps({"kind": kind, "content": content})
         self._greeting[kind] = text
         self._soon(text, SLOW_PAGE_BYTES * 10)
 
     def send_picture(self, name: str, jpeg: bytes) -> None:
-        """Send a camera's picture to all pages that keep up: the name's length, the name, JPEG."""
+        """Send a camera image to all pages that keep up: the name's length, the name, JPEG."""
         label = name.encode()
         self._soon(bytes([len(label)]) + label + jpeg, SLOW_PAGE_BYTES)
 
@@ -128,7 +128,7 @@ class PageServer:
         websockets_server.broadcast(ready, message)
 
     def _guarded(self, serve: Callable[..., Any]) -> Callable[..., Any]:
-        """`serve` with the token asked for first, and with this page beside viser's."""
+        """`serve` that checks the token first, and serves this page beside viser's."""
 
         def guarded(handler: Any, *args: Any, process_request: Any, **options: Any) -> Any:
             def door(connection: ServerConnection, request: Request) -> Response | None:
@@ -149,14 +149,14 @@ class PageServer:
                 else:
                     await handler(connection)
 
-            # A page on a busy computer answers a ping late; one that is gone closes its socket.
+            # A busy computer answers pings late; a page that is gone closes its socket.
             options["ping_timeout"] = None
             return serve(room, *args, process_request=door, **options)
 
         return guarded
 
     def _inner_path(self, path: str) -> str | None:
-        """The path below the token, without a query; None without the right token."""
+        """The path below the token, without the query; None without the right token."""
         _, given, *rest = path.partition("?")[0].split("/", 2)
         if not hmac.compare_digest(given.encode(), self._token.encode()) or not rest:
             return None
@@ -191,7 +191,7 @@ class PageServer:
             self._on_leave(number)
 
     def _check_door(self) -> None:
-        """Ask for viser's page and its WebSocket without the token; both must be refused."""
+        """Request viser's page and WebSocket without the token; both must be refused."""
         upgrade = (
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -211,7 +211,7 @@ def _viser_answer(
     connection: ServerConnection,
     request: Request,
 ) -> Response | None:
-    """viser's own answer; its page without its panel, for ours stands beside it."""
+    """viser's own response; its page without its panel, as ours is beside it."""
     plain = request.headers.copy()
     if request.path == "/":
         del plain["Accept-Encoding"]
@@ -231,7 +231,7 @@ def page_file(name: str) -> bytes | None:
 
 
 def response(body: bytes, kind: str) -> Response:
-    """An answer that no cache keeps and no other site may show."""
+    """A response that is not cached and that no other site may frame."""
     headers = Headers()
     headers["Content-Type"] = kind
     headers["Content-Length"] = str(len(body))
@@ -242,7 +242,7 @@ def response(body: bytes, kind: str) -> Response:
 
 
 def refusal() -> Response:
-    """The answer to whoever comes without the token."""
+    """The response to a request without the token."""
     text = b"This page opens only with its full address, as the terminal shows it.\n"
     headers = Headers()
     headers["Content-Type"] = "text/plain; charset=utf-8"

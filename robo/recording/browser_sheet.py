@@ -1,4 +1,4 @@
-"""A set as pictures: a contact sheet, and plots of an episode's numbers."""
+"""A set as pictures: contact sheets, and plots of each episode's columns."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +13,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 SHOTS: Final = 7
-"""Pictures of each episode."""
+"""Pictures per episode."""
 ROWS: Final = 14
-"""Episodes on a sheet."""
+"""Episodes per sheet."""
 LEGEND: Final = 12
-"""Up to so many lines are named."""
+"""Most lines in a plot with a legend."""
 
 
 def write_pictures(view: SetView, episodes: Sequence[int], folder: Path) -> list[Path]:
@@ -40,7 +40,7 @@ def write_pictures(view: SetView, episodes: Sequence[int], folder: Path) -> list
 
 
 def write_sheet(view: SetView, episodes: Sequence[int], path: Path) -> None:
-    """A row for each episode: pictures from its beginning to its end."""
+    """Write one row of pictures per episode, from its start to its end."""
     camera = view.dataset.cameras[0]
     size = (1.35 * SHOTS + 0.2, 1.6 * len(episodes) + 0.2)
     figure, grid = plt.subplots(
@@ -62,7 +62,7 @@ def write_sheet(view: SetView, episodes: Sequence[int], path: Path) -> None:
 
 
 def write_plots(view: SetView, number: int, path: Path) -> None:
-    """An episode's columns over time, with its skills on top."""
+    """Plot an episode's columns over time, with its skills marked."""
     dataset = view.dataset
     episode = dataset.episodes[number]
     keys = view.columns()

@@ -30,14 +30,14 @@ NO_POSES: Final = np.zeros((0, 7))
 
 @dataclass(frozen=True)
 class Moment:
-    """What a tick shows.
+    """What the page shows for one tick.
 
     Attributes:
-        poses: Of all bodies, a copy; empty without a model.
-        gizmos: Where the gizmos belong while nobody drags them.
+        poses: Copy of all body poses; empty without a model.
+        gizmos: Gizmo poses while nobody drags them.
         visible: Whether gizmos are shown.
-        pictures: By camera.
-        numbers: What the page's panel shows, plain types.
+        pictures: Camera images, by camera.
+        numbers: Values for the page's panel, plain types.
     """
 
     poses: Poses
@@ -53,7 +53,7 @@ class Show:
     Args:
         server: The page's server.
         on_drag: Called with (gizmo, pose) while a gizmo is dragged.
-        on_release: Called with the gizmo when it is let go.
+        on_release: Called with the gizmo when it is released.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Show:
         self._thread.start()
 
     def load(self, model: mujoco.MjModel, gizmos: Mapping[str, Pose]) -> None:
-        """Show another model, if it is another one; where things are comes with `tell`."""
+        """Show this model, if it looks different; poses follow with `tell`."""
         with self._lock:
             self._mirror.load(model)
             self._before, self._moment = NO_POSES, None
@@ -92,7 +92,7 @@ class Show:
                     self._gizmos[name] = self._add_gizmo(name, pose)
 
     def look(self, view: View, *, again: bool) -> None:
-        """Put all viewers in a good place: the first time, or `again`."""
+        """Move all viewers to this view: only the first time, unless `again`."""
         with self._lock:
             if self._looked and not again:
                 return
@@ -102,10 +102,10 @@ class Show:
             place_cameras(self._server.viser, view.position, view.target)
 
     def tell(self, moment: Moment, period: float) -> None:
-        """Show this from now on, arriving in `period` seconds.
+        """Show this moment from now on, moving there within `period` seconds.
 
         Raises:
-            Exception: The thread that shows has failed.
+            Exception: The display thread has failed.
         """
         if self._error is not None:
             raise self._error
@@ -117,7 +117,7 @@ class Show:
             self._moment, self._since, self._period = moment, now, period
 
     def stop(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._stopping.set()
         self._thread.join(timeout=5)
 
@@ -145,7 +145,7 @@ class Show:
             for name, gizmo in self._gizmos.items():
                 gizmo.visible = moment.visible
                 pose = gizmos.get(name)
-                # The moment may be from before the drag, and would take the gizmo from the hand.
+                # The moment may predate the drag, and would pull the gizmo out of the hand.
                 if pose is not None and name not in self._dragged:
                     gizmo.position, gizmo.wxyz = pose[:3], pose[3:]
         if moment is self._sent:
@@ -157,7 +157,7 @@ class Show:
         self._sent = moment
 
     def _gizmos_now(self, now: float) -> dict[str, Pose]:
-        """Where gizmos are on their way, as the bodies are: else they run ahead of the gripper."""
+        """Gizmo poses, interpolated like the bodies: else they run ahead of the gripper."""
         assert self._moment is not None
         share = min(1.0, (now - self._since) / self._period)
         return {
@@ -195,12 +195,12 @@ class Show:
 
 
 def poses_of(data: mujoco.MjData | None) -> Poses:
-    """A copy of where all bodies are; empty without a simulation."""
+    """A copy of all body poses; empty without a simulation."""
     return NO_POSES if data is None else body_poses(data)
 
 
 def jpeg(picture: NDArray[np.uint8], width: int | None = None) -> bytes:
-    """A picture (H, W, 3) as JPEG, scaled to a width in pixels."""
+    """A picture (H, W, 3) as JPEG, scaled to `width` pixels if given."""
     if width is not None:
         height = max(1, round(picture.shape[0] * width / picture.shape[1]))
         picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))

@@ -1,4 +1,4 @@
-"""A page on a recorded set: scrub, play, plots. Needs nothing but the standard library's server."""
+"""A page on a recorded set: scrub, play, plot. Served by the standard library alone."""
 
 import contextlib
 import http
@@ -31,7 +31,7 @@ KINDS: Final = {
 
 
 class SetView:
-    """What the page asks for, about one set. Thread-safe.
+    """The page's data on one set. Thread-safe.
 
     Args:
         dataset: The set.
@@ -43,7 +43,7 @@ class SetView:
         self._lock = threading.Lock()
 
     def overview(self) -> dict[str, Any]:
-        """The set, its episodes and what can be plotted."""
+        """The set, its episodes and the columns that can be plotted."""
         dataset = self.dataset
         return {
             "name": dataset.root.resolve().name,
@@ -55,13 +55,13 @@ class SetView:
         }
 
     def columns(self) -> list[str]:
-        """The keys of the numeric columns that are the set's own, the action first."""
+        """Keys of the set's own numeric columns, the action first."""
         features = self.dataset.features
         own = [k for k, f in features.items() if f.is_numeric and k not in AUTOMATIC | RECORDED]
         return sorted(own, key=lambda key: (key != "action", key))
 
     def episode(self, number: int) -> dict[str, Any]:
-        """An episode's numbers, as lists.
+        """An episode's columns, labels and success, as lists.
 
         Raises:
             IndexError: There is no such episode.
@@ -79,7 +79,7 @@ class SetView:
             return {"columns": columns, "labels": self.stretches(number), "success": success}
 
     def stretches(self, number: int) -> list[dict[str, Any]]:
-        """The stretches of an episode with one skill label each, in frames of the episode."""
+        """An episode's stretches of one skill label each, in frames of the episode."""
         dataset = self.dataset
         if SUBTASK not in dataset.features or not dataset.labels:
             return []
@@ -94,7 +94,7 @@ class SetView:
         ]
 
     def image(self, number: int, frame: int, camera: str) -> np.ndarray:
-        """What a camera saw, (H, W, 3) uint8.
+        """A camera image, (H, W, 3) uint8.
 
         Raises:
             IndexError: There is no such episode or frame.
@@ -113,10 +113,10 @@ class ViewServer:
 
     Args:
         view: The set.
-        port: Where to listen; any free one when 0.
+        port: Port to listen on; any free one when 0.
 
     Attributes:
-        address: The page's, with its token.
+        address: The page's address, with its token.
 
     Raises:
         OSError: The port is taken.
@@ -129,7 +129,7 @@ class ViewServer:
         self.address = f"http://{HOST}:{self._server.server_address[1]}/{token}/"
 
     def serve(self) -> None:
-        """Answer until `stop` is called from another thread, or Ctrl-C."""
+        """Serve until `stop` is called from another thread, or Ctrl-C."""
         self._server.serve_forever(poll_interval=0.2)
 
     def stop(self) -> None:
@@ -164,12 +164,12 @@ def _handler(view: SetView, token: str) -> type[http.server.BaseHTTPRequestHandl
             self.send_header("Cache-Control", "no-store")
             self.send_header("Referrer-Policy", "no-referrer")
             self.send_header("X-Frame-Options", "DENY")
-            with contextlib.suppress(ConnectionError):  # a page that left wants nothing
+            with contextlib.suppress(ConnectionError):  # the page has gone
                 self.end_headers()
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Requests are nobody's business."""
+            """Log nothing."""
 
     return Handler
 

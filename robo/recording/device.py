@@ -1,20 +1,20 @@
-"""What acts while `robo record` records: the one interface of browser, keyboard, gamepad, expert.
+"""What acts during `robo record`: the common interface of browser, keyboard, gamepad and expert.
 
-The session owns the environment, the clock and the dataset; a device only looks and answers. All
-its methods are called from the session's one thread, in this order:
+The session owns the environment, the clock and the dataset; a device only observes and answers. All
+its methods are called from the session's thread, in this order:
 
     open(env)
-    begin(start)  act(tick) act(tick) ...  end(kept)      once for every episode
-    close()                                               always, after an error too
+    begin(start)  act(tick) act(tick) ...  end(kept)      once per episode
+    close()                                               always, also after an error
 
-At a tick the session hands over what is seen now and gets a `Command`. With an action the frame
-(this observation, this action) is recorded, the environment steps, and the next tick comes one
-period later. Without one nothing is recorded and the environment stands still, so an episode begins
-with the device's first action. An action and an event together are done in that order.
+At each tick the session passes the current observation and gets a `Command`. If it has an action,
+the frame (this observation, this action) is recorded, the environment steps, and the next tick
+comes one period later. Otherwise nothing is recorded and the environment stands still, so an
+episode begins with the device's first action. An action is carried out before an event.
 
-A device never steps or resets the environment. It may read it (`env` is unwrapped: a MuJoCo
-environment has `.data` and `.scene.model`) inside its methods; what its own threads show must be
-copied there, because the session steps the environment between the calls.
+A device never steps or resets the environment. It may read it (`env` is unwrapped: the kitchen and
+the two arms have `.data`) inside its methods; what its own threads show must be copied there,
+because the session steps the environment between calls.
 """
 
 from collections.abc import Mapping
@@ -35,33 +35,33 @@ class Phase(StrEnum):
     RECORDING = "recording"
     """An episode is open."""
     OVER = "over"
-    """The environment ended the episode (or its time is up): actions are ignored, an event is
-    waited for."""
+    """The environment ended the episode (or its time is up): actions are ignored until an
+    event."""
     REPLAYING = "replaying"
-    """A recorded episode is shown; actions are ignored, KEEP, AGAIN and STOP end the replay (STOP
-    ends the session too)."""
+    """A recorded episode is shown; actions are ignored; KEEP, AGAIN and STOP end the replay (STOP
+    also ends the session)."""
     DONE = "done"
-    """All that was wanted is recorded; the device may still show and discard. STOP ends it."""
+    """Everything wanted is recorded; the device may still replay and discard. STOP ends this."""
 
 
 class Event(StrEnum):
-    """What a device asks for."""
+    """What a device requests."""
 
     KEEP = "keep"
-    """Finish the open episode, go on to the next start. Without a frame: nothing happens."""
+    """Finish the open episode and go on to the next start. Does nothing without a frame."""
     AGAIN = "again"
-    """Throw the open episode away and record it again, from the same start."""
+    """Drop the open episode and record it again, from the same start."""
     SKIP = "skip"
-    """Throw the open episode away and go on to the next start."""
+    """Drop the open episode and go on to the next start."""
     STOP = "stop"
-    """End the session. The open episode is kept where its success rule holds or it has none,
-    else dropped."""
+    """End the session. The open episode is kept if its success rule holds or it has none, else
+    dropped."""
     DISCARD = "discard"
-    """Take the finished episode `Command.episode` (the last one when None) out of the set; asked
-    for again, put it back. The open episode goes on."""
+    """Mark the finished episode `Command.episode` (the last one when None) for removal from the
+    set, or unmark it. The open episode goes on."""
     REPLAY = "replay"
     """Show the finished episode `Command.episode` (the last one when None). The open episode is
-    thrown away; then its start comes again."""
+    dropped; its start comes again afterwards."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class EpisodeStart:
     """How an episode begins.
 
     Attributes:
-        number: Its index in the set, should it be kept.
-        task: What is to be done, in words.
-        seed: Of the environment's reset.
-        options: Of the environment's reset, such as the kitchen's `start`.
+        number: Its index in the set, if it is kept.
+        task: The task, in words.
+        seed: Seed of the environment's reset.
+        options: Options of the environment's reset, such as the kitchen's `start`.
         observation: The first, as the environment gives it (`state`, `images/<camera>`).
         info: The first.
     """
@@ -90,14 +90,14 @@ class RecordedEpisode:
     """An episode of the set, for a list.
 
     Attributes:
-        index: Its number in the set.
-        task: What was to be done.
-        frames: How many.
-        seconds: How long it lasts when played at the set's rate.
-        success: What the success rule said; None where there is no rule.
-        missed: Deadlines that were missed; None of episodes of earlier sessions.
-        thumbnail: A small picture (H, W, 3) uint8 from its end; None where there is no camera.
-        discarded: Whether it will be taken out when the session ends.
+        index: Its index in the set.
+        task: The task, in words.
+        frames: Number of frames.
+        seconds: Its duration at the set's rate.
+        success: Result of the success rule; None without a rule.
+        missed: Missed deadlines; None for episodes of earlier sessions.
+        thumbnail: A small picture (H, W, 3) uint8 from its end, or None.
+        discarded: Whether it will be removed when the session ends.
     """
 
     index: int
@@ -112,22 +112,22 @@ class RecordedEpisode:
 
 @dataclass(frozen=True)
 class Status:
-    """How the session stands, for people.
+    """State of the session, for display.
 
     Attributes:
         phase: What the session is doing.
-        task: What is to be done, in words.
-        episode: Index in the set of the episode that is open, or shown in a replay.
-        frames: Of the open episode so far.
-        seconds: Since its first frame, by the clock.
-        success: Whether the success rule holds now; None where there is no rule.
-        fps: The rate that is wanted.
-        rate: The rate of the last second or so, measured; 0 while waiting.
-        missed: Deadlines missed in the open episode.
-        kept: Episodes of this task that the set holds, the discarded ones left out.
-        wanted: How many it is to hold.
+        task: The task, in words.
+        episode: Index in the set of the open episode, or of the one being replayed.
+        frames: Frames of that episode so far.
+        seconds: Time since its first frame: by the clock while recording, else by frames.
+        success: Whether the success rule holds now; None without a rule.
+        fps: The requested rate.
+        rate: Measured rate of the last second or so; 0 unless recording.
+        missed: Deadlines missed in the open episode; 0 unless recording.
+        kept: Episodes of this task in the set, without discarded ones.
+        wanted: How many the set should hold.
         episodes: All episodes of the set. The same tuple until something changes.
-        message: What to tell the person now, such as "kept episode 12"; or empty.
+        message: Message for the person, such as "episode 12 is kept"; or empty.
     """
 
     phase: Phase
@@ -147,13 +147,13 @@ class Status:
 
 @dataclass(frozen=True)
 class Tick:
-    """What a device is given to answer.
+    """What a device gets at a tick.
 
     Attributes:
         observation: As the environment gives it: `state` (n,), `images/<camera>` (H, W, 3) uint8.
-            Not to be changed.
-        info: Of the last step or reset.
-        status: How the session stands.
+            Must not be modified.
+        info: From the last step or reset.
+        status: State of the session.
     """
 
     observation: Mapping[str, NDArray[Any]]
@@ -166,15 +166,15 @@ class Command:
     """A device's answer.
 
     Attributes:
-        action: Shape of the environment's action space, to be sent as it is; None: not now.
-        intended: What is recorded as `action` where that is not what is sent: an expert's
-            correction when noise was added to what it does (DART). None: the same.
-        label: The skill that is being carried out, such as "pick up the apple"; empty: the task.
-        event: What is asked for, after the action.
-        episode: Which episode `DISCARD` and `REPLAY` are about; None: the last.
-        note: The operator's note to the episode that `KEEP` or `STOP` finishes.
-        recorded: Whether the action makes a frame. Before an episode's first frame it need not:
-            what is sent then belongs to the start (a policy that is to be corrected).
+        action: Action to send as it is, shape of the action space; None: none now.
+        intended: Action to record as `action` if it is not the sent one: an expert's own action
+            when noise is added (DART). None: the same.
+        label: The current skill, such as "pick up the apple"; empty: the task's own label.
+        event: Requested event, handled after the action.
+        episode: Episode that `DISCARD` and `REPLAY` refer to; None: the last.
+        note: The operator's note on the episode that `KEEP` or `STOP` finishes.
+        recorded: Whether the action makes a frame. It may be False before the first frame: the
+            action then belongs to the start (of a policy to be corrected).
     """
 
     action: NDArray[Any] | None = None
@@ -191,29 +191,28 @@ NOTHING = Command()
 
 
 class Device(Protocol):
-    """See the module's text for the order of calls.
+    """See the module docstring for the order of calls.
 
     Attributes:
-        name: As recorded with every episode: "browser", "keyboard", "gamepad", "expert", ...
-        paced: Whether a person or a robot's clock needs the fixed rate; False goes as fast as the
-            environment does, and `act` is called again at once.
+        name: Recorded with every episode: "browser", "keyboard", "gamepad", "expert", ...
+        paced: Whether to run at the fixed rate, as people and real robots need; False runs as fast
+            as the environment allows.
     """
 
     name: str
     paced: bool
 
     def open(self, env: "gymnasium.Env[Any, Any]") -> str:
-        """Make ready.
+        """Prepare the device.
 
         Args:
-            env: The environment, unwrapped, reset once already; its `action_space` says what an
-                action is.
+            env: The environment, unwrapped and already reset; its `action_space` defines actions.
 
         Returns:
-            What to tell the person on the terminal (an address, the keys); may be empty.
+            Text for the person at the terminal (an address, the keys); may be empty.
 
         Raises:
-            robo.errors.UserError: It cannot work here; the text says what to do.
+            robo.errors.UserError: It cannot work here; the message says what to do.
         """
         ...
 
@@ -222,13 +221,13 @@ class Device(Protocol):
         ...
 
     def act(self, tick: Tick) -> Command:
-        """Answer at once: what takes longer than a period is a missed deadline."""
+        """Answer at once: taking longer than a period misses a deadline."""
         ...
 
     def end(self, kept: bool) -> None:
-        """The episode is over, finished into the set or not."""
+        """The episode is over; `kept` says whether it is in the set."""
         ...
 
     def close(self) -> None:
-        """Let go of everything; safe to call twice."""
+        """Release everything; safe to call twice."""
         ...

@@ -1,7 +1,7 @@
-"""Taking finished episodes out of a set: noted at once, done when the session is over.
+"""Removal of finished episodes from a set: noted at once, done when the session is over.
 
-The note lies in the set's journal folder, so that a cut does not forget it; the set is then made
-anew without the episodes and put in the old one's place.
+The note is in the set's journal folder, so it survives a crash; the set is then rebuilt without the
+episodes and replaces the old one.
 """
 
 from collections.abc import Collection
@@ -20,7 +20,7 @@ NOTE = "discarded.json"
 
 
 def read_discarded(root: Path) -> frozenset[int]:
-    """Indices of the episodes that are to be taken out.
+    """Indices of the episodes to remove.
 
     Raises:
         DatasetFormatError: The note is damaged.
@@ -35,29 +35,29 @@ def read_discarded(root: Path) -> frozenset[int]:
 
 
 def write_discarded(root: Path, episodes: Collection[int]) -> None:
-    """Note which episodes are to be taken out.
+    """Note which episodes to remove.
 
     Raises:
-        DatasetWriteError: The disk refused.
+        DatasetWriteError: Writing failed.
     """
     with write_errors(root / JOURNAL, "all finished episodes are intact"):
         write_json(root / JOURNAL / NOTE, sorted(episodes))
 
 
 def discard(root: Path) -> int:
-    """Take the noted episodes out; how many.
+    """Remove the noted episodes; returns how many.
 
     Raises:
-        DatasetBusyError: Someone is recording into the set.
+        DatasetBusyError: Another process is recording into the set.
         DatasetFormatError: The note is damaged.
-        DatasetWriteError: The disk refused; the set is as it was.
+        DatasetWriteError: Writing failed; the set is unchanged.
     """
     finish_replacing(root)
     if not read_discarded(root):
         return 0
-    # The open writer keeps others out, and has brought an unfinished episode back.
+    # The open writer locks the set, and has recovered an unfinished episode.
     with DatasetWriter(root) as writer:
-        # Read only now: another process may have taken them out, and the others have new numbers.
+        # Read only now: another process may have removed them and renumbered the others.
         gone = read_discarded(root)
         if not gone:
             return 0

@@ -1,4 +1,4 @@
-"""Making the environment that is recorded, by its gymnasium id, with what it takes."""
+"""Makes the environment to record from its gymnasium id, with the arguments it accepts."""
 
 import inspect
 import sys
@@ -17,21 +17,21 @@ from robo.recording.observations import with_our_keys
 from robo.recording.tasks import PlainTask, Task
 
 IMAGE_SIZE = 96
-"""Pixels each way of environments that draw at any size."""
+"""Image side (pixels) for environments that render at any size."""
 
 
 ENDINGS = ("terminate_ends_episode", "success_ends_episode")
-"""Arguments that say whether the environment ends an episode by itself."""
+"""Arguments that decide whether the environment ends an episode by itself."""
 
 
 @dataclass(frozen=True)
 class MadeEnvironment:
-    """An environment and what a set says of it.
+    """An environment and what a set records about it.
 
     Attributes:
         env: The environment; its observation has our keys, see `robo.recording.observations`.
-        arguments: With which it was made, plain JSON values.
-        names: Names of the columns' elements, where it gives them.
+        arguments: Arguments that it was made with, plain JSON values.
+        names: Names of the columns' elements, if it gives any.
     """
 
     env: "gymnasium.Env[Any, Any]"
@@ -50,13 +50,13 @@ def make_environment(
 
     Args:
         environment: Its gymnasium id; "module:id" imports the module first.
-        image_size: Pixels each way; None: where the environment takes an `image_size`, its class's
-            `recording_image_size`, else `IMAGE_SIZE`; 0: no images.
-        randomization: Terms to draw anew in every episode.
-        control_hz: Actions a second; None: the environment's own.
+        image_size: Image side (pixels); 0: no images; None: if the environment takes an
+            `image_size`, its class's `recording_image_size`, else `IMAGE_SIZE`.
+        randomization: Terms to randomise in every episode.
+        control_hz: Actions per second; None: the environment's own.
 
     Raises:
-        UserError: There is no such environment, or it does not take what is given.
+        UserError: There is no such environment, or it does not accept the arguments.
     """
     creator = _creator(environment)
     accepted = set(inspect.signature(creator).parameters) if callable(creator) else set()
@@ -75,17 +75,17 @@ def make_environment(
             raise UserError(
                 f'the env "{environment}" takes no {name}; leave out --{name.replace("_", "-")}'
             )
-    # "Terminate" ends a skill, and an episode may be a chain of them; what comes after a success
-    # belongs to the demonstration. The recorder ends the episode.
+    # "Terminate" ends a skill, and an episode may be a chain of them; frames after a success belong
+    # to the demonstration. The recorder ends the episode.
     wanted |= {name: False for name in ENDINGS if name in accepted}
     return made_again(environment, wanted)
 
 
 def made_again(environment: str, arguments: Mapping[str, Any]) -> MadeEnvironment:
-    """Make an environment with the arguments that a set has kept.
+    """Make an environment with the arguments stored in a set.
 
     Raises:
-        UserError: There is no such environment, or it does not take them.
+        UserError: There is no such environment, or it does not accept them.
     """
     try:
         # Time limits are the recorder's, not the environment's.
@@ -110,7 +110,7 @@ def is_kitchen(environment: str) -> bool:
 
 
 def has_expert(environment: str) -> bool:
-    """Whether a script can do what an environment is for."""
+    """Whether there is a scripted expert for an environment."""
     from envs.registration import INSERTION_ID, TRANSFER_CUBE_ID
 
     arms = environment.rpartition(":")[2] in (TRANSFER_CUBE_ID, INSERTION_ID)
@@ -125,10 +125,10 @@ def make_task(
     *,
     hold_out: bool = False,
 ) -> Task:
-    """What is to be done: in the kitchen chains of skills have rules and random starts.
+    """Make the task; in the kitchen, chains of skills have success rules and random starts.
 
     Raises:
-        UserError: The scene is not one, or the environment takes none.
+        UserError: The scene is invalid, or the environment takes none.
     """
     if is_kitchen(environment):
         from robo.recording.kitchen import KitchenTask
@@ -142,7 +142,7 @@ def make_task(
 
 
 def default_task(environment: str) -> str | None:
-    """What is to be done in an environment that is for one task, in words.
+    """The instruction of a single-task environment, else None.
 
     Raises:
         UserError: There is no such environment.
@@ -151,7 +151,7 @@ def default_task(environment: str) -> str | None:
 
 
 def import_environment(environment: str) -> str:
-    """The gymnasium id in "module:id", once the module was imported, from the current folder too.
+    """Import the module of "module:id", also from the current folder; returns the gymnasium id.
 
     Raises:
         UserError: There is no such module or environment.
@@ -172,7 +172,7 @@ def import_environment(environment: str) -> str:
 
 
 def _creator(environment: str) -> Any:
-    """What makes the environment, as a rule its class."""
+    """What creates the environment, usually its class."""
     creator: Any = gymnasium.spec(import_environment(environment)).entry_point
     if isinstance(creator, str):
         try:
@@ -183,7 +183,7 @@ def _creator(environment: str) -> Any:
 
 
 def _names(env: "gymnasium.Env[Any, Any]") -> dict[str, list[str]]:
-    """Names that the environment's module gives: `STATE_NAMES` and `ACTION_NAMES`."""
+    """Element names from the environment's module: `STATE_NAMES` and `ACTION_NAMES`."""
     module = inspect.getmodule(type(env.unwrapped))
     found = {STATE: getattr(module, "STATE_NAMES", None)}
     found[ACTION] = getattr(module, "ACTION_NAMES", None)

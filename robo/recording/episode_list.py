@@ -1,4 +1,4 @@
-"""What a set holds, as a list to be shown: a line and a small picture an episode."""
+"""A set's episodes as a list for display: a row and a thumbnail each."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -16,14 +16,14 @@ from robo.data.video_decoding import VideoFile
 from robo.recording.device import RecordedEpisode
 
 THUMBNAIL = 160
-"""The longer side of a thumbnail at most, pixels."""
+"""Longest side of a thumbnail (pixels)."""
 
 PICTURES = 30
-"""Of so many of the last episodes of an opened set thumbnails are made."""
+"""Only this many last episodes of an opened set get thumbnails."""
 
 
 def thumbnail_of(observation: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
-    """The first camera's image, small; None where there is no camera."""
+    """The first camera's image, shrunk; None without a camera."""
     image = next((value for key, value in observation.items() if key.startswith("images/")), None)
     return None if image is None else _small(image)
 
@@ -36,7 +36,7 @@ def recorded_episode(
     missed: int | None = None,
     discarded: bool = False,
 ) -> RecordedEpisode:
-    """An episode's line."""
+    """An episode's row."""
     return RecordedEpisode(
         index=episode.index,
         task=", ".join(episode.tasks),
@@ -50,7 +50,7 @@ def recorded_episode(
 
 
 def recorded_episodes(root: Path, discarded: Collection[int] = ()) -> tuple[RecordedEpisode, ...]:
-    """The lines of a set's episodes; empty where there is no set yet."""
+    """The rows of a set's episodes; empty if there is no set yet."""
     if not (root / INFO).exists():
         return ()
     dataset = Dataset(root)
@@ -73,7 +73,7 @@ def _last_image(info: Info, episode: Episode) -> NDArray[np.uint8] | None:
             with VideoFile(info.video_path(key, film.number)) as file:
                 return _small(file.image(round(film.stop * info.fps) - 1))
         except DatasetError:
-            return None  # a damaged film has no picture; `robo data validate` says so
+            return None  # no thumbnail of a damaged video; `robo data validate` reports it
     return None
 
 

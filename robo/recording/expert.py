@@ -1,9 +1,9 @@
-"""The scripted experts as a device: a chain of skills, with noise in what is sent (DART).
+"""The scripted experts as a device: a chain of skills, with noise in the sent actions (DART).
 
-Noise goes into the executed action and the expert's own action, its correction of what the noise
-did before, is recorded as the label: a policy that learns from it has seen how to come back (Laskey
-et al. 2017, "DART: Noise Injection for Robust Imitation Learning"). As in people's movements, the
-noise grows with the size of the motion (Harris & Wolpert 1998), so fine approaches stay possible.
+Noise goes into the executed action, while the expert's own action, which corrects earlier noise, is
+recorded as the label: a policy trained on it has seen how to recover (Laskey et al. 2017, "DART:
+Noise Injection for Robust Imitation Learning"). As in human movement, the noise grows with the size
+of the motion (Harris & Wolpert 1998), so fine approaches stay possible.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -29,49 +29,49 @@ SKILL_SECONDS = 60.0
 """A skill that takes longer (simulated) has failed."""
 
 SETTLE_SECONDS = 2.0
-"""At most this long the robot waits after a skill for things to come to rest (simulated)."""
+"""Longest wait after a skill for objects to come to rest (simulated)."""
 
 LEAD_SECONDS = 8.0
-"""A policy that is to be corrected acts for at most this long (simulated)."""
+"""A leader acts for at most this long (simulated)."""
 
 MOST_ASIDE = 0.1
-"""Where it stands to pick something up is drawn up to so far to the left or right (m)."""
+"""Largest random sideways offset of the robot when picking something up (m)."""
 
 STRAYS_WITHIN = 3.5
-"""A hand that is led astray begins to stray within this time (simulated seconds)."""
+"""A robot led astray begins to stray within this time (simulated seconds)."""
 
 STRAY = (0.045, 0.045, 0.05)
-"""Standard deviations of how far the hand strays along each axis (m), the last also how far down on
-average; a base strays by up to three times that."""
+"""Standard deviations of how far the hand strays along each axis (m), the last also its mean way
+down; a base strays by up to three times that."""
 
 HELD_BACK = (0.06, 4, 15, 0.6)
-"""Chance of a step that a spell begins in which the robot is held back; its least and most steps;
-and the largest share of a motion that is left of it."""
+"""Chance per step that a spell of being held back begins; its fewest and most steps; the largest
+share of a motion that remains in it."""
 
 CLOSES = 0.15
 """Chance that an empty hand closes as it strays."""
 
 MOTIONS = (slice(0, 3), slice(3, 6), slice(7, 9), slice(9, 10))
-"""Numbers of the action that move something together: gripper, its turn, base, its turn."""
+"""Slices of the action that form one motion: gripper, its turn, base, its turn."""
 
 
 class ExpertDevice:
     """Carries out the episode's skills one after another; failed episodes are skipped.
 
     Args:
-        noise: Standard deviation of what is added to each motion, as a share of its size.
-        held_back: Whether the robot is held back for spells at random moments. Otherwise every hand
-            comes down in the same time, and who learns from it closes the hand by the time.
-        keep_failures: Whether episodes that failed are kept too; the rule marks them.
-        note: Kept with every episode.
-        astray: Whether hand or base are led astray first, at a random moment, as a policy might;
-            the expert begins anew from there, and only that is recorded.
-        leader: A policy that acts first, for a random time; the expert goes on from where it has
-            got, and only that is recorded: corrections of what the policy does (as in DAgger, Ross
-            et al. 2011, where the expert takes over, as in HG-DAgger, Kelly et al. 2019).
+        noise: Standard deviation of the noise added to each motion, as a share of its size.
+        held_back: Whether the robot is held back for spells at random moments. Otherwise every
+            approach takes the same time, and a policy learns to close the hand by timing.
+        keep_failures: Whether failed episodes are kept too; the rule marks them.
+        note: Stored with every episode.
+        astray: Whether hand or base first stray at a random moment, as a policy's might; the expert
+            restarts from there, and only that is recorded.
+        leader: A policy that acts first, for a random time; the expert takes over from there, and
+            only that is recorded: corrections of the policy (as in DAgger, Ross et al. 2011, with
+            the expert taking over as in HG-DAgger, Kelly et al. 2019).
 
     Attributes:
-        failure: Why the last episode failed, in a few words; None when it succeeded.
+        failure: Why the last episode failed, in a few words; None if it succeeded.
     """
 
     name = "expert"
@@ -189,7 +189,7 @@ class ExpertDevice:
         self._steps = self._waited = 0
 
     def _is_over(self) -> bool:
-        """Whether the expert has said "terminate" and nothing rolls or swings any more."""
+        """Whether the expert has finished and objects are at rest, or time is up."""
         assert self._expert is not None
         if not self._expert.finished:
             return self._steps >= SKILL_SECONDS * self._env.control_hz
@@ -218,7 +218,7 @@ class ExpertDevice:
         return np.clip(sent, self._low, self._high)
 
     def _left_of_motions(self) -> float:
-        """The share of its motions that is left to the robot in this step."""
+        """The share of the robot's motions that remains in this step."""
         if not self._held_back:
             return 1.0
         chance, least, most, largest = HELD_BACK
@@ -230,10 +230,10 @@ class ExpertDevice:
 
 
 class _Stray:
-    """Leads astray: what is wanted for some steps, then a drift of what moves just then.
+    """Leads astray: the expert's actions for some steps, then a drift of hand or base.
 
     Args:
-        rng: Draws it.
+        rng: Draws the drift.
         wait: Steps before the drift.
 
     Attributes:

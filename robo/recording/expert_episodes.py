@@ -1,8 +1,8 @@
-"""Expert episodes from a seed, by several processes, the same however many there are.
+"""Expert episodes from a seed, by several processes; their number does not change the result.
 
-Starts are numbered draws. Each process records into a set of its own, in a folder beside the
-dataset; the first draws that succeeded, in their order, are then put together into the dataset. A
-run that was cut off goes on where it was: what is in those sets is not done again.
+Starts are numbered draws. Each process records into its own set, in a folder beside the dataset;
+the first draws that succeeded, in order, are then assembled into the dataset. An interrupted run
+resumes: what is in those sets is not recorded again.
 """
 
 import json
@@ -39,7 +39,7 @@ from robo.recording.session import Session
 from robo.workers import begin_worker
 
 TRIES = 10
-"""A task is given up when so many times as many starts as episodes were tried."""
+"""A task is given up after this many times as many starts as episodes."""
 
 
 @dataclass
@@ -48,8 +48,8 @@ class ExpertReport:
 
     Attributes:
         kept: Episodes put into the dataset in this run.
-        results: Of all draws that count, in order: those up to the last one kept of each task.
-        wall_seconds: Of this run.
+        results: Results of all draws that count, in order: up to each task's last kept one.
+        wall_seconds: Duration of this run.
     """
 
     kept: int = 0
@@ -65,20 +65,20 @@ def record_experts(
     workers: int,
     on_result: Callable[[ExpertResult], None] | None = None,
 ) -> ExpertReport:
-    """Record until the set holds so many episodes of each task with these settings' seed.
+    """Record until the set holds `episodes` of each task with these settings' seed.
 
     Args:
-        root: The set's folder; what is there is kept, with the new episodes behind it.
+        root: The set's folder; new episodes are appended to what is there.
         tasks: Chains or families, see `robo.recording.kitchen`.
-        episodes: Of each.
-        settings: How.
-        workers: Processes.
-        on_result: Called for every draw that is done, in no order.
+        episodes: Episodes per task.
+        settings: How to record.
+        workers: Number of processes.
+        on_result: Called for every finished draw, in any order.
 
     Raises:
-        UserError: A task fails too often, the settings differ from those of the run that was cut
-            off, what that run left is damaged, or a process died.
-        DatasetError: The set cannot be added to, or another process is recording into it.
+        UserError: A task fails too often, the settings differ from those of the interrupted run,
+            what that run left is damaged, or a process died.
+        DatasetError: The set cannot be appended to, or another process is recording into it.
     """
     began = time.perf_counter()
     for task in tasks:
@@ -100,7 +100,7 @@ def record_experts(
         if not all(plan.is_done for plan in plans):
             _run(folder, plans, settings, workers, on_result)
         elif not any(plan.counted() for plan in plans):
-            # What is left of a run whose episodes are all in the set.
+            # Leftovers of a run whose episodes are all in the set.
             shutil.rmtree(folder, ignore_errors=True)
         results = [result for plan in plans for result in plan.counted()]
         kept = _put_together(root, folder, results)
@@ -110,8 +110,8 @@ def record_experts(
 class _Plan:
     """One task's draws: which are done, which come next.
 
-    Draws are taken in order until enough of them have succeeded; what lies behind that does not
-    count, so the number of processes does not change what is kept.
+    Draws count in order until enough of them have succeeded; later ones do not count, so the number
+    of processes does not change what is kept.
     """
 
     def __init__(self, task: str, episodes: int, there: Mapping[int, bool]) -> None:
@@ -141,7 +141,7 @@ class _Plan:
         return sum(result.success for result in self.counted()) >= self._wanted
 
     def next(self) -> int | None:
-        """A draw to be made now; None when those under way may be enough."""
+        """The next draw to make; None while those under way may be enough."""
         if self.is_done:
             return None
         waiting = self._given - self._results.keys()
@@ -163,7 +163,7 @@ class _Plan:
 
 
 def _plans(root: Path, folder: Path, tasks: Sequence[str], episodes: int, seed: int) -> list[_Plan]:
-    """What is to be done, less what the set and a run that was cut off hold already."""
+    """What remains to do, given what the set and an interrupted run already hold."""
     there = _numbers_in(root, seed)
     plans = [_Plan(task, episodes, there.get(task, {})) for task in tasks]
     for result in read_results(folder):
@@ -227,7 +227,7 @@ def _next_draws(plans: Sequence[_Plan], count: int) -> Iterator[tuple[str, int]]
 
 
 class _Worker:
-    """Records draws into a set of this process's own."""
+    """Records draws into this process's own set."""
 
     def __init__(self, folder: Path, settings: ExpertSettings) -> None:
         self._settings = settings
@@ -280,7 +280,7 @@ def _record_draw(task: str, number: int) -> ExpertResult:
 
 
 def _put_together(root: Path, folder: Path, results: Sequence[ExpertResult]) -> int:
-    """Put the kept episodes behind those of the set; how many."""
+    """Append the kept episodes to the set; returns how many."""
     kept = [result for result in results if result.shard]
     if not kept:
         return 0
@@ -288,7 +288,7 @@ def _put_together(root: Path, folder: Path, results: Sequence[ExpertResult]) -> 
     picks = [(shards[result.shard], [result.episode]) for result in kept]
     new = new_place(root)
     if (root / INFO).exists():
-        with DatasetWriter(root) as writer:  # keeps others out, and brings back what was cut off
+        with DatasetWriter(root) as writer:  # locks the set, and recovers an unfinished episode
             before = range(len(writer.episodes))
             everything = [(Dataset(root), before), *picks] if before else picks
             assemble(everything, new)
@@ -302,7 +302,7 @@ def _put_together(root: Path, folder: Path, results: Sequence[ExpertResult]) -> 
 
 
 def _numbers_in(root: Path, seed: int) -> dict[str, dict[int, bool]]:
-    """Draws that a set holds already and whether they succeeded, by task."""
+    """Draws that a set already holds and whether they succeeded, by task."""
     found: dict[str, dict[int, bool]] = {}
     if (root / INFO).exists():
         for episode in Dataset(root).episodes:

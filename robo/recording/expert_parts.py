@@ -1,6 +1,6 @@
-"""What a run of the experts leaves on its way: its settings, its results and its processes' sets.
+"""Intermediate files of an expert run: its settings, its results and its processes' sets.
 
-They lie in a folder beside the set, so that a run that was cut off goes on where it was.
+They are in a folder beside the set, so that an interrupted run can resume.
 """
 
 import json
@@ -26,14 +26,14 @@ class ExpertResult:
     """How one draw went.
 
     Attributes:
-        task: As it was asked for.
-        number: Of the draw.
+        task: The task, as requested.
+        number: Number of the draw.
         success: Whether every skill's rule held.
         failure: Why not, in a few words.
-        frames: How many were recorded.
-        wall_seconds: How long it took.
-        cpu_seconds: Processor time that it took.
-        shard: The set that it lies in; empty where it was not kept.
+        frames: Number of recorded frames.
+        wall_seconds: Elapsed time.
+        cpu_seconds: CPU time.
+        shard: Name of the set that holds it; empty if not kept.
         episode: Its index there.
     """
 
@@ -50,15 +50,15 @@ class ExpertResult:
 
 @contextmanager
 def locked(folder: Path, root: Path) -> Iterator[None]:
-    """Keep other recorders out; a folder that holds nothing but the lock goes again.
+    """Keep other recorders out; a folder with nothing but the lock is removed at the end.
 
     Args:
-        folder: Of the parts.
-        root: The set, which the message names.
+        folder: Folder of the parts.
+        root: The set, for the error message.
 
     Raises:
         DatasetBusyError: Another process is recording.
-        DatasetWriteError: The folder cannot be made.
+        DatasetWriteError: The folder cannot be created.
     """
     with write_errors(folder, "nothing was changed"):
         lock = Lock(folder / LOCK_FILE, root)
@@ -71,7 +71,7 @@ def locked(folder: Path, root: Path) -> Iterator[None]:
 
 
 def read_results(folder: Path) -> list[ExpertResult]:
-    """Draws of a run that was cut off; a line cut off at the end is dropped.
+    """Results of an interrupted run; a truncated last line is dropped.
 
     Raises:
         UserError: A line is damaged.
@@ -93,7 +93,7 @@ def read_results(folder: Path) -> list[ExpertResult]:
 
 
 def check_settings(folder: Path, settings: ExpertSettings) -> None:
-    """Refuse to go on with other settings.
+    """Refuse to resume with other settings.
 
     Raises:
         UserError: They differ, or cannot be read.
@@ -123,7 +123,7 @@ def check_settings(folder: Path, settings: ExpertSettings) -> None:
 
 
 def write_settings(folder: Path, settings: ExpertSettings) -> None:
-    """Keep the settings for a run that goes on after a cut."""
+    """Store the settings, for resuming an interrupted run."""
     partial = folder / (SETTINGS + ".partial")
     partial.write_text(json.dumps(_as_json(settings), indent=2), encoding="utf-8")
     partial.replace(folder / SETTINGS)

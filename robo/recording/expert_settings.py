@@ -1,4 +1,4 @@
-"""What the experts' episodes are made with, and the environment and the device made from it."""
+"""Settings of expert episodes, and the environment and device made from them."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from robo.recording.expert import ExpertDevice
 
 @dataclass(frozen=True)
 class ExpertSettings:
-    """What the episodes are made with; a run is only continued with the same.
+    """Settings of the episodes; a run only resumes with the same ones.
 
     Attributes:
         environment: The gymnasium id.
-        seed: Of all draws.
+        seed: Seed of all draws.
         noise: See `ExpertDevice`.
-        randomization: Terms that are drawn in every episode.
-        image_size: Pixels each way; None: the default; 0: no images.
+        randomization: Terms randomised in every episode.
+        image_size: Image side (pixels); None: the default; 0: no images.
         keep_failures: Whether failed episodes are recorded too.
-        note: Of the operator.
-        hold_out: Whether pairs of skill and object that test generalisation are left out.
+        note: The operator's note.
+        hold_out: Whether skill-object pairs that test generalisation are left out.
         after: A policy that acts first and is then corrected, see `ExpertDevice`; empty: none.
         astray: See `ExpertDevice`.
         held_back: See `ExpertDevice`.
@@ -39,7 +39,7 @@ class ExpertSettings:
 
     @property
     def sends_otherwise(self) -> bool:
-        """Whether what is sent differs from what the expert wants."""
+        """Whether the sent action differs from the expert's own."""
         return self.noise > 0 or self.held_back
 
 

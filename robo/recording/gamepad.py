@@ -13,7 +13,7 @@ from robo.recording.hand import AXES, Hand, Motion
 from robo.recording.terminal import Screen
 
 DEAD_ZONE = 0.12
-"""A stick that is let go rests this near its middle."""
+"""A released stick rests this close to its centre."""
 
 GRIP, PART, AGAIN, SKIP, SLOWER, FASTER, STOP, KEEP = range(8)
 """Buttons as pygame numbers them on common pads: A, B, X, Y, shoulders, back, start."""
@@ -28,14 +28,14 @@ HELP = (
 
 
 class Joystick(Protocol):
-    """What is used of `pygame.joystick.Joystick`."""
+    """The part of `pygame.joystick.Joystick` used here."""
 
     def get_name(self) -> str:
-        """The maker's name of it."""
+        """Its product name."""
         ...
 
     def get_numaxes(self) -> int:
-        """How many axes."""
+        """Number of axes."""
         ...
 
     def get_axis(self, number: int) -> float:
@@ -43,7 +43,7 @@ class Joystick(Protocol):
         ...
 
     def get_numbuttons(self) -> int:
-        """How many buttons."""
+        """Number of buttons."""
         ...
 
     def get_button(self, number: int) -> bool:
@@ -51,7 +51,7 @@ class Joystick(Protocol):
         ...
 
     def get_numhats(self) -> int:
-        """How many crosses."""
+        """Number of D-pads."""
         ...
 
     def get_hat(self, number: int) -> tuple[float, float]:
@@ -67,11 +67,11 @@ class Pad(Protocol):
         ...
 
     def refresh(self) -> None:
-        """Read its state anew."""
+        """Update its state."""
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release it."""
         ...
 
 
@@ -114,7 +114,7 @@ class GamepadDevice:
 
     Args:
         pad: Where joysticks come from.
-        stream: The terminal that is written to; standard output when None.
+        stream: Terminal to write to; standard output when None.
     """
 
     name = "gamepad"
@@ -174,11 +174,11 @@ class GamepadDevice:
             self._pad.close()
 
     def _axes(self) -> np.ndarray:
-        """Of `AXES`, from the sticks and the cross."""
+        """Values along `AXES`, from the sticks and the D-pad."""
         pad = self._joystick
         assert pad is not None
         sticks = [pad.get_axis(number) for number in range(pad.get_numaxes())]
-        # Pads with six axes have a trigger between the sticks.
+        # On pads with six axes, a trigger's axis comes between the sticks'.
         right = (3, 4) if len(sticks) >= 6 else (2, 3)
         left_x, left_y, right_x, right_y = (
             _live(sticks[number]) if number < len(sticks) else 0.0 for number in (0, 1, *right)
@@ -187,7 +187,7 @@ class GamepadDevice:
         return np.array([-left_y, -left_x, -right_y, roll, pitch, -right_x][: len(AXES)])
 
     def _press(self) -> Event | None:
-        """What the buttons that went down since the last tick ask for."""
+        """Handle buttons pressed since the last tick; returns their event."""
         pad = self._joystick
         assert pad is not None
         held = frozenset(n for n in range(pad.get_numbuttons()) if pad.get_button(n))
@@ -208,7 +208,7 @@ class GamepadDevice:
 
 
 def _live(value: float) -> float:
-    """A stick's value with its dead zone taken out."""
+    """A stick's value with its dead zone removed."""
     if abs(value) < DEAD_ZONE:
         return 0.0
     return float(np.copysign((abs(value) - DEAD_ZONE) / (1 - DEAD_ZONE), value))

@@ -1,4 +1,4 @@
-"""From what a person's keys or sticks say to an action of the environment."""
+"""Turns a person's keys or sticks into an action of the environment."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from robo.recording.joints import Joints
 
 AXES = ("x", "y", "z", "roll", "pitch", "yaw")
-"""Forward, left, up (robot's frame) and the turns about them."""
+"""Forward, left, up (robot's frame) and rotations about them."""
 
 SPEEDS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 """Shares of the environment's limits."""
 
 ARM = 7
-"""Numbers of an arm in an action: six for the motion, one for the gripper."""
+"""Elements of an action per arm: six for the motion, one for the gripper."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Motion:
     """What the person wants now.
 
     Attributes:
-        axes: Along and about `AXES`, each from -1 to 1.
-        closed: Whether the gripper is to be closed.
+        axes: Motion along and about `AXES`, each from -1 to 1.
+        closed: Whether the gripper should be closed.
         part: Which part moves: 0, 1, ..., see `Hand.parts`.
         speed: Share of the environment's limits.
-        nudge: Of the number that `Hand.joints` has chosen, from -1 to 1.
+        nudge: Push of the element selected in `Hand.joints`, from -1 to 1.
     """
 
     axes: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(AXES)))
@@ -38,7 +38,7 @@ class Motion:
     nudge: float = 0.0
 
     def faster(self, steps: int) -> "Motion":
-        """The same, so many steps of `SPEEDS` faster or slower."""
+        """The same, `steps` of `SPEEDS` faster (or slower if negative)."""
         place = int(np.argmin(np.abs(np.array(SPEEDS) - self.speed))) + steps
         return replace(self, speed=SPEEDS[min(max(place, 0), len(SPEEDS) - 1)])
 
@@ -46,19 +46,19 @@ class Motion:
 class Hand:
     """Turns motions into actions of one environment.
 
-    The kitchen's action has an arm, a gripper and a base. Of any other Box each number can be
-    chosen and nudged, see `Joints`; the axes move the first six numbers and the gripper is the
-    seventh, by their bounds; with 14 numbers the second arm is another part, and so on.
+    The kitchen's action has an arm, a gripper and a base. In any other Box each element can be
+    selected and nudged, see `Joints`; the axes move the first six elements and the gripper is the
+    seventh, within their bounds; with 14 elements the second arm is another part, and so on.
 
     Args:
-        env: Unwrapped.
+        env: The environment, unwrapped.
 
     Attributes:
-        parts: Names of what can be moved, one at a time.
-        joints: The numbers; None in the kitchen.
+        parts: Names of the parts, which move one at a time.
+        joints: The elements; None in the kitchen.
 
     Raises:
-        UserError: Its actions are not numbers.
+        UserError: The action space is not a Box.
     """
 
     def __init__(self, env: "gymnasium.Env[Any, Any]") -> None:
@@ -77,10 +77,10 @@ class Hand:
         self._closed = [False] * len(self.parts)
 
     def begin(self, state: NDArray[Any] | None = None) -> bool:
-        """An episode begins; whether the gripper holds something.
+        """Begin an episode; returns whether the gripper holds something.
 
         Args:
-            state: Observed first, shape (n,).
+            state: First observed state, shape (n,).
         """
         held = self.joints is None and getattr(self._env, "kitchen_state").holding is not None  # noqa: B009
         self._closed = [held] * len(self.parts)
@@ -96,7 +96,7 @@ class Hand:
 
         Args:
             motion: What the person wants.
-            seconds: For which the action holds.
+            seconds: Duration of the action.
         """
         if self.joints is None:
             clipped = np.clip(self._kitchen_action(motion), self._low, self._high)
@@ -118,7 +118,7 @@ class Hand:
         return replace(motion, part=part, closed=closed)
 
     def goodbye(self, motion: Motion) -> NDArray[Any] | None:
-        """The action that ends an episode that is kept: the kitchen's "terminate"; or None."""
+        """The last action of a kept episode: the kitchen's "terminate"; or None."""
         if self.joints is not None:
             return None
         action = self.action(replace(motion, axes=np.zeros(len(AXES)), part=0))

@@ -1,4 +1,4 @@
-"""The numbers of an action, such as joint targets, one of them chosen and moved by keys."""
+"""The elements of an action, such as joint targets; keys select one and move it."""
 
 import inspect
 from typing import Any, Final
@@ -11,32 +11,32 @@ from numpy.typing import NDArray
 from robo.errors import UserError
 
 CROSSING_SECONDS: Final = 2.0
-"""A held key takes a number that stays through its whole range in this time, at full speed."""
+"""A held key moves an element that stays through its range in this time, at full speed."""
 UNBOUNDED: Final = 1.0
-"""Range, each way, of a number that the action space leaves open."""
+"""Range, either way, of an element that the action space leaves unbounded."""
 
 
 class Joints:
-    """The numbers of a Box action; what comes out is always inside the action space.
+    """The elements of a Box action; results are always inside the action space.
 
-    Numbers either stay where they are put (targets of joints) or spring back when the key is let
-    go (steps, speeds). They stay in environments whose module names the action's numbers as the
-    state's (`ACTION_NAMES`, `STATE_NAMES`), for there an action is a wanted state; a person may
-    change it.
+    Elements either stay where they are put (joint targets) or spring back when the key is released
+    (steps, speeds). They stay in environments whose module names actions like states
+    (`ACTION_NAMES`, `STATE_NAMES`), because there an action is a target state; a person may toggle
+    this.
 
     Args:
-        env: Unwrapped.
+        env: The environment, unwrapped.
 
     Attributes:
-        names: Of the numbers.
-        low: Bounds, finite, shape (n,).
-        high: Bounds, finite, shape (n,).
-        values: Where the numbers are, shape (n,).
-        stays: Whether they stay there.
-        chosen: Index of the number that keys move.
+        names: Names of the elements.
+        low: Lower bounds, finite, shape (n,).
+        high: Upper bounds, finite, shape (n,).
+        values: Current values, shape (n,).
+        stays: Whether elements stay there.
+        chosen: Index of the element that keys move.
 
     Raises:
-        UserError: Its actions are not numbers.
+        UserError: The action space is not a Box.
     """
 
     def __init__(self, env: "gymnasium.Env[Any, Any]") -> None:
@@ -59,15 +59,15 @@ class Joints:
 
     @property
     def rest(self) -> NDArray[np.float64]:
-        """The numbers of an action that does nothing: zeros, as far as the bounds allow."""
+        """The elements' values at rest: zeros, as far as the bounds allow."""
         return np.clip(np.zeros_like(self.low), self.low, self.high)
 
     def begin(self, state: NDArray[Any] | None) -> None:
-        """An episode begins; numbers that stay begin where the robot is.
+        """Begin an episode; elements that stay start where the robot is.
 
         Args:
-            state: Observed first, shape (m,); it counts where it is what the action's numbers are
-                targets of, or has as many numbers, all inside the bounds.
+            state: First observed state, shape (m,); used if it has as many elements as the action,
+                and either the same names or all values inside the bounds.
         """
         self.values = self.rest
         if not self.stays or state is None or np.shape(state) != self.low.shape:
@@ -78,28 +78,28 @@ class Joints:
             self.values = np.clip(numbers, self.low, self.high)
 
     def choose(self, steps: int) -> None:
-        """Choose another number, so many further; after the last comes the first."""
+        """Move the selection by `steps` elements, wrapping around."""
         self.chosen = (self.chosen + steps) % len(self.low)
 
     def put(self, number: int, value: float) -> None:
-        """Set a number, as far as its bounds allow."""
+        """Set an element, as far as its bounds allow."""
         self.values[number] = np.clip(value, self.low[number], self.high[number])
 
     def switch(self, state: NDArray[Any] | None) -> None:
-        """Numbers that stayed spring back from now on, or the other way round."""
+        """Toggle between staying and springing back."""
         self.stays = not self.stays
         self.begin(state)
 
     def move(self, way: NDArray[np.float64], speed: float, seconds: float) -> NDArray[Any]:
-        """The action while numbers are pushed.
+        """The action while elements are pushed.
 
         Args:
-            way: How each number is pushed, -1 to 1, shape (n,).
-            speed: Share of the fastest.
-            seconds: For which the action holds.
+            way: How each element is pushed, -1 to 1, shape (n,).
+            speed: Share of full speed.
+            seconds: Duration of the action.
 
         Returns:
-            Of the action space.
+            An action inside the action space.
         """
         if self.stays:
             step = way * speed * seconds / CROSSING_SECONDS * (self.high - self.low)
@@ -113,6 +113,6 @@ class Joints:
         return np.asarray(clipped, self._space.dtype).reshape(self._space.shape)
 
     def line(self) -> str:
-        """The chosen number, for a terminal."""
+        """The selected element, for a terminal."""
         manner = "stays" if self.stays else "springs back"
         return f"{self.names[self.chosen]} = {self.values[self.chosen]:.3f}, {manner}"

@@ -1,6 +1,6 @@
 """A keyboard in a plain terminal as a device; no X is needed, and the cameras are shown as text.
 
-A terminal reports that a key was pressed, and again while it is held, but never that it was let go.
+A terminal reports that a key was pressed, and repeats it while held, but never reports its release.
 So a key counts as held for a moment after each report.
 """
 
@@ -17,7 +17,7 @@ from robo.recording.hand import AXES, Hand, Motion
 from robo.recording.terminal import Keys, Screen
 
 HELD_SECONDS = 0.12
-"""A key counts as held so long; keyboards repeat every 0.03 s or so."""
+"""A key counts as held this long; keyboards repeat about every 0.03 s."""
 
 MOVES = {
     "up": (0, 1), "down": (0, -1), "left": (1, 1), "right": (1, -1), ".": (2, 1), ";": (2, -1),
@@ -36,7 +36,7 @@ EVENTS = {
 }
 
 NUDGES = {"i": 1, "k": -1}
-"""Key to direction of the chosen number."""
+"""Key to direction of the selected element."""
 
 CHOICES = {"[": -1, "]": 1}
 
@@ -60,8 +60,8 @@ class KeyboardDevice:
     """A person at a terminal. See `device.Device`.
 
     Args:
-        descriptor: Of the terminal that is read; standard input when None.
-        stream: Of the terminal that is written to; standard output when None.
+        descriptor: Descriptor of the terminal to read; standard input when None.
+        stream: Terminal to write to; standard output when None.
     """
 
     name = "keyboard"

@@ -1,8 +1,8 @@
-"""Tasks in the kitchen: chains of skills, random starts in which they make sense, their rules.
+"""Tasks in the kitchen: chains of skills, random starts in which they are feasible, their rules.
 
-A chain is a skill's label or several with commas between, such as "find the apple, pick up the
-apple, bring it to you". A family is a verb alone, such as "pick up": each start draws what it is
-about, and its label is then the task.
+A chain is a skill's label or several separated by commas, such as "find the apple, pick up the
+apple, bring it to you". A family is a verb alone, such as "pick up": each start draws its object or
+place, and the full label is then the task.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,10 +30,10 @@ from robo.scenario import world_of
 FAMILIES = (
     Verb.FIND, Verb.GO_TO, Verb.PICK_UP, Verb.PUT_DOWN, Verb.BRING, Verb.OPEN, Verb.CLOSE,
 )  # fmt: skip
-"""The verbs that a robot can be shown."""
+"""The verbs that can be demonstrated."""
 
 DRAWS = 500
-"""So many random starts are tried until one suits a chain."""
+"""Most random starts tried to find one that suits a chain."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Step:
 
     Attributes:
         verb: What it does.
-        argument: What it is about; None: drawn.
+        argument: Its object or place; None: drawn.
     """
 
     verb: Verb
@@ -50,7 +50,7 @@ class Step:
 
 
 def chain_of(text: str) -> tuple[Step, ...] | None:
-    """The chain that a task's words name; None when they name none."""
+    """The chain that a task's words name, or None."""
     labels = {skill.label: skill for skill in all_skills(OBJECTS, PLACES, DRAWERS)}
     steps = []
     for part in text.split(","):
@@ -71,18 +71,18 @@ def chain_of(text: str) -> tuple[Step, ...] | None:
 class KitchenTask:
     """A chain of skills, or free words without a rule, with starts drawn from a seed.
 
-    A person's progress along the chain is what the rules see: the next skill's label begins when
-    the one before is done. The task is done when the last skill's rule holds then.
+    The rules decide a person's progress along the chain: each skill's label begins when the one
+    before is done. The task is done when the last skill's rule then holds.
 
     Args:
         text: A chain, a family or free words.
-        seed: Of the session.
-        start: Where everything is in every episode; None: drawn anew for a chain, and the stocked
-            kitchen for free words.
-        hold_out: Whether starts with a held-out pair of skill and object are passed over.
+        seed: Seed of the session.
+        start: Fixed start of every episode; None: drawn anew for a chain, and the stocked kitchen
+            for free words.
+        hold_out: Whether starts with a held-out skill-object pair are passed over.
 
     Raises:
-        UserError: No start suits the chain.
+        UserError: A fixed start is given for a family.
     """
 
     def __init__(
@@ -108,7 +108,11 @@ class KitchenTask:
             )
 
     def start(self, number: int) -> Start:
-        """See `Task`; what it is about is kept in the start's words."""
+        """See `Task`; the start's words name what was drawn.
+
+        Raises:
+            UserError: No start suits the chain.
+        """
         rng = np.random.default_rng([self.seed, crc32(self.text.encode()), number])
         state, skills = self._draw(rng)
         words = ", ".join(skill.label for skill in skills) or self.text
@@ -163,11 +167,11 @@ class KitchenTask:
 
 
 class SkillRule:
-    """Whether a skill that begins in a state is done in a later one.
+    """Whether a skill that begins in one state is done in a later one.
 
     Args:
         skill: Any but "done".
-        state: In which it begins.
+        state: State in which it begins.
     """
 
     def __init__(self, skill: Skill, state: KitchenState) -> None:
@@ -199,7 +203,7 @@ class SkillRule:
 
 
 def skills_of(words: str) -> tuple[Skill, ...]:
-    """The skills of a chain in which everything is named; none for other words."""
+    """The skills of a fully named chain; none for other words."""
     steps = chain_of(words) or ()
     if any(step.argument is None for step in steps):
         return ()

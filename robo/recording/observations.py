@@ -1,8 +1,7 @@
-"""Observations of other people's environments under our keys: `state` and `images/<camera>`.
+"""Observations of third-party environments under our keys: `state` and `images/<camera>`.
 
-What LeRobot's environments observe (`pixels`, `agent_pos`) and what its sets name
-(`observation.state`, `observation.images.<camera>`), nested or not, and a bare picture are all
-understood.
+Accepts the names of LeRobot's environments (`pixels`, `agent_pos`) and of its sets
+(`observation.state`, `observation.images.<camera>`), nested or not, and a bare picture.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,10 +21,10 @@ Path = tuple[str, ...]
 
 
 def with_our_keys(env: "gymnasium.Env[Any, Any]") -> "gymnasium.Env[Any, Any]":
-    """The environment itself if its observation has our keys, else one that renames them.
+    """The environment itself if its observation has our keys, else a wrapper that renames them.
 
-    Pictures keep the name that they have below `pixels` or `observation.images`; a picture without
-    one is `images/camera`. The state becomes float32. Other vectors keep their names.
+    Pictures keep their names below `pixels` or `observation.images`; an unnamed picture is
+    `images/camera`. The state becomes float32. Other vectors keep their names.
     """
     space = env.observation_space
     if not isinstance(space, spaces.Dict) and len(space.shape or ()) != 3:
@@ -37,10 +36,10 @@ def with_our_keys(env: "gymnasium.Env[Any, Any]") -> "gymnasium.Env[Any, Any]":
 
 
 def our_key(path: Path, space: "spaces.Space[Any]") -> str:
-    """Our name of one part of an observation.
+    """Our key for one part of an observation.
 
     Args:
-        path: Its names from the outermost to its own, split where they hold a "." or "/".
+        path: Its names, outermost first, split at "." and "/".
         space: Its space.
     """
     name = "/".join(path)
@@ -79,7 +78,7 @@ class _OurKeys(gymnasium.ObservationWrapper[Any, Any, Any]):
 def _leaves(
     space: "spaces.Space[Any]", key: Path = ()
 ) -> Iterator[tuple[Path, Path, "spaces.Space[Any]"]]:
-    """The keys that lead to each part, the same split at "." and "/", and its space."""
+    """Each part's path of keys, the same split at "." and "/", and its space."""
     if isinstance(space, spaces.Dict):
         for name, inner in space.spaces.items():
             yield from _leaves(inner, (*key, name))

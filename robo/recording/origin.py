@@ -1,4 +1,4 @@
-"""How an episode was made: what `robo replay` needs to make it again."""
+"""How an episode was made: what `robo replay` needs to reproduce it."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ class Origin:
     """The environment of an episode and its start.
 
     Attributes:
-        environment: The gymnasium id; empty for one that was made without.
-        arguments: Of `gymnasium.make`, plain JSON values.
-        seed: Of the reset; None: none was given, so the episode cannot be made again exactly.
-        options: Of the reset, plain JSON values.
-        draw: Which draw of a session's seed this start is, for resuming; empty where it is none.
-        lead: Actions that were sent before the first frame, shape (steps, n): a policy's, where
-            the episode corrects one.
+        environment: The gymnasium id; empty if it was made without one.
+        arguments: Arguments of `gymnasium.make`, plain JSON values.
+        seed: Seed of the reset; None: none was given, so the episode is not reproducible.
+        options: Options of the reset, plain JSON values.
+        draw: Which draw of a session's seed this start is, for resuming; empty if it is none.
+        lead: Actions sent before the first frame, shape (steps, n): those of the policy that the
+            episode corrects.
     """
 
     environment: str
@@ -36,7 +36,7 @@ class Origin:
     lead: Sequence[Sequence[float]] = ()
 
     def info(self, device: str, rule_version: str) -> EpisodeInfo:
-        """What the set keeps of it."""
+        """What the set stores of it."""
         start = {
             "arguments": dict(self.arguments),
             "options": dict(self.options),
@@ -55,7 +55,7 @@ class Origin:
 
     @staticmethod
     def of(info: EpisodeInfo) -> "Origin":
-        """What `info` has kept; of sets by others only the seed and the environment, if those."""
+        """The origin stored in `info`; of other people's sets at most seed and environment."""
         return Origin(
             environment=info.environment,
             arguments=info.start.get("arguments", {}),

@@ -1,22 +1,22 @@
-"""A clock that calls at a fixed rate and counts the calls that came too late."""
+"""A clock that ticks at a fixed rate and counts missed deadlines."""
 
 import gc
 import time
 from collections import deque
 
 SPIN_SECONDS = 0.0005
-"""The system wakes a sleeper this much late or less; the rest is waited for awake."""
+"""Sleeping overshoots by up to this much; the rest of a wait is spent spinning."""
 
 
 class Pacer:
     """Waits for the next tick of a fixed rate.
 
     A deadline is missed when the work of a tick ends after the next tick should have begun; work of
-    three and a half periods misses three. The next tick then begins at once and the following ones
-    a period apart from it: no burst to catch up.
+    three and a half periods misses three. The next tick then begins at once, and later ones follow
+    a period apart: no burst to catch up.
 
     Args:
-        fps: Ticks a second.
+        fps: Ticks per second.
 
     Attributes:
         missed: Deadlines missed since `reset`.
@@ -30,13 +30,13 @@ class Pacer:
 
     @property
     def rate(self) -> float:
-        """Ticks a second over the last second or so; 0 before the second tick."""
+        """Ticks per second over the last second or so; 0 before the second tick."""
         if len(self._ticks) < 2:
             return 0.0
         return (len(self._ticks) - 1) / (self._ticks[-1] - self._ticks[0])
 
     def reset(self) -> None:
-        """Begin to count anew; the next tick comes at once."""
+        """Restart counting; the next tick comes at once."""
         self.missed = 0
         self._next = None
         self._ticks.clear()
@@ -61,9 +61,9 @@ class Pacer:
 
 
 def _set_garbage_aside() -> None:
-    """Look for garbage now, and later only among what is made from now on.
+    """Collect garbage now, and later only among objects created from now on.
 
-    A search through all that the libraries have made takes several ticks, and comes at any time.
+    Scanning everything that the libraries have created takes several ticks, at any moment.
     """
     gc.unfreeze()
     gc.collect()

@@ -1,4 +1,4 @@
-"""Ports of loopback, for the pages."""
+"""Loopback ports for the pages."""
 
 import socket
 
@@ -6,10 +6,10 @@ from robo.errors import UserError
 
 
 def check_port(port: int) -> None:
-    """See that a page can be opened at a port of loopback.
+    """Check that a page can be served on a loopback port.
 
     Raises:
-        UserError: It is taken, or no port.
+        UserError: The port is taken or invalid.
     """
     if not 0 < port < 65536:
         raise UserError(f"--port is {port}; ports go from 1 to 65535")

@@ -1,21 +1,21 @@
-"""Real-time priority: what else the machine does delays the recording loop no more."""
+"""Real-time priority: other programs no longer delay the recording loop."""
 
 import os
 
 from robo.errors import UserError
 
 PRIORITY = 20
-"""Of 99: before everything that has none, behind the system's own."""
+"""Of 99: ahead of all normal programs, behind the system's own."""
 
 
 def take_realtime_priority() -> None:
-    """This process, and threads made from now on, go before all that have no such priority.
+    """Run this process, and threads started from now on, ahead of all normal programs.
 
-    Linux' SCHED_FIFO. On one core, a film that is being written would then hold off the loop:
-    refused there.
+    Uses Linux's SCHED_FIFO. Refused on a single core, where encoding video would then delay the
+    loop.
 
     Raises:
-        UserError: The system has no such thing, or refuses it.
+        UserError: The system does not support it, or refuses it.
     """
     if not hasattr(os, "sched_setscheduler"):
         raise UserError("this system has no real-time priority for Python; leave out --realtime")

@@ -1,4 +1,4 @@
-"""The public recorder: steps an environment and records what was seen and sent.
+"""The public recorder: steps an environment and records observations and actions.
 
     with Recorder(env, root, task="swing up") as recorder:
         observation, info = recorder.reset(seed=0)
@@ -6,8 +6,8 @@
             observation, *_ = recorder.step(policy(observation))
         recorder.keep()
 
-A kept episode is on the disk, readable by any reader, when `keep` returns. Of one that is cut off,
-the next recorder (or `robo data repair`) brings back everything up to its last second.
+A kept episode is on disk, readable by any reader, when `keep` returns. An interrupted one is
+recovered up to its last second by the next recorder (or `robo data repair`).
 """
 
 import time
@@ -37,38 +37,38 @@ from robo.recording.origin import Origin
 from robo.recording.tasks import PlainTask, Start, Task
 
 SENT_ACTION = "sent_action"
-"""The column of what was sent where `action` holds what should have been (DART). Its name does not
-begin with "action", because LeRobot takes every such column for something to predict."""
+"""The column of the sent action where `action` holds the intended one (DART). Its name does not
+begin with "action", because LeRobot predicts every such column."""
 
 Observation = Mapping[str, NDArray[Any]]
 Step = tuple[Observation, float, bool, bool, dict[str, Any]]
 
 
 class Recorder(Closing):
-    """Records episodes of an environment into a dataset, which is made when there is none.
+    """Records episodes of an environment into a dataset, created if there is none.
 
     Args:
         env: With a Dict observation of `state` (n,) and `images/<camera>` (H, W, 3) uint8, or one
-            vector, which is then `state`.
+            vector, which becomes `state`.
         root: The set's folder.
-        task: What is to be done: words, or a `Task` that also draws starts and judges.
-        fps: Frames a second; the environment's own rate when None.
-        device: What acts, as recorded with every episode.
-        arguments: With which `gymnasium.make` made the environment; needed to replay.
+        task: The task: words, or a `Task` that also draws starts and judges success.
+        fps: Frames per second; the environment's own rate when None.
+        device: Name of what acts, recorded with every episode.
+        arguments: The environment's `gymnasium.make` arguments; needed to replay.
         names: Names of the elements of a column, by key.
         with_sent_action: Whether the set has the column `sent_action`.
-        restore: False throws the unfinished episode of an earlier recorder away.
+        restore: False drops the unfinished episode of an earlier recorder.
 
     Attributes:
         env: The environment.
-        writer: The set's.
-        fps: Frames a second.
-        frames: Of the open episode.
-        success: Whether the success rule holds now; None where there is none.
-        observation: The last one.
+        writer: The set's writer.
+        fps: Frames per second.
+        frames: Frames of the open episode.
+        success: Whether the success rule holds now; None without a rule.
+        observation: The latest observation.
 
     Raises:
-        DatasetError: It is no set, or one of other features; or someone is recording into it.
+        DatasetError: It is no set or has other features, or another process records into it.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Recorder(Closing):
 
     @property
     def sends_otherwise(self) -> bool:
-        """Whether the set has a column for what was sent."""
+        """Whether the set has a column for the sent action."""
         return SENT_ACTION in self.writer.info.features
 
     def reset(
@@ -119,9 +119,9 @@ class Recorder(Closing):
         """Reset the environment; an open episode is dropped.
 
         Args:
-            seed: Of the reset. Without one the episode cannot be replayed.
-            options: Of the reset, plain JSON values.
-            start: Both, as the task drew them.
+            seed: Seed of the reset. Without one the episode cannot be replayed.
+            options: Options of the reset, plain JSON values.
+            start: Both, as drawn by the task.
         """
         self.drop()
         if start is not None:
@@ -132,7 +132,7 @@ class Recorder(Closing):
         self.observation = as_dict(observation)
         self.task.begin(self.env.unwrapped, self._words)
         self.success = self.task.judge(self.env.unwrapped, info)
-        # Now, for making the journal takes longer than a period.
+        # Now, because creating the journal takes longer than a period.
         self._open_episode()
         return self.observation, info
 
@@ -144,18 +144,18 @@ class Recorder(Closing):
         label: str = "",
         capture_time: float | None = None,
     ) -> Step:
-        """Send an action and record the frame: what was seen before it, and the action.
+        """Send an action and record the frame: the observation before it, and the action.
 
         Args:
-            action: What is sent, as the environment takes it.
-            intended: What is recorded as `action` where it differs; the sent one then goes to the
+            action: Action to send, as the environment takes it.
+            intended: Action to record as `action` if it differs; the sent one then goes to the
                 column `sent_action`.
-            label: The skill that is being carried out; the task's own when empty.
-            capture_time: Seconds since the episode's first frame at which the observation was
-                made; by the clock when None.
+            label: The current skill; the task's own label when empty.
+            capture_time: When the observation was made, in seconds since the episode's first
+                frame; by the clock when None.
 
         Returns:
-            What the environment's `step` returns, the observation as a dictionary.
+            What the environment's `step` returns, with the observation as a dictionary.
         """
         now = time.perf_counter()
         if not self.writer.is_recording:
@@ -175,7 +175,7 @@ class Recorder(Closing):
         elif intended is not None:
             raise ValueError(f'the set has no column "{SENT_ACTION}"; make the recorder with one')
         label = label or self.task.label
-        # What was rounded for the set is what is sent.
+        # The action is sent as rounded for the set.
         exact = action_of_row(self.env.action_space, sent)
         observation, reward, terminated, truncated, info = self.env.step(exact)
         self.success = self.task.judge(self.env.unwrapped, info)
@@ -198,7 +198,7 @@ class Recorder(Closing):
         """Send an action without recording it, for a replay.
 
         Args:
-            action: As a set holds it, shape (n,).
+            action: As stored in a set, shape (n,).
         """
         sent = action_of_row(self.env.action_space, action)
         observation, _, _, _, info = self.env.step(sent)
@@ -210,11 +210,11 @@ class Recorder(Closing):
         """Finish the open episode.
 
         Args:
-            note: Of the operator.
-            success: Whether the task was done, where no rule says so.
+            note: The operator's note.
+            success: Whether the task was done, if no rule decides.
 
         Raises:
-            DatasetWriteError: The disk refused; the episode is whole in the journal.
+            DatasetWriteError: Writing failed; the episode is whole in the journal.
         """
         if self._waiting is not None:
             said = self.success if self.success is not None else bool(success)
@@ -224,14 +224,14 @@ class Recorder(Closing):
         return episode
 
     def drop(self) -> None:
-        """Throw the open episode away, if there is one."""
+        """Drop the open episode, if there is one."""
         self._waiting = None
         self.frames = 0
         if self.writer.is_recording:
             self.writer.discard_episode()
 
     def close(self) -> None:
-        """Let go of the set; the open episode stays in the journal, to be brought back."""
+        """Release the set; the open episode stays in the journal, for recovery."""
         if self.frames:
             self._flush()
         else:
@@ -248,7 +248,7 @@ class Recorder(Closing):
         self.writer.begin_episode(self._words, origin.info(self.device, self.task.rule_version))
 
     def _flush(self, success: bool | None = None) -> None:
-        """Hand on the last frame, held back because `keep` may say that the task was done."""
+        """Write the last frame, held back because `keep` may set its success."""
         frame, self._waiting = self._waiting, None
         if frame is not None:
             self.writer.add_frame(
@@ -267,7 +267,7 @@ class _Frame(NamedTuple):
 
 
 def as_dict(observation: Any) -> Observation:
-    """An observation with our keys; one vector is `state`."""
+    """An observation as a dictionary; a single vector is `state`."""
     return observation if isinstance(observation, Mapping) else {"state": observation}
 
 
@@ -276,7 +276,7 @@ def action_of_row(space: "gymnasium.Space[Any]", numbers: NDArray[Any]) -> Any:
 
     Args:
         space: The environment's action space.
-        numbers: As a set holds it, shape (n,).
+        numbers: As stored in a set, shape (n,).
     """
     if isinstance(space, gymnasium.spaces.Discrete):
         return int(numbers[0])
@@ -284,10 +284,10 @@ def action_of_row(space: "gymnasium.Space[Any]", numbers: NDArray[Any]) -> Any:
 
 
 def rate_of(env: "gymnasium.Env[Any, Any]") -> int:
-    """Steps a second of an environment: its `control_hz`, else its `render_fps`.
+    """Steps per second of an environment: its `control_hz`, else its `render_fps`.
 
     Raises:
-        DatasetFormatError: It says neither.
+        DatasetFormatError: It gives neither.
     """
     inner = env.unwrapped
     rate = getattr(inner, "control_hz", None) or inner.metadata.get("render_fps")
@@ -308,7 +308,7 @@ def features_of_env(
     """The columns and cameras of an environment's set.
 
     Raises:
-        DatasetFormatError: The environment's observation has not our keys.
+        DatasetFormatError: The environment's observation lacks our keys.
     """
     spaces = env.observation_space
     if isinstance(spaces, gymnasium.spaces.Box) and len(spaces.shape) == 1:
@@ -329,10 +329,10 @@ def features_of_env(
 
 
 def check_same(root: Path, features: Features, fps: int) -> None:
-    """Refuse a set that has other features or another rate than what is to be recorded.
+    """Refuse a set whose features or rate differ from those to be recorded.
 
     Raises:
-        DatasetFormatError: With the first difference.
+        DatasetFormatError: They differ; the message names the first difference.
     """
     info = read_info(root)
     if info.fps != fps:

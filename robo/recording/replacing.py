@@ -1,4 +1,4 @@
-"""Putting a new set in the place of an old one, so that a cut at any moment leaves one of them."""
+"""Replaces an old set by a new one, so that a crash at any moment leaves one of them."""
 
 import shutil
 from pathlib import Path
@@ -8,14 +8,14 @@ from robo.data.layout import INFO, JOURNAL
 from robo.data.storage import sync_folder, write_errors
 
 OWN = ("meta", "data", "videos", JOURNAL)
-"""What of a set's folder is the set; all else, such as a README, stays when the set is replaced."""
+"""What belongs to a set in its folder; all else, such as a README, survives a replacement."""
 
 
 def check_place(root: Path) -> None:
-    """Refuse a place for a set that holds something else, for a new set would take its place.
+    """Refuse a place that holds anything but a set, because a new set would replace it.
 
     Raises:
-        DatasetFormatError: It is neither a set nor free nor an empty folder.
+        DatasetFormatError: It is neither a set, nor free, nor an empty folder.
     """
     free = not (root.exists() or root.is_symlink()) or (root.is_dir() and not any(root.iterdir()))
     if not free and not (root / INFO).is_file():
@@ -25,22 +25,22 @@ def check_place(root: Path) -> None:
 
 
 def new_place(root: Path) -> Path:
-    """Where to make what is to replace a set; free, and on the same disk."""
+    """Where to build a set's replacement; cleared, and on the same disk."""
     place = root.with_name(f".{root.name}.new")
     shutil.rmtree(place, ignore_errors=True)
     return place
 
 
 def replace_set(root: Path, new: Path) -> None:
-    """Put a whole set in another's place; what else lies in the folder is carried over.
+    """Replace a set by a complete new one; other files in the folder are carried over.
 
     Args:
-        root: The set that goes, or an empty folder, or nothing.
-        new: What `new_place` named, whole and on the disk.
+        root: The old set, an empty folder, or nothing.
+        new: The path from `new_place`, complete and on disk.
 
     Raises:
-        DatasetFormatError: `root` holds something else than a set.
-        DatasetWriteError: The disk refused; `finish_replacing` puts right what is half done.
+        DatasetFormatError: `root` holds something other than a set.
+        DatasetWriteError: Writing failed; `finish_replacing` repairs what is half done.
     """
     check_place(root)
     before = _before(root)
@@ -53,10 +53,10 @@ def replace_set(root: Path, new: Path) -> None:
 
 
 def finish_replacing(root: Path) -> None:
-    """Finish what a cut in `replace_set` left half done.
+    """Finish, or undo, what a crash in `replace_set` left half done.
 
     Raises:
-        DatasetWriteError: The disk refused.
+        DatasetWriteError: Writing failed.
     """
     before = _before(root)
     if not before.exists():
@@ -68,7 +68,7 @@ def finish_replacing(root: Path) -> None:
 
 
 def _clear(before: Path, root: Path) -> None:
-    """Carry over what is not the set's own, and remove the rest of the set that went."""
+    """Carry over what does not belong to the set, and remove the old set."""
     sync_folder(root.parent)
     if not before.exists():
         return

@@ -1,4 +1,4 @@
-"""Recorded actions in the environment again: does the state come back?"""
+"""Replays recorded actions in the environment: is the state reproduced?"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from robo.recording.tasks import Task
 
 @dataclass(frozen=True)
 class SentActions:
-    """What was sent in an episode, and what was seen.
+    """An episode's sent actions and observed states.
 
     Attributes:
         origin: How it began.
-        actions: As they were sent, shape (frames, n).
-        states: Before each of them, shape (frames, m); None where the set has none.
+        actions: Actions as sent, shape (frames, n).
+        states: States before each of them, shape (frames, m); None if the set has none.
     """
 
     origin: Origin
@@ -39,16 +39,16 @@ class ReplayedEpisode:
     """How a replay went.
 
     Attributes:
-        index: Of the episode.
-        task: What was to be done.
-        frames: How many were sent.
-        worst: The largest difference of a number of the state at any frame, in its own unit; None
-            where the set or the environment has no state.
+        index: Index of the episode.
+        task: The task, in words.
+        frames: Number of actions sent.
+        worst: The largest difference of a state element at any frame, in its own unit; None if set
+            and environment have no state to compare.
         mean: The mean difference.
-        worst_name: Which number of the state.
+        worst_name: Name of that state element.
         worst_frame: At which frame.
-        success: What the rule says now; None where there is none.
-        recorded_success: What the set says.
+        success: Result of the rule now; None without a rule.
+        recorded_success: Success as recorded; None without a rule.
     """
 
     index: int
@@ -63,7 +63,7 @@ class ReplayedEpisode:
 
     @property
     def agrees(self) -> bool:
-        """Whether success is as recorded, as far as both are known."""
+        """Whether success is as recorded, if both are known."""
         return None in (self.success, self.recorded_success) or (
             self.success == self.recorded_success
         )
@@ -100,17 +100,17 @@ def replay_episode(
     task: Task,
     on_frame: Callable[[Mapping[str, NDArray[Any]]], None] | None = None,
 ) -> ReplayedEpisode:
-    """Begin as the episode began, send what was sent, compare what is seen.
+    """Restore an episode's start, send its actions again, compare the states.
 
     Args:
-        env: Made as the episode's was.
+        env: Environment made like the episode's.
         root: The set.
-        episode: Which.
+        episode: The episode.
         task: Judges success.
         on_frame: Called with every observation.
 
     Raises:
-        DatasetFormatError: The set does not hold what is needed.
+        DatasetFormatError: The set lacks what is needed.
     """
     sent = read_sent(root, episode)
     if sent.origin.seed is None:
@@ -134,7 +134,7 @@ def replay_episode(
         observed, _, terminated, truncated, info = env.step(action_of_row(env.action_space, action))
         success = task.judge(env.unwrapped, info)
         if (terminated or truncated) and number + 1 < len(sent.actions):
-            break  # it ended earlier than when it was recorded; the frames below say when
+            break  # it ended earlier than in the recording; `frames` below says when
     errors = None
     if sent.states is not None and seen and len(seen[0]) == sent.states.shape[1]:
         errors = np.abs(np.array(seen) - sent.states[: len(seen)])

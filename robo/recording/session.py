@@ -1,7 +1,7 @@
 """The loop of `robo record`: a device acts, a recorder records, at a fixed rate for people.
 
-Finished episodes are on the disk at once. What the person discards is taken out when the session
-ends, or, should it be cut off, when the next one begins.
+Finished episodes are on disk at once. Discarded ones are removed when the session ends or, if it is
+interrupted, when the next one begins.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ from robo.recording.replaying import SentActions, read_sent
 from robo.recording.tasks import Start
 
 IDLE_SECONDS = 0.001
-"""An unpaced device that has nothing to say is asked again after this."""
+"""An unpaced device that gives no action is asked again after this."""
 
 
 @dataclass
@@ -39,12 +39,12 @@ class Summary:
     """What a session did.
 
     Attributes:
-        kept: Episodes finished in it, the discarded ones too.
+        kept: Episodes finished in it, including discarded ones.
         skipped: Starts given up.
-        discarded: Episodes taken out of the set at its end.
+        discarded: Episodes removed from the set at its end.
         missed: Deadlines missed in the kept episodes.
         frames: Frames in the kept episodes.
-        stopped: Whether the device asked to stop before all was recorded.
+        stopped: Whether the device asked to stop before everything was recorded.
     """
 
     kept: int = 0
@@ -59,15 +59,15 @@ class Session:
     """Records episodes of one task until the set holds as many as wanted.
 
     Args:
-        recorder: With the environment, the set and the task.
+        recorder: Has the environment, the set and the task.
         device: What acts.
-        wanted: How many episodes of the task the set is to hold.
+        wanted: How many episodes of the task the set should hold.
         on_episode: Called after every kept episode.
-        on_open: Called with what the device wants the person to know.
-        seconds: An episode is over after so much; None: when the device says so.
-        note: Kept with every episode, before the device's own.
-        linger: Whether to go on when all is recorded, until the device stops: a person may want to
-            look at the last episode, or discard one and record it again.
+        on_open: Called with the device's text for the person.
+        seconds: Time limit of an episode; None: the device ends it.
+        note: Stored with every episode, before the device's own.
+        linger: Whether to go on when everything is recorded, until the device stops: a person may
+            want to look at the last episode, or discard one and record it again.
     """
 
     def __init__(
@@ -103,15 +103,15 @@ class Session:
 
     @property
     def kept(self) -> int:
-        """Episodes of the task that the set holds, the discarded ones left out."""
+        """Episodes of the task in the set, without discarded ones."""
         return len(self._ours - self._discarded)
 
     def run(self) -> Summary:
-        """Record until all is there or the device stops, then take out what was discarded.
+        """Record until everything is there or the device stops, then remove discarded episodes.
 
         Raises:
             UserError: The device cannot work here.
-            DatasetWriteError: The disk refused.
+            DatasetWriteError: Writing failed.
         """
         root, finished = self.recorder.root, self.recorder.writer.episodes
         try:
@@ -133,7 +133,7 @@ class Session:
         The recorder and the device stay open.
 
         Returns:
-            The episode, or None where the device skipped it.
+            The episode, or None if the device skipped it.
         """
         finished = self.recorder.writer.episodes
         before = len(finished)
@@ -159,7 +159,7 @@ class Session:
                 start = self.recorder.task.start(number)
 
     def _first_number(self) -> int:
-        """The draw after the last one of this task and seed that the set holds."""
+        """The draw after the set's last one of this task and seed."""
         episodes = self.recorder.writer.episodes
         ours = [Origin.of(episodes[index].info).draw for index in self._ours]
         like = self.recorder.task.start(0).draw
@@ -175,7 +175,7 @@ class Session:
         return text in (Origin.of(episode.info).draw.get("task"), *episode.tasks)
 
     def _episode(self, start: Start) -> Event:
-        """One episode, or a replay; how it ended."""
+        """Run one episode, or a replay; returns how it ended."""
         observation, info = self._begin(start)
         done = self._linger and self.kept >= self.wanted
         phase = Phase.DONE if done else Phase.WAITING
@@ -231,7 +231,7 @@ class Session:
         recorder = self.recorder
         if not recorder.frames:
             self._first = began
-        # What goes as fast as it can is timed by the simulation, people by the clock.
+        # Unpaced devices are timed by the simulation, people by the clock.
         captured = began - self._first if self.device.paced else recorder.frames / recorder.fps
         observation, _, terminated, truncated, info = recorder.step(
             command.action,
@@ -243,7 +243,7 @@ class Session:
         return observation, info, terminated or truncated or over
 
     def _answer(self, command: Command, phase: Phase) -> Event | None:
-        """Do what the device asks for; an event that ends the episode comes back."""
+        """Do what the device requests; returns an event that ends the episode."""
         match command.event:
             case Event.KEEP | Event.AGAIN | Event.SKIP if phase is Phase.DONE:
                 return None
@@ -277,7 +277,7 @@ class Session:
         frames, missed = self.recorder.frames, self._pacer.missed
         picture = thumbnail_of(self.recorder.observation)
         words = "; ".join(text for text in (self._note, note) if text)
-        # Where no rule says so, a person who keeps an episode does.
+        # Without a rule, an episode that a person keeps is a success.
         episode = self.recorder.keep(words, success=self.device.paced)
         shown = recorded_episode(episode, self.recorder.fps, picture, missed=missed)
         self._episodes = (*self._episodes, shown)
@@ -355,7 +355,7 @@ class Session:
 
 
 class _Replay:
-    """A recorded episode that is being shown."""
+    """A recorded episode being shown."""
 
     def __init__(self, episode: int, sent: SentActions, task: str) -> None:
         self.episode = episode

@@ -1,4 +1,4 @@
-"""What is to be done in an episode: its words, its start, and whether it is done."""
+"""The task of an episode: its words, its start, and whether it is done."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ class Start:
     """One draw of a session's seed.
 
     Attributes:
-        task: What is to be done, in words.
-        seed: Of the environment's reset.
-        options: Of the environment's reset, plain JSON values.
+        task: The task, in words.
+        seed: Seed of the environment's reset.
+        options: Options of the environment's reset, plain JSON values.
         draw: Which draw it is, plain JSON values.
     """
 
@@ -29,41 +29,41 @@ class Start:
 
 
 class Task(Protocol):
-    """Draws starts and judges. `begin` comes after every reset, `judge` after every step.
+    """Draws starts and judges success: `begin` and `judge` follow a reset, `judge` every step.
 
     Attributes:
-        text: As it was asked for; the starts' words may be more exact.
-        rule_version: Of the success rule; empty where there is none.
+        text: The task as requested; the starts' words may be more exact.
+        rule_version: Version of the success rule; empty without a rule.
     """
 
     text: str
     rule_version: str
 
     def start(self, number: int) -> Start:
-        """The start of draw `number`: the same number, the same start."""
+        """The start of draw `number`; the same number gives the same start."""
         ...
 
     def begin(self, env: "gymnasium.Env[Any, Any]", words: str) -> None:
-        """An episode begins; `env` is unwrapped and was reset, `words` are its start's."""
+        """Begin an episode; `env` is unwrapped and already reset, `words` are its start's."""
         ...
 
     def judge(self, env: "gymnasium.Env[Any, Any]", info: Mapping[str, Any]) -> bool | None:
-        """Whether the task is done now; None where nothing says so."""
+        """Whether the task is done now; None if unknown."""
         ...
 
     @property
     def label(self) -> str:
-        """The skill that is to be carried out now."""
+        """The current skill."""
         ...
 
 
 class PlainTask:
-    """A task in words; the environment says in its `info` whether it is done, if it does.
+    """A task in words; the environment's `info` may say whether it is done.
 
     Args:
-        text: What is to be done.
-        seed: Of the session.
-        options: Of every reset.
+        text: The task, in words.
+        seed: Seed of the session.
+        options: Options of every reset.
     """
 
     def __init__(self, text: str, seed: int = 0, options: Mapping[str, Any] | None = None) -> None:

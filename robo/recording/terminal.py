@@ -1,4 +1,4 @@
-"""A terminal as a screen and a keyboard: camera pictures in half blocks, status lines, raw keys."""
+"""A terminal as screen and keyboard: camera images in half blocks, status lines, raw keys."""
 
 import os
 import select
@@ -17,7 +17,7 @@ from robo.errors import UserError
 from robo.recording.device import Phase, Status
 
 DRAWN_HZ = 8
-"""The screen is drawn this often at most."""
+"""Highest rate of redrawing the screen within a phase."""
 
 ESCAPES = {
     b"\x1b[A": "up", b"\x1b[B": "down", b"\x1b[C": "right", b"\x1b[D": "left",
@@ -28,15 +28,15 @@ Images = Sequence[NDArray[np.uint8]]
 
 
 class Keys:
-    """Keys from a terminal, read as they come and without an Enter.
+    """Keys from a terminal, read as they are pressed, without Enter.
 
-    Ctrl-C stays Ctrl-C.
+    Ctrl-C still interrupts.
 
     Args:
-        descriptor: Of the terminal.
+        descriptor: The terminal's; standard input when None.
 
     Raises:
-        UserError: It is no terminal.
+        UserError: It is not a terminal.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
@@ -64,7 +64,7 @@ class Keys:
         return keys
 
     def close(self) -> None:
-        """Give the terminal back as it was."""
+        """Restore the terminal's settings."""
         if self._open:
             self._open = False
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
@@ -74,11 +74,11 @@ def parse_keys(data: bytes, *, whole: bool) -> tuple[list[str], bytes]:
     """Keys in a terminal's bytes.
 
     Args:
-        data: What was read.
-        whole: Whether nothing more belongs to it, so that a lone escape is the Escape key.
+        data: Bytes read.
+        whole: Whether they are complete, so that a lone escape is the Escape key.
 
     Returns:
-        The keys, and what may be the beginning of another.
+        The keys, and bytes that may begin another.
     """
     keys = []
     while data:
@@ -92,7 +92,7 @@ def parse_keys(data: bytes, *, whole: bool) -> tuple[list[str], bytes]:
             end = next((i for i in range(2, len(data)) if 0x40 <= data[i] <= 0x7E), None)
             if end is None and not whole:
                 break
-            data = b"" if end is None else data[end + 1 :]  # a key that means nothing here
+            data = b"" if end is None else data[end + 1 :]  # a key not used here
         elif len(data) == 1 and not whole:
             break
         else:
@@ -102,11 +102,11 @@ def parse_keys(data: bytes, *, whole: bool) -> tuple[list[str], bytes]:
 
 
 class Screen:
-    """Shows cameras and status on a terminal; does nothing where there is none.
+    """Shows cameras and status on a terminal; does nothing without one.
 
     Args:
         help_lines: What the keys or buttons do.
-        stream: The terminal.
+        stream: The terminal; standard output when None.
     """
 
     def __init__(self, help_lines: Sequence[str], stream: TextIO | None = None) -> None:
@@ -121,12 +121,12 @@ class Screen:
     def show(
         self, observation: Mapping[str, NDArray[Any]], status: Status, lines: Sequence[str]
     ) -> None:
-        """Draw, if it is time to.
+        """Redraw, if it is time to.
 
         Args:
-            observation: Whose `images/<camera>` are shown.
-            status: How the session stands.
-            lines: What the device adds.
+            observation: Its `images/<camera>` are shown.
+            status: State of the session.
+            lines: Lines that the device adds.
         """
         now = time.monotonic()
         if not self._open or (now - self._drawn < 1 / DRAWN_HZ and status.phase is self._phase):
@@ -142,7 +142,7 @@ class Screen:
         )
 
     def close(self) -> None:
-        """Bring back what was on the terminal."""
+        """Restore the terminal's content."""
         if self._open:
             self._open = False
             self._write("\x1b[?25h\x1b[?1049l")
@@ -164,12 +164,12 @@ def status_lines(status: Status) -> list[str]:
 
 
 def half_blocks(images: Images, columns: int, rows: int) -> list[str]:
-    """Images side by side as lines of text, two pixels above one another in a character.
+    """Images side by side as lines of text, two stacked pixels per character.
 
     Args:
         images: (H, W, 3) each.
-        columns: Of the terminal.
-        rows: That may be used.
+        columns: Columns of the terminal.
+        rows: Rows that may be used.
     """
     side = min((columns - 1) // len(images) - 1, 2 * rows)
     side -= side % 2
