@@ -179,14 +179,20 @@ class Session:
         observation, info = self._begin(start)
         done = self._linger and self.kept >= self.wanted
         phase = Phase.DONE if done else Phase.WAITING
+        stepped = False
         while True:
             if self.device.paced:
-                if phase is not Phase.RECORDING:
-                    self._pacer.missed = 0
+                missed = self._pacer.missed
                 self._pacer.wait()
+                # Deadlines count from an episode's first frame to its last.
+                if phase is Phase.OVER and not stepped:
+                    self._pacer.missed = missed
+                elif phase not in (Phase.RECORDING, Phase.OVER):
+                    self._pacer.missed = 0
             began = perf_counter()
             if self._replay is not None:
                 phase = Phase.REPLAYING
+            stepped = False
             command = self.device.act(Tick(observation, info, self._status(phase)))
             if self._replay is not None:
                 if self._replay_ends(command):
@@ -197,7 +203,7 @@ class Session:
                 self._message = ""
                 if command.recorded:
                     observation, info, over = self._step(command, began)
-                    phase = Phase.OVER if over else Phase.RECORDING
+                    phase, stepped = Phase.OVER if over else Phase.RECORDING, True
                 elif phase is Phase.WAITING:
                     observation, info = self.recorder.lead(command.action)
             elif not self.device.paced:
@@ -265,7 +271,10 @@ class Session:
                 now_done = self.kept >= self.wanted
                 turned = now_done is not (phase is Phase.DONE)
                 idle = phase in (Phase.WAITING, Phase.DONE)
-                return Event.AGAIN if self._linger and idle and turned else None
+                if not (self._linger and idle and turned):
+                    return None
+                self.device.end(False)
+                return Event.AGAIN
             case Event.REPLAY if self._episodes:
                 self._show(command.episode)
                 return Event.AGAIN

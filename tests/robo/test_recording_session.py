@@ -268,3 +268,12 @@ def test_time_spent_waiting_is_not_a_missed_deadline(tmp_path: Path) -> None:
     session.run()
     assert session.summary.missed < 4
     assert {status.missed for status in device.statuses[:9]} == {0}
+
+
+def test_deadlines_missed_before_the_environment_ended_the_episode_are_told(tmp_path: Path) -> None:
+    env = gymnasium.make(POINT_ID, image_size=32, length=4)
+    device = Script([*[MOVE] * 4, *[NOTHING] * 3, Command(event=Event.KEEP)], paced=True)
+    device.slow = lambda tick: time.sleep((1.5 if len(device.statuses) < 5 else 12) / RATE)
+    session = Session(Recorder(env, tmp_path / "set", "x"), device, 1)
+    session.run()
+    assert 4 <= session.summary.missed < 20, "nothing is late once it is over"
