@@ -1,4 +1,4 @@
-"""What carries out skills in the kitchen: the scripted experts, or a learnt policy by name."""
+"""Who executes skills in the kitchen: the scripted experts, or a learnt policy by name."""
 
 from typing import TYPE_CHECKING, TypedDict
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 class Acting(TypedDict, total=False):
-    """An actor, and the kitchen that shows it what it needs; empty for the experts."""
+    """An actor and a kitchen that provides its observations; empty for the experts."""
 
     env: "KitchenEnv"
     actor: "Actor"
 
 
 def acting(policy: str | None) -> Acting:
-    """What a `robo.kitchen_body.KitchenBody` takes to act with a policy.
+    """Keyword arguments that make a `robo.kitchen_body.KitchenBody` act with a policy.
 
     Args:
-        policy: A short name or a checkpoint's folder; the scripted experts when None.
+        policy: A short name or a checkpoint folder; None for the scripted experts.
 
     Raises:
         UserError: There is no such policy, or it is not for the kitchen.

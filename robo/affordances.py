@@ -1,7 +1,7 @@
 """How likely a skill is to succeed now, from geometry and state.
 
-Stands in for a learned value function behind the same interface: skills and the state in, one
-number from 0 to 1 a skill out.
+Stands in for a learnt value function behind the same interface: skills and state in, one number
+from 0 to 1 per skill out.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from planners.skills import Skill, Verb, choose_instance, obstacle
 from planners.world import World
 
 REACH = 1.0
-"""Within this distance of the base (m, horizontal) the arm gets at a thing."""
+"""Objects within this distance of the base (m, horizontal) are in the arm's reach."""
 
 FAR = 2.0
-"""From this distance of the base (m, horizontal) on it does not, however the base shuffles."""
+"""Objects from this distance of the base (m, horizontal) on are not, however the base shuffles."""
 
 FULL = 0.1
-"""How likely it is to find room at a place that holds as much as it is made for."""
+"""How likely there is still room at a place that is filled to its capacity."""
 
 
 def affordances(skills: Sequence[Skill], world: World, state: KitchenState) -> NDArray[np.float64]:
-    """The affordance of every skill [n]: 0 where something stands in the way, see `obstacle`."""
+    """The affordance of every skill [n]; 0 if it cannot succeed, see `obstacle`."""
     return np.array([_affordance(skill, world, state) for skill in skills])
 
 

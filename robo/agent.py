@@ -1,4 +1,4 @@
-"""The closed loop: choose a skill, carry it out, look, choose again (Inner Monologue)."""
+"""The closed loop: choose a skill, execute it, observe, choose again (Inner Monologue)."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,10 +15,10 @@ from planners.symbolic import Outcome, SymbolicKitchen
 from planners.world import World, describe_scene
 
 MAX_STEPS = 40
-"""After so many skills an episode is given up."""
+"""An episode is given up after this many skills."""
 
 MAX_REPEATS = 5
-"""An episode is given up when the same world comes back so often: the robot goes in circles."""
+"""An episode is given up when the same world recurs this often: the robot goes in circles."""
 
 
 class Body(Protocol):
@@ -26,21 +26,21 @@ class Body(Protocol):
 
     @property
     def world(self) -> World:
-        """What is where, as symbols."""
+        """The symbolic world state."""
 
     def affordances(self, skills: Sequence[Skill]) -> NDArray[np.float64]:
-        """How likely each skill is to succeed if it is tried now, from 0 to 1 [n]."""
+        """How likely each skill is to succeed if tried now, from 0 to 1 [n]."""
 
     def execute(self, skill: Skill) -> Outcome:
-        """Carry out a skill."""
+        """Execute a skill."""
 
     @property
     def unstable(self) -> bool:
-        """Whether the simulation broke down: nothing more can be done."""
+        """Whether the simulation diverged; nothing more can be done then."""
 
 
 class SymbolicBody:
-    """The symbolic kitchen as a `Body`: what is possible succeeds."""
+    """The symbolic kitchen as a `Body`: every skill that is possible succeeds."""
 
     unstable = False
 
@@ -69,9 +69,9 @@ class AgentStep:
     """One turn of the loop.
 
     Attributes:
-        skill: What was chosen.
-        decision: Why.
-        outcome: What came of it; for `done`, that it was chosen.
+        skill: The chosen skill.
+        decision: Why it was chosen.
+        outcome: Its outcome; `done` always succeeds.
     """
 
     skill: Skill
@@ -81,13 +81,13 @@ class AgentStep:
 
 @dataclass(frozen=True)
 class Episode:
-    """What an agent did about an instruction.
+    """What an agent did to follow an instruction.
 
     Attributes:
         instruction: What was asked.
         steps: Its steps, in order.
-        start: The world before the first.
-        end: The world after the last.
+        start: The world before the first step.
+        end: The world after the last step.
         done: Whether the agent itself chose to stop.
     """
 
@@ -99,7 +99,7 @@ class Episode:
 
     @property
     def plan(self) -> list[str]:
-        """The labels chosen."""
+        """The labels of the chosen skills."""
         return [step.skill.label for step in self.steps]
 
 
@@ -113,17 +113,17 @@ def run_episode(
     on_decision: Callable[[Decision], None] | None = None,
     on_step: Callable[[Episode], None] | None = None,
 ) -> Episode:
-    """Act on an instruction until the agent chooses `done`, goes in circles or takes too long.
+    """Follow an instruction until the agent chooses `done`, goes in circles or takes too long.
 
-    It ends, too, where the simulation breaks down.
+    The episode also ends if the simulation diverges.
 
     Args:
         chooser: Chooses among `skills`.
         skills: What the robot can do; the last one is `done`.
-        body: Where it is done.
+        body: What executes the skills.
         instruction: What a person asks.
         max_steps: How many skills may be chosen.
-        on_decision: Called before a skill is carried out.
+        on_decision: Called before a skill is executed.
         on_step: Called after it, with the episode so far.
     """
     start = body.world

@@ -1,10 +1,10 @@
-"""Checks of what a command was given."""
+"""Checks of command-line arguments."""
 
 from robo.errors import UserError
 
 
 def checked_instruction(instruction: str) -> str:
-    """The instruction without surplus space.
+    """The instruction without surplus whitespace.
 
     Raises:
         UserError: It is empty.
@@ -15,7 +15,7 @@ def checked_instruction(instruction: str) -> str:
 
 
 def check_seed(seed: int) -> None:
-    """Refuse what no generator takes.
+    """Refuse a seed that no random generator accepts.
 
     Raises:
         UserError: It is negative.

@@ -1,4 +1,4 @@
-"""The `robo` command. Of a command only what makes its help is imported; it imports the rest."""
+"""The `robo` command. Imports only what a command's help needs; the command imports the rest."""
 
 import os
 import sys
@@ -63,8 +63,8 @@ COMMANDS = {
         "Show what can be randomised in training, with its distributions and ranges.",
     ),
 }
-"""Names of the commands, each with the class in `robo.commands.<name>` that it is and the first
-sentence of its help: the list of all commands imports none of them."""
+"""For each command name, its class in `robo.commands.<name>` and the first sentence of its help, so
+that listing all commands imports none of them."""
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -72,7 +72,7 @@ BROKEN_PIPE = 141
 
 
 def main() -> None:
-    """Run the command line; exits with 2 and one sentence for a user's mistake."""
+    """Run the command line; a user error exits with status 2 and one sentence."""
     code: str | int | None
     try:
         try:
@@ -81,7 +81,7 @@ def main() -> None:
             code = end.code
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read has gone, as in `robo … | head`; what is still buffered must not complain.
+        # The reader is gone, as in `robo … | head`; flushing the rest must not raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = BROKEN_PIPE
     except KeyboardInterrupt:
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def _parse(arguments: list[str]) -> Any:
-    """The command that was asked for; a named one alone, because reading all takes longer."""
+    """The requested command; if it is named, only that one is imported, which is faster."""
     config = (tyro.conf.OmitSubcommandPrefixes,)
     if arguments == ["--version"]:
         sys.stdout.write(f"robo {__version__}\n")
@@ -104,7 +104,7 @@ def _parse(arguments: list[str]) -> Any:
 
         return tyro.cli(SightTraining, prog="robo train", args=arguments[1:], config=config)
     if arguments[:2] == ["train", "walk"]:
-        # Learning by trial has other options than learning from a data set.
+        # Reinforcement learning has other options than imitation learning from a dataset.
         from robo.commands.walk_training import WalkTraining
 
         return tyro.cli(WalkTraining, prog="robo train", args=arguments[1:], config=config)

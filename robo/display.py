@@ -1,4 +1,4 @@
-"""A plan as it grows, on a terminal."""
+"""A plan on a terminal, as it grows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ from robo.agent import AgentStep, Episode
 from robo.closing import Closing
 
 RUNNERS_UP = 2
-"""How many skills are shown beside the chosen one, at most: as many as the line has room for."""
+"""Most skills shown beside the chosen one, as far as the line has room."""
 
 LABEL = 29
-"""Columns of a skill's label: the longest has 28 letters."""
+"""Width of the skill column: the longest label has 28 characters."""
 
 
 class PlanDisplay(Closing):
@@ -56,14 +56,14 @@ class PlanDisplay(Closing):
         self._status.update(Text(f"{self._label} … {simulated_seconds:.0f} s simulated"))
 
     def show_step(self, step: AgentStep) -> None:
-        """Print what came of a skill; `done` has said so itself."""
+        """Print a skill's outcome; nothing for `done`."""
         self._status.stop()
         if step.skill != DONE:
             colour = "green" if step.outcome.success else "red"
             self._print(Text(f"    {step.outcome.feedback}", colour))
 
     def show_end(self, episode: Episode) -> None:
-        """Say so when the agent never chose to stop."""
+        """Say so if the agent never chose to stop."""
         if not episode.done:
             self._print(
                 Text(f"gave up after {len(episode.steps)} steps without choosing done", "red"),
@@ -71,17 +71,17 @@ class PlanDisplay(Closing):
             )
 
     def show_files(self, files: Sequence[Path], simulated: float, wall: float) -> None:
-        """Say where the results are, one file a line."""
+        """Say where the results are, one file per line."""
         self._print(Text(f"{simulated:.0f} s simulated in {wall:.0f} s, written to"))
         for path in files:
             self._print(Text(f"    {path}"), wrap=True)
 
     def close(self) -> None:
-        """Stop what moves on the screen."""
+        """Stop the spinner."""
         self._status.stop()
 
     def _print(self, text: Text, *, wrap: bool = False) -> None:
-        """Print a line, cut where the screen ends unless it may wrap; brackets mean nothing."""
+        """Print a line, cut at the terminal's width unless it may wrap; markup is not parsed."""
         if wrap:
             self.console.print(text, soft_wrap=True)
         else:

@@ -1,16 +1,16 @@
-"""The error that is a user's mistake."""
+"""The exception for a user's mistakes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class UserError(Exception):
-    """Something that the user can put right; the message says what, why and what to do."""
+    """Something that the user can fix; the message says what, why and what to do."""
 
 
 @contextmanager
 def user_errors(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn a leaf's own exceptions, whose messages are written for users, into `UserError`."""
+    """Turn a package's own exceptions, whose messages are written for users, into `UserError`."""
     try:
         yield
     except kinds as error:

@@ -1,4 +1,4 @@
-"""Scenarios carried out and counted."""
+"""Run scenarios and summarise the results."""
 
 import time
 import zlib
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Carries out scenarios with one planner.
+    """Runs scenarios with one planner.
 
     Attributes:
         planner: Chooses the skills.
-        seed: Of what is drawn.
-        physics: Whether scenarios are carried out in physics too.
-        policy: What carries out skills in physics, a short name or a checkpoint's folder; the
-            scripted experts when None.
+        seed: Random seed.
+        physics: Whether scenarios are also run in physics.
+        policy: Executes skills in physics, a short name or a checkpoint folder; None for the
+            scripted experts.
     """
 
     planner: "Chooser"
@@ -38,13 +38,13 @@ class Evaluator:
     policy: str | None = None
 
     def run(self, scenario: Scenario) -> dict[str, Any]:
-        """Plan a scenario in the symbolic kitchen and, if asked, carry it out in physics.
+        """Plan a scenario in the symbolic kitchen and, with `physics`, run it in physics too.
 
         Plan success: the plan reaches the goal in the symbolic kitchen and ends with `done`.
         Execution success: physics reaches the goal, and the agent chose `done`.
 
         Raises:
-            UserError: The language model failed.
+            UserError: The language model failed, or the policy cannot be loaded.
         """
         from planners.language_models import LanguageModelError
         from robo.agent import SymbolicBody
@@ -94,7 +94,7 @@ _evaluator: Evaluator | UserError | None = None
 def set_up_worker(
     config: PlannerConfig, seed: int, physics: bool, policy: str | None = None
 ) -> None:
-    """Prepare a process for `run_scenario`, which says so where it cannot be done."""
+    """Prepare a process for `run_scenario`, which raises the error if this fails."""
     global _evaluator
     from robo.planning import make_planner
 
@@ -109,7 +109,7 @@ def run_scenario(scenario: Scenario) -> dict[str, Any]:
     """`Evaluator.run` in a process that `set_up_worker` has prepared.
 
     Raises:
-        UserError: The language model cannot be had, or failed.
+        UserError: The language model cannot be loaded, or `Evaluator.run` failed.
     """
     if isinstance(_evaluator, UserError):
         raise _evaluator
@@ -118,7 +118,7 @@ def run_scenario(scenario: Scenario) -> dict[str, Any]:
 
 
 def prepare_process() -> None:
-    """Make this a worker in which one torch thread, the fastest number, is used."""
+    """Make this process a worker with one torch thread, the fastest setting."""
     import torch
 
     begin_worker()
@@ -126,7 +126,7 @@ def prepare_process() -> None:
 
 
 def episode_seed(seed: int, identity: str) -> int:
-    """A seed of a scenario's own, whatever else is in the file."""
+    """A scenario's own seed, whatever else is in the file."""
     return zlib.crc32(f"{seed}/{identity}".encode())
 
 

@@ -1,4 +1,4 @@
-"""Films an episode: the room, what the robot sees, and what is being done."""
+"""Video of an episode: the room, the robot's view, and a caption of what is being done."""
 
 from pathlib import Path
 from typing import Protocol
@@ -16,24 +16,24 @@ INSET = (120, 120)
 
 
 class Filmed(Protocol):
-    """A kitchen to be filmed: an environment, or a view."""
+    """A kitchen to film: an environment, or a view."""
 
     @property
     def data(self) -> mujoco.MjData:
-        """Its state."""
+        """Its simulation state."""
 
 
 class Film(Closing):
-    """Shoots a kitchen into an mp4 that plays in real time.
+    """Films a kitchen into an mp4 that plays in real time.
 
     Args:
         path: The file.
         title: What was asked.
-        fps: Pictures a second.
-        camera: The robot's, in the corner.
+        fps: Frames per second.
+        camera: The robot's camera, shown in the corner.
 
     Raises:
-        RenderingUnavailableError: No GL library can draw here.
+        RenderingUnavailableError: No GL library can render here.
     """
 
     def __init__(self, path: Path, title: str, fps: int = 10, camera: str = "wrist") -> None:
@@ -46,7 +46,7 @@ class Film(Closing):
         self._writer = VideoWriter(path, fps)
 
     def caption(self, line: str) -> None:
-        """What is being done from now on."""
+        """Set the caption from now on."""
         self.line = line
 
     def shoot(self, env: Filmed) -> None:

@@ -1,4 +1,4 @@
-"""Whether MuJoCo can be loaded with the graphics that the environment asks for."""
+"""Check that MuJoCo can be loaded with the graphics backend in MUJOCO_GL."""
 
 import os
 
@@ -6,10 +6,10 @@ from robo.errors import UserError
 
 
 def check_graphics() -> None:
-    """Load MuJoCo, which fails in its own words where MUJOCO_GL names what is not installed.
+    """Import MuJoCo, whose own error is obscure if MUJOCO_GL names a missing library.
 
     Raises:
-        UserError: It cannot be loaded with this MUJOCO_GL.
+        UserError: MuJoCo cannot be loaded with this MUJOCO_GL.
     """
     backend = os.environ.get("MUJOCO_GL")
     try:

@@ -1,4 +1,4 @@
-"""A humanoid in the kitchen as a `Body`: a trained walker carries out `go to` skills."""
+"""A humanoid in the kitchen as a `Body`: a trained walker executes `go to` skills."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,24 +29,24 @@ from robo.walking.follower import Follower
 CONTROL_HZ: Final = 50.0
 
 FRAMES_PER_SECOND: Final = 10
-"""`on_frame` is called so often, simulated."""
+"""How often `on_frame` is called, in simulated time."""
 
 FELL: Final = "the robot fell"
 NO_HANDS: Final = "this robot cannot handle things"
 
 _STUCK: Final = 6.0
 _MOVED: Final = 0.1
-"""A robot that in so many seconds moves and turns by less than that (m, rad) gives up."""
+"""A robot that moves and turns less than `_MOVED` (m, rad) in `_STUCK` seconds gives up."""
 
 _ENDLESS: Final = 1e6
-"""Seconds of an episode that only a fall ends."""
+"""Time limit (s) of an episode that only a fall ends."""
 
 
 def check_start(start: StartState, robot: RobotConfig) -> None:
-    """Refuse a start that a robot without hands cannot have.
+    """Refuse a start that is impossible for a robot without hands.
 
     Raises:
-        UserError: Something is in its hand.
+        UserError: The start puts something into its hand.
     """
     if start.holding is not None:
         raise UserError(
@@ -56,19 +56,19 @@ def check_start(start: StartState, robot: RobotConfig) -> None:
 
 
 class HumanoidBody(Closing):
-    """A walker among the kitchen's furniture, which stops it; it goes to places and no more.
+    """A walker in the kitchen, which collides with the furniture and can only go to places.
 
-    A robot that has fallen is stood up again where it lies, once the skill has failed.
+    A robot that falls is stood up again where it lies, once the skill has failed.
 
     Args:
         start: Where everything is at the start.
-        seed: Of everything that is drawn.
+        seed: Random seed.
         walker: What walks.
-        on_frame: Called with the kitchen as it looks, `FRAMES_PER_SECOND` times a second.
+        on_frame: Called with a view of the kitchen, `FRAMES_PER_SECOND` times a second.
 
     Attributes:
         falls: How often it fell.
-        unstable: Whether the simulation broke down.
+        unstable: Whether the simulation diverged.
 
     Raises:
         UserError: The start state puts something into its hand.
@@ -83,7 +83,7 @@ class HumanoidBody(Closing):
         on_frame: Callable[[KitchenView], None] | None = None,
     ) -> None:
         check_start(start, walker.robot)
-        # The kitchen's own simulation says where things come to rest; then only the walker moves.
+        # The kitchen's own simulation settles the objects; after that only the walker moves.
         with KitchenEnv() as env:
             env.reset(seed=seed, options={"start": start})
             self._kitchen = env.kitchen_state
@@ -115,7 +115,7 @@ class HumanoidBody(Closing):
 
     @property
     def pose(self) -> NDArray[np.float64]:
-        """Of the base: x, y (m), yaw (rad), world frame (3,)."""
+        """Base pose (3,): x, y (m), yaw (rad), world frame."""
         qpos = self._batch.qpos
         cosine, sine = heading(qpos[:, 3:7])[0]
         return np.array((qpos[0, 0], qpos[0, 1], np.arctan2(sine, cosine)))
@@ -130,7 +130,7 @@ class HumanoidBody(Closing):
         return np.array([float(skill.verb in (Verb.GO_TO, Verb.DONE)) for skill in skills])
 
     def execute(self, skill: Skill) -> Outcome:
-        """See `robo.agent.Body`; success is what the success rule of `go to` says."""
+        """See `robo.agent.Body`; success is judged by the success rule of `go to`."""
         if self.unstable:
             return Outcome(False, failure_text(BROKEN))
         if skill.verb is not Verb.GO_TO:
@@ -148,7 +148,7 @@ class HumanoidBody(Closing):
         return Outcome(True, success_text(skill, before, self.world))
 
     def close(self) -> None:
-        """End the simulator."""
+        """Close the simulator."""
         self._batch.close()
 
     @property
@@ -156,7 +156,7 @@ class HumanoidBody(Closing):
         return replace(self._kitchen, base=self.pose)
 
     def _walk(self, follower: Follower) -> str:
-        """Walk until the follower has arrived; what went wrong, if something did."""
+        """Walk until the follower arrives or time is up; returns what went wrong, if anything."""
         before = self.pose
         for tick in range(round(SKILL_SECONDS * CONTROL_HZ)):
             if tick % round(_STUCK * CONTROL_HZ) == 0:
@@ -179,7 +179,7 @@ class HumanoidBody(Closing):
         return ""
 
     def _stand(self, x: float, y: float, yaw: float) -> None:
-        """Stand at rest in the default pose."""
+        """Stand the robot at rest in its default pose."""
         self._batch.hold_commands(np.zeros(3))
         self._observation = self._batch.reset()
         self._actor.reset()
@@ -194,7 +194,7 @@ class HumanoidBody(Closing):
         state = physics.state.copy()
         state[0, 1:3] = x, y
         state[0, 4:8] = np.cos(yaw / 2.0), 0.0, 0.0, np.sin(yaw / 2.0)
-        # On flat ground a robot that stands elsewhere observes the same.
+        # On flat ground the observation does not depend on where the robot stands.
         physics.place(np.array([0]), state, feet)
 
     def _show(self) -> None:

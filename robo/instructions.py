@@ -1,14 +1,14 @@
-"""Instructions as features of their tokens, from the embedded language model's middle layer.
+"""Token features of instructions, from the embedded language model's middle layer.
 
     features = instruction_features("open the drawer")      # float32 (4, 576)
 
-One vector per sentence is blind to what a policy needs: "open" and "close the drawer" lie at 0.91
-in a common sentence embedding, "red on blue" and "blue on red" at 0.99. So every token keeps its
-own vector. After half of SmolLM2's blocks a token knows the words before it ("drawer" after "open"
-is not "drawer" after "close"), and is not yet bent towards the next word.
+One vector per sentence hides what a policy needs: in a common sentence embedding "open" and "close
+the drawer" have similarity 0.91, "red on blue" and "blue on red" 0.99. So every token keeps its own
+vector. After half of SmolLM2's blocks a token reflects the words before it ("drawer" after "open"
+is not "drawer" after "close") but is not yet specialised in predicting the next word.
 
-A few of the 576 numbers are a hundred times larger than the rest at every token; each number is
-therefore standardised by its mean and spread over `REFERENCE`, and cut at `LIMIT`.
+A few of the 576 channels are a hundred times larger than the rest at every token, so each channel
+is standardised by its mean and standard deviation over `REFERENCE` and clipped at `LIMIT`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 Features = NDArray[np.float32]
 
 WIDTH = 576
-"""Numbers in a token's feature."""
+"""Width of a token's feature vector."""
 BLOCKS = 15
-"""Of the language model's 30 transformer blocks, how many a token passes."""
+"""How many of the language model's 30 transformer blocks a token passes."""
 LIMIT = 8.0
 VERSION = f"smollm2-135m-instruct, {BLOCKS} blocks, standardised 1"
-"""Checkpoints note it: features of another version mean nothing to a policy."""
+"""Stored in checkpoints: features of another version mean nothing to a policy."""
 
 REFERENCE = (
     "pick up the red cup from the table",
@@ -55,13 +55,13 @@ REFERENCE = (
     "stop and wait for me",
     "fold the shirt in half",
 )
-"""What the features are standardised over; a change needs a new `VERSION`."""
+"""The features are standardised over these; a change needs a new `VERSION`."""
 
 
 def instruction_features(text: str) -> Features:
-    """Features (tokens, 576) of an instruction, kept for the next time it is asked for.
+    """Features (tokens, 576) of an instruction, cached.
 
-    Upper case, spaces around and between words, and a full stop at the end make no difference.
+    Case, surplus whitespace and a full stop or exclamation mark at the end make no difference.
 
     Raises:
         UserError: It has no words, or the language model is not installed.
@@ -78,7 +78,7 @@ def stacked(features: Sequence[Features]) -> tuple[Features, NDArray[np.bool_]]:
     """Features of several instructions, padded.
 
     Returns:
-        (n, longest, 576), zero where padded, and a mask (n, longest), true where padded.
+        Features (n, longest, 576), zero where padded, and a mask (n, longest), true where padded.
     """
     lengths = np.array([len(each) for each in features])
     table = np.zeros((len(features), lengths.max(), WIDTH), np.float32)
@@ -96,7 +96,7 @@ def _features(words: str) -> Features:
 
 @cache
 def _encoder() -> Callable[[str], Features]:
-    """Loads the language model: 2.4 s of CPU, 0.9 GB for a moment and 0.4 GB from then on."""
+    """Load the language model: 2.4 s of CPU time, 0.9 GB at the peak and 0.4 GB afterwards."""
     import torch
 
     from planners.language_models import LanguageModelError
@@ -113,8 +113,8 @@ def _encoder() -> Callable[[str], Features]:
     network.model.layers[-1].register_forward_hook(lambda *call: seen.append(call[2][0]))
 
     def states(texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        # The first token gathers what attention has no use for; the start token takes that on.
-        # Tokens see only those before them, so padding behind the shorter texts is harmless.
+        # The first token is an attention sink; a start token takes on that role.
+        # Attention is causal, so padding after the shorter texts is harmless.
         tokens = [[start, *tokenizer.encode(t, add_special_tokens=False).ids] for t in texts]
         table = torch.full((len(tokens), max(map(len, tokens))), start)
         for row, each in zip(table, tokens, strict=True):

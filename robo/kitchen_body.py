@@ -1,4 +1,4 @@
-"""The kitchen with physics as a `Body`: experts or a policy carry out skills through the action."""
+"""The kitchen with physics as a `Body`: experts or a policy execute skills through actions."""
 
 from collections.abc import Callable, Sequence
 
@@ -28,20 +28,20 @@ SKILL_SECONDS = 60.0
 """A skill that takes longer (simulated) has failed."""
 
 SETTLE_SECONDS = 2.0
-"""At most this long the robot waits after a skill for things to come to rest (simulated)."""
+"""The longest that the robot waits for objects to come to rest after a skill (simulated)."""
 
 BROKEN = "the simulation broke down"
 
 
 class KitchenBody(Closing):
-    """Carries out skills in `KitchenEnv` and reads the world from its state.
+    """Executes skills in `KitchenEnv` and reads the world from its state.
 
     Args:
         start: Where everything is at the start.
-        seed: Of everything that is drawn.
-        env: The environment; it must not end episodes on "terminate", and observe the images that
-            the actor needs. One without images is made when left out.
-        actor: What carries out skills; the scripted experts when left out.
+        seed: Random seed.
+        env: The environment, which must not end episodes on "terminate" and must observe the
+            images that the actor needs; by default, one without images.
+        actor: What executes skills; the scripted experts by default.
         on_frame: Called with the environment after every step.
     """
 
@@ -73,7 +73,7 @@ class KitchenBody(Closing):
 
     @property
     def world(self) -> World:
-        """See `Body`; places, the hand and drawers by the success rules."""
+        """See `Body`; places, hand and drawers as judged by the success rules."""
         return world_of_state(self._state, self._place, self._visited, self._handled)
 
     def affordances(self, skills: Sequence[Skill]) -> NDArray[np.float64]:
@@ -81,7 +81,7 @@ class KitchenBody(Closing):
         return affordances(skills, self.world, self._state)
 
     def execute(self, skill: Skill) -> Outcome:
-        """See `Body`; success is what the success rules say, not what the actor believes."""
+        """See `Body`; success is judged by the success rules, not by the actor."""
         before = self.world
         reason = BROKEN if self.unstable else obstacle(before, skill, distance)
         if reason is not None:
@@ -105,7 +105,7 @@ class KitchenBody(Closing):
         self.env.close()
 
     def _carry_out(self) -> str | None:
-        """Act until the actor has finished; what broke, if something did."""
+        """Act until the actor finishes or time is up; returns what broke, if anything."""
         for _ in range(round(SKILL_SECONDS * self.env.control_hz)):
             action = self._actor.act(self._observation)
             if not np.isfinite(action).all():
@@ -118,7 +118,7 @@ class KitchenBody(Closing):
         return None
 
     def _settle(self) -> None:
-        """Wait until nothing rolls or swings any more."""
+        """Wait until nothing rolls or swings any more, for at most `SETTLE_SECONDS`."""
         opening = self._state.gripper_opening
         action = np.zeros(self.env.action_space.shape or (11,), np.float32)
         action[6] = 1.0 if self._state.holding is None and opening > 0.01 else 0.0

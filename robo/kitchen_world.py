@@ -1,4 +1,4 @@
-"""The planner's view of the kitchen's true state, by the success rules."""
+"""The planner's view of the kitchen's true state, as judged by the success rules."""
 
 from envs.kitchen import rules
 from envs.kitchen.layout import distance
@@ -16,7 +16,7 @@ EXPERT_NAMES = {
     Verb.OPEN: "open",
     Verb.CLOSE: "close",
 }
-"""The experts' names of the verbs."""
+"""The experts' names for the verbs."""
 
 
 def world_of_state(
@@ -28,10 +28,10 @@ def world_of_state(
     """The planner's view of a state.
 
     Args:
-        state: The true one.
-        robot_at: Where the robot was sent last; of several places at one spot it is there.
-        visited: Where it has been, in order.
-        handled: What it has put down.
+        state: The true state.
+        robot_at: Where the robot was last sent; decides between several places at one spot.
+        visited: The places where it has been, in order.
+        handled: The objects that it has put down.
     """
     return World(
         things=tuple(
@@ -60,7 +60,7 @@ def _is_open(state: KitchenState, drawer: str) -> bool | None:
 
 
 def skill_target(world: World, skill: Skill) -> tuple[int | None, str | None]:
-    """The instance that a skill handles and the place that it is about, if it has them."""
+    """The instance that a skill handles and the place that it concerns, if any."""
     thing = world.holding if skill.verb in (Verb.PUT_DOWN, Verb.BRING) else None
     match skill.verb:
         case Verb.FIND | Verb.PICK_UP:

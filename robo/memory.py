@@ -1,8 +1,8 @@
-"""Memory of big tensors without page faults.
+"""Memory for large tensors without page faults.
 
-A training step on CPUs makes and drops hundreds of tensors of many megabytes. The C library gives
-each back to the system at once, and the system hands out zeroed pages of 4 kB anew: a tenth of the
-time of a step. Kept, and in pages of 2 MB where the system has them, they cost nothing.
+A training step on CPUs allocates and frees hundreds of tensors of many megabytes. The C library
+returns each to the system at once, and the system then hands out freshly zeroed 4 kB pages, which
+takes a tenth of a step. If they are kept, in 2 MB pages where available, this cost goes away.
 """
 
 import ctypes
@@ -10,14 +10,13 @@ import os
 import sys
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-"""Numbers of glibc's `mallopt`."""
+"""Parameter numbers of glibc's `mallopt`."""
 
 
 def keep_memory() -> None:
-    """Keep freed memory for the next tensor, for this process; to be called before torch's import.
+    """Make this process reuse freed memory for the next tensor; call before importing torch.
 
-    Memory of this process does not shrink any more. Elsewhere than on Linux with glibc nothing
-    happens.
+    The process's memory no longer shrinks. Does nothing without Linux and glibc.
     """
     if not sys.platform.startswith("linux"):
         return

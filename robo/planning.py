@@ -1,4 +1,4 @@
-"""From a configuration to a planner."""
+"""Build a planner from its configuration."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,7 +16,7 @@ PromptName = Literal["auto", "scene", "examples"]
 FormulaName = Literal["auto", "sum", "mean", "half-prior", "prior"]
 
 FINE_TUNED = "robo-135m"
-"""The embedded model with the adapter that was trained for this kitchen."""
+"""The embedded model with the adapter trained for this kitchen."""
 
 
 @dataclass(frozen=True)
@@ -25,31 +25,31 @@ class PlannerConfig:
 
     llm: str = FINE_TUNED
     """Language model: "robo-135m" (embedded, trained for this kitchen), "smollm2" (embedded, as
-    published), the folder of a Hugging Face causal model, or a server as
+    published), the folder of a Hugging Face causal model, or a server such as
     "http://127.0.0.1:8080/v1#model"."""
 
     prompt: PromptName = "auto"
-    """"scene" describes the kitchen, "examples" shows 17 solved requests; "auto" takes "scene"
-    for robo-135m and "examples" for any other model."""
+    """"scene" describes the kitchen, "examples" shows 17 solved requests; "auto" is "scene" for
+    robo-135m and "examples" for any other model."""
 
     formula: FormulaName = "auto"
-    """How token log-likelihoods become a score: "sum", "mean", "half-prior" or "prior"; "auto"
-    takes what measured best for the prompt (docs/planner.md)."""
+    """How token log-likelihoods become a score: "sum", "mean", "half-prior" or "prior"; "auto" is
+    the one that measured best for the prompt (docs/planner.md)."""
 
     affordances: bool = True
-    """Weigh language by what is possible now."""
+    """Weight language scores by what is possible now."""
 
     feedback: bool = True
-    """Tell the planner what came of each skill."""
+    """Tell the planner the outcome of each skill."""
 
     generate: bool = False
-    """Let the model write freely and take the nearest label, instead of scoring labels."""
+    """Let the model write freely and take the nearest label instead of scoring labels."""
 
 
 PlannerArguments = Annotated[PlannerConfig, tyro.conf.OmitArgPrefixes]
 
 BEST_FORMULA: dict[str, FormulaName] = {"scene": "sum", "examples": "half-prior"}
-"""What measured best for each prompt (docs/planner.md)."""
+"""The formula that measured best for each prompt (docs/planner.md)."""
 
 
 def kitchen_skills() -> tuple["Skill", ...]:
@@ -61,10 +61,10 @@ def kitchen_skills() -> tuple["Skill", ...]:
 
 
 def make_planner(config: PlannerConfig) -> "Chooser":
-    """Load the language model and build what chooses skills with it.
+    """Load the language model and build the planner that uses it.
 
     Raises:
-        UserError: The model cannot be had.
+        UserError: The model cannot be loaded.
     """
     from planners.language_models import LanguageModelError, load_language_model
 
@@ -74,7 +74,7 @@ def make_planner(config: PlannerConfig) -> "Chooser":
 
 
 def planner_with(model: "LanguageModel", config: PlannerConfig) -> "Chooser":
-    """What chooses skills with a model that is loaded already."""
+    """The planner for a model that is already loaded."""
     from envs.kitchen.layout import distance
     from envs.kitchen.vocabulary import DRAWERS, PLACES
     from planners.examples import solved_examples

@@ -1,4 +1,4 @@
-"""Pictures of how a plan came about."""
+"""Plots of how a plan came about."""
 
 import textwrap
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ HUES = {"language": "#1864ab", "affordance": "#9bd08a", "product": "#5f3dc4"}
 """The colour of 1 in each panel; that of 0 is `EMPTY`."""
 
 WRITTEN = 0.05
-"""Values from here on are written into their cell."""
+"""Values from here on are printed in their cell."""
 
 NOTABLE = 0.02
-"""A skill that the language model or the product once gave so much is shown, up to `MOST`."""
+"""Skills whose language score or product once reaches this are shown, up to `MOST` in all."""
 
 FEWEST, MOST = 8, 18
-"""How many skills a picture shows, beside those chosen: those that came closest."""
+"""How many skills a plot shows: all those chosen, then those that came closest."""
 
 DPI = 130
 CELL = (0.42, 0.28)
@@ -37,7 +37,7 @@ CELL = (0.42, 0.28)
 
 
 def plot_scores(instruction: str, steps: Sequence[AgentStep], path: Path) -> None:
-    """Draw steps × skills for language, affordance and their product.
+    """Plot steps × skills for language, affordance and their product.
 
     Chosen cells are framed; the number of a step whose skill failed is red.
 
@@ -110,7 +110,7 @@ def _colours(name: str) -> Colormap:
 
 
 def _rows(chosen: Sequence[int], weight: NDArray[np.float64]) -> list[int]:
-    """The chosen skills in order of time, then those that came closest."""
+    """The chosen skills in chronological order, then those that came closest."""
     rows = list(dict.fromkeys(chosen))
     others = [int(skill) for skill in np.argsort(weight)[::-1] if skill not in rows]
     notable = [skill for skill in others if weight[skill] >= NOTABLE]

@@ -1,4 +1,4 @@
-"""A progress bar with the time that is left."""
+"""A progress bar with the time remaining."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,10 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class LateBar:
-    """A bar for work that tells what there is to do only when it has begun; none if all is done.
+    """A bar for work whose amount is known only once it has begun; not shown if all is done.
 
     Args:
-        name: Beside the bar.
+        name: Label of the bar.
     """
 
     def __init__(self, name: str) -> None:
@@ -32,14 +32,14 @@ class LateBar:
             self._advance = self._shown.enter_context(progress_bar(self._name, total, done))
 
     def tick(self) -> None:
-        """A unit is done."""
+        """Count one more unit as done."""
         if self._advance is not None:
             self._advance()
 
 
 @contextmanager
 def progress_bar(name: str, total: int, completed: int = 0) -> Iterator[Callable[[], None]]:
-    """Show a bar on standard error; call what is yielded once for every unit done."""
+    """Show a bar on standard error; yields a function to call after every unit."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -9,7 +9,7 @@ _DRAWER = {True: "open", False: "closed", None: "half open"}
 
 
 def episode_data(episode: Episode, *, scores: bool = True) -> dict[str, Any]:
-    """What was asked, every step with its scores and outcome, and the worlds around it."""
+    """The instruction, every step with outcome and, optionally, scores, and both end worlds."""
     return {
         "instruction": episode.instruction,
         "plan": episode.plan,

@@ -1,4 +1,4 @@
-"""What every result file says of how it was made, and how such files are written."""
+"""The provenance stored in every result file, and how such files are written."""
 
 import json
 import platform
@@ -35,7 +35,7 @@ def provenance(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """The commit of the source tree, "+changed" behind it where files differ from it."""
+    """The commit of the source tree, with "+changed" if tracked files differ; None if unknown."""
     source = Path(__file__).parent.parent
     try:
         commit = _git(source, "rev-parse", "HEAD")
@@ -45,14 +45,14 @@ def git_commit() -> str | None:
 
 
 def json_object(text: str, where: str) -> dict[str, Any]:
-    """An object that a command has written into its --out before.
+    """Parse a JSON object that a command wrote to its --out.
 
     Args:
-        text: As it was read.
-        where: The file, and the line in it, for people.
+        text: The JSON text.
+        where: The file, and the line if any, for the error message.
 
     Raises:
-        UserError: It is none.
+        UserError: It is not a JSON object.
     """
     try:
         value = json.loads(text)
@@ -64,10 +64,10 @@ def json_object(text: str, where: str) -> dict[str, Any]:
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder for results.
+    """Create a folder for results.
 
     Raises:
-        UserError: It cannot be made.
+        UserError: It cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -80,10 +80,10 @@ def make_folder(path: Path) -> Path:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the refusal of a disk into a sentence.
+    """Turn a failed write into a `UserError`.
 
     Raises:
-        UserError: It is full, or may not be written to.
+        UserError: The disk is full or not writable.
     """
     try:
         yield
@@ -96,10 +96,10 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file to write beside `path`, which takes its place when it is whole.
+    """Yield a temporary file beside `path` that replaces it once written.
 
     Raises:
-        UserError: It cannot be written; what was there before is still there.
+        UserError: It cannot be written; the previous file is kept.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -112,7 +112,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, data: object) -> None:
-    """Write a file whole or not at all.
+    """Write a JSON file atomically.
 
     Raises:
         UserError: It cannot be written.

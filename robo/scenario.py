@@ -1,4 +1,4 @@
-"""Scenarios: an instruction, where things are, and what has to be so in the end."""
+"""Scenarios: an instruction, a start state and a goal."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Scenario:
         family: The kind of instruction, for tables.
         instruction: What a person asks.
         start: Where everything is at the start.
-        goal: What has to be so in the end.
+        goal: What must hold at the end.
     """
 
     id: str
@@ -75,14 +75,15 @@ def world_of(start: StartState) -> World:
 
 
 def load_scenarios(path: Path) -> list[Scenario]:
-    """Read a scenario file, one JSON object a line; empty lines are skipped.
+    """Read a scenario file, one JSON object per line; empty lines are skipped.
 
     Raises:
-        UserError: The file cannot be read or a line is broken; the message has its number.
+        UserError: The file cannot be read, has no scenarios, or a line is invalid; the message
+            gives its number.
     """
     scenarios: list[Scenario] = []
     seen: dict[str, int] = {}
-    # Not `splitlines`: JSON leaves other ends of lines, such as U+2028, within its texts.
+    # Not `splitlines`: JSON strings may contain other line separators, such as U+2028.
     for number, line in enumerate(_read(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -104,10 +105,10 @@ def load_scenarios(path: Path) -> list[Scenario]:
 
 
 def load_scene(path: Path) -> StartState:
-    """Read a start state from a JSON file; a scenario serves too.
+    """Read a start state from a JSON file; a scenario works too.
 
     Raises:
-        UserError: The file cannot be read or is broken.
+        UserError: The file cannot be read or is invalid.
     """
     try:
         data: Any = json.loads(_read(path))

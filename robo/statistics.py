@@ -1,4 +1,4 @@
-"""Intervals for success rates."""
+"""Confidence intervals for success rates."""
 
 import math
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ class Rate:
     """A success rate with its Wilson 95% interval.
 
     Attributes:
-        successes: How many succeeded.
-        trials: Of how many.
+        successes: Number of successes.
+        trials: Number of trials.
     """
 
     successes: int
@@ -21,7 +21,7 @@ class Rate:
 
     @property
     def value(self) -> float:
-        """The share that succeeded; nan without trials."""
+        """The proportion of successes; nan without trials."""
         return self.successes / self.trials if self.trials else math.nan
 
     @property
@@ -36,7 +36,7 @@ class Rate:
         return max(0.0, centre - half), min(1.0, centre + half)
 
     def as_dict(self) -> dict[str, object]:
-        """For a result file."""
+        """As plain values for a result file."""
         low, high = self.interval
         return {
             "successes": self.successes,
@@ -46,7 +46,7 @@ class Rate:
         }
 
     def __str__(self) -> str:
-        """Such as "84/101 (83%, 75–89)"."""
+        """Text such as "84/101 (83%, 75–89)"."""
         if not self.trials:
             return "–"
         low, high = self.interval

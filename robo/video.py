@@ -1,4 +1,4 @@
-"""Videos: frames with a caption, written as they come."""
+"""Videos: frames with a caption, written one by one."""
 
 from contextlib import ExitStack
 from fractions import Fraction
@@ -19,11 +19,11 @@ Frame = NDArray[np.uint8]
 
 
 class VideoWriter(Closing):
-    """Writes H.264 to an mp4; the file appears, whole, once closed, and only if it has frames.
+    """Writes H.264 to an mp4; the complete file appears on closing, and only if it has frames.
 
     Args:
         path: The file.
-        fps: Frames a second.
+        fps: Frames per second.
     """
 
     def __init__(self, path: str | Path, fps: int) -> None:
@@ -38,7 +38,7 @@ class VideoWriter(Closing):
         """Append a frame (H, W, 3); all frames have the first one's shape, with even sides.
 
         Raises:
-            UserError: The disk does not take it.
+            UserError: It cannot be written.
         """
         with writing(self.path):
             if self._container is None or self._stream is None:
@@ -51,7 +51,7 @@ class VideoWriter(Closing):
         """Finish the file.
 
         Raises:
-            UserError: The disk does not take it.
+            UserError: It cannot be written.
         """
         with self._files:
             if self._container is not None and self._stream is not None:
@@ -70,7 +70,7 @@ class VideoWriter(Closing):
 
 
 def with_caption(frame: Frame, title: str, line: str) -> Frame:
-    """A frame with two lines of text on a dark band at its foot."""
+    """A frame with two lines of text on a dark band at the bottom."""
     height, width = frame.shape[:2]
     band = max(44, height // 9)
     image = frame.copy()
@@ -86,7 +86,7 @@ def with_caption(frame: Frame, title: str, line: str) -> Frame:
 
 
 def with_inset(frame: Frame, inset: Frame) -> Frame:
-    """A frame with a smaller one in its upper right corner."""
+    """A frame with a smaller one in its top right corner."""
     image = frame.copy()
     height, width = inset.shape[:2]
     image[8 : 10 + height, -width - 10 : -8] = 255
@@ -95,7 +95,7 @@ def with_inset(frame: Frame, inset: Frame) -> Frame:
 
 
 def _fit(text: str, width: int, scale: float) -> str:
-    """Plain text, cut to a width in pixels."""
+    """ASCII text, cut to a width in pixels."""
     text = text.encode("ascii", "replace").decode()
     while text and cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] > width:
         text = text[:-4] + "..." if len(text) > 4 else ""

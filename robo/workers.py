@@ -1,4 +1,4 @@
-"""Processes that work for this one."""
+"""Worker processes."""
 
 import multiprocessing
 import os
@@ -14,11 +14,11 @@ from typing import Any
 def worker_pool(
     workers: int, set_up: Callable[..., None], *arguments: Any
 ) -> Iterator[ProcessPoolExecutor]:
-    """Processes that are set up alike; when the `with` block fails, what they do is cut off.
+    """A pool of workers with the same set-up; they are terminated if the `with` block fails.
 
     Args:
         workers: How many.
-        set_up: Called with `arguments` in each; it should call `begin_worker` first.
+        set_up: Called with `arguments` in each worker; it should call `begin_worker` first.
         arguments: See `set_up`.
     """
     pool = ProcessPoolExecutor(
@@ -38,14 +38,14 @@ def worker_pool(
 
 
 def begin_worker() -> None:
-    """Make this process a worker: it ends with the one that started it, not by a Ctrl-C."""
-    # Ctrl-C reaches every process of the terminal; the first one sees to it that all end.
+    """Make this process a worker: it exits with its parent and ignores Ctrl-C."""
+    # Ctrl-C reaches every process of the terminal; the parent makes sure that all exit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, killed perhaps."""
+    """Exit when the parent process is gone, perhaps killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,5 +1,5 @@
-"""Datasets of demonstrations in LeRobotDataset v3.0: written safely, read fast, checked, repaired.
+"""Demonstration datasets in LeRobotDataset v3.0: safe writing, fast reading, validation, repair.
 
 `lerobot_writer.DatasetWriter` records, `lerobot_reader.Dataset` reads, `windows.WindowReader`
-cuts training samples. Nothing is imported here, so that `robo --help` stays light.
+provides training samples. Nothing is imported here, to keep `robo --help` fast.
 """

@@ -1,7 +1,7 @@
-"""New sets from episodes of others: merging, splitting, leaving out.
+"""New datasets from episodes of others: merging, splitting, filtering.
 
-The sources are only read. A new set appears whole or not at all; films are copied, never
-compressed again (a film that several episodes share is copied whole, though only some are taken).
+Sources are only read. A new dataset appears complete or not at all; videos are copied, never
+re-encoded (one shared by several episodes is copied whole even if only some of them are taken).
 """
 
 import shutil
@@ -29,15 +29,15 @@ SAMPLED_IMAGES = 20
 
 
 def merge_sets(sources: Sequence[Dataset], out: Path) -> None:
-    """All episodes of several sets in one.
+    """Merge all episodes of several datasets into one.
 
     Args:
-        sources: Sets with the same features and rate.
+        sources: Datasets with the same features and fps.
         out: A folder that does not exist.
 
     Raises:
-        DatasetError: The sets differ, or one is damaged, or `out` exists.
-        DatasetWriteError: The disk refused; `out` does not exist then.
+        DatasetError: The datasets differ, one is damaged, or `out` exists.
+        DatasetWriteError: Writing failed; `out` was not created.
     """
     if not sources:
         raise DatasetError("there is nothing to merge")
@@ -45,15 +45,15 @@ def merge_sets(sources: Sequence[Dataset], out: Path) -> None:
 
 
 def assemble(picks: Sequence[tuple[Dataset, Sequence[int]]], out: Path) -> None:
-    """A set of chosen episodes.
+    """Build a dataset from chosen episodes.
 
     Args:
-        picks: Sets with the same features, and episodes of each in the order to take them.
+        picks: Datasets with the same features and fps, and the episodes to take, in order.
         out: A folder that does not exist.
 
     Raises:
-        DatasetError: No episode was chosen, the sets differ, one is damaged, or `out` exists.
-        DatasetWriteError: The disk refused; `out` does not exist then.
+        DatasetError: No episode was chosen, the datasets differ, one is damaged, or `out` exists.
+        DatasetWriteError: Writing failed; `out` was not created.
     """
     if out.exists():
         raise DatasetError(f"{out} exists; choose another folder")
@@ -71,15 +71,15 @@ def assemble(picks: Sequence[tuple[Dataset, Sequence[int]]], out: Path) -> None:
 def split_by_share(
     dataset: Dataset, shares: Mapping[str, float], seed: int
 ) -> dict[str, list[int]]:
-    """Episodes by name, drawn at random.
+    """Split episodes at random; returns sorted episode indices by part.
 
     Args:
-        dataset: The set.
-        shares: By name, positive, at most 1 together; what is left over is in no part.
-        seed: Of the draw.
+        dataset: The dataset.
+        shares: Positive share of each part, at most 1 in total; the rest is in no part.
+        seed: Random seed.
 
     Raises:
-        DatasetError: The shares are not such, or a part would be empty.
+        DatasetError: The shares are invalid, or a part would be empty.
     """
     if not shares or not all(s > 0 for s in shares.values()) or sum(shares.values()) > 1 + 1e-9:
         raise DatasetError("shares must be above 0 and at most 1 together")
@@ -98,7 +98,7 @@ def split_by_share(
 
 @dataclass
 class _Assembly:
-    """A set that is being put together."""
+    """A dataset being assembled."""
 
     root: Path
     like: Info
@@ -109,7 +109,7 @@ class _Assembly:
     next_films: dict[str, FileNumber] = field(default_factory=dict)
 
     def take(self, source: Dataset, numbers: Sequence[int]) -> None:
-        """Append episodes of a set."""
+        """Append episodes of a dataset."""
         info = Info(self.root, self.like.raw, self.like.features)
         films: dict[tuple[str, FileNumber], FileNumber] = {}
         tasks = _numbers(self.tasks, source.tasks)
@@ -160,7 +160,7 @@ class _Assembly:
     def _renumbered(
         self, rows: pa.Table, start: int, tasks: np.ndarray, labels: np.ndarray
     ) -> pa.Table:
-        """An episode's rows with the numbers that it has here."""
+        """An episode's rows with their indices in the new dataset."""
         count = rows.num_rows
         columns = {
             "index": start + np.arange(count),
@@ -176,7 +176,7 @@ class _Assembly:
 
 
 def _renamed(rows: pa.Table, feature: Feature, numbers: np.ndarray) -> np.ndarray:
-    """A column of numbers of texts, with the texts' new numbers."""
+    """A column of text indices, mapped to the texts' new indices."""
     values = column_values(rows, feature)
     if len(values) and (values.min() < 0 or values.max() >= len(numbers)):
         raise DatasetFormatError(
@@ -197,7 +197,7 @@ def _stats(source: Dataset, episode: Episode, table: pa.Table) -> Stats:
 
 
 def _camera_stats(source: Dataset, episode: Episode, camera: str) -> FeatureStats:
-    """Those that our writer took; of other sets those of some decoded images."""
+    """The statistics from our writer; for other datasets, from a sample of decoded images."""
     known = episode.feature_stats().get(camera)
     if known is not None and RECORDED.keys() <= source.features.keys():
         return known
@@ -210,7 +210,7 @@ def _camera_stats(source: Dataset, episode: Episode, camera: str) -> FeatureStat
 
 
 def _by_file(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
-    """Neighbours that share a data file together."""
+    """Group consecutive episodes that share a data file."""
     group: list[Episode] = []
     for episode in episodes:
         if group and group[-1].data != episode.data:
@@ -222,16 +222,16 @@ def _by_file(episodes: Sequence[Episode]) -> Iterator[list[Episode]]:
 
 
 def _numbers(known: list[str], texts: Sequence[str]) -> np.ndarray:
-    """The numbers of texts in a list that grows by what is new in them."""
+    """Indices of texts in a list, to which new ones are appended."""
     known += [text for text in dict.fromkeys(texts) if text not in known]
     return np.array([known.index(text) for text in texts], np.int64)
 
 
 def check_alike(one: Dataset, other: Dataset) -> None:
-    """Refuse sets whose episodes cannot lie in one.
+    """Refuse datasets whose episodes cannot be merged.
 
     Raises:
-        DatasetError: Their rates or features differ.
+        DatasetError: Their fps or features differ.
     """
 
     def shape(dataset: Dataset) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def check_alike(one: Dataset, other: Dataset) -> None:
 
 @contextmanager
 def _whole_folder(out: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name when it is full."""
+    """Yield a folder to fill; it gets its final name once complete."""
     partial = out.with_name(out.name + ".partial")
     with write_errors(out, "it was not made; the sources are untouched"):
         shutil.rmtree(partial, ignore_errors=True)

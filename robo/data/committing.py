@@ -1,15 +1,15 @@
-"""From a journal to a finished episode, in an order in which every step leaves a loadable set.
+"""From a journal to a finished episode, in an order that keeps the dataset loadable at every step.
 
-1. meta/tasks.parquet and meta/subtasks.parquet with what is new: nothing refers to it yet.
-2. The films: nothing refers to them.
+1. meta/tasks.parquet and meta/subtasks.parquet with new texts: nothing refers to them yet.
+2. The videos: nothing refers to them yet.
 3. The episode's row: readers stop at info.json's total. (LeRobot reads every data file it finds
    and looks its episodes up here, so the row must come before the frames.)
 4. The frames.
-5. meta/stats.json, then meta/info.json with the new total: from here the episode counts.
-6. The journal goes.
+5. meta/stats.json, then meta/info.json with the new total: from here on the episode counts.
+6. The journal is deleted.
 
-Each file appears whole and is on the disk before the next step. After a cut in between, doing it
-all again from the journal gives the same files.
+Each file is written atomically and synced to disk before the next step. After a crash in between,
+repeating everything from the journal gives the same files.
 """
 
 from collections.abc import Mapping
@@ -35,11 +35,11 @@ class Place:
     """Where the next episode goes.
 
     Attributes:
-        episode: Its number.
-        frame: The set's index of its first frame.
+        episode: Its index.
+        frame: Dataset index of its first frame.
         data: The file for its frames.
-        row: That for its row.
-        films: That for each camera's film.
+        row: The file for its row.
+        films: The file for each camera's video.
     """
 
     episode: int
@@ -50,7 +50,7 @@ class Place:
 
 
 def next_place(info: Info, last: Episode | None, cameras: list[str]) -> Place:
-    """The place behind the last episode: new files, so that nothing finished is touched."""
+    """The place after the last episode: new files, so that nothing finished is touched."""
     first = FileNumber(0, 0)
     if last is None:
         return Place(0, 0, first, first, dict.fromkeys(cameras, first))
@@ -67,7 +67,7 @@ def next_place(info: Info, last: Episode | None, cameras: list[str]) -> Place:
 def frame_columns(
     features: Features, rows: np.ndarray, *, fps: int, episode: int, start: int, task: int
 ) -> dict[str, np.ndarray]:
-    """All columns of an episode: the recorded ones and those that follow from its place."""
+    """All columns of an episode: the recorded ones and those that follow from its position."""
     count = len(rows)
     numbers = np.arange(count)
     columns = {key: rows[key] for key in rows.dtype.names or ()}
@@ -88,18 +88,18 @@ def commit(
     images: Mapping[str, ImageHistogram] | None = None,
     restored: bool = False,
 ) -> Episode:
-    """Write the journal's episode into the set; the caller deletes the journal then.
+    """Write the journal's episode into the dataset; the caller then deletes the journal.
 
     Args:
-        root: The set.
-        journal: With at least one frame.
-        last: The set's last episode.
-        images: Histograms of the cameras' images; taken from the films when left out.
-        restored: Whether the episode was cut off.
+        root: The dataset's folder.
+        journal: A journal with at least one frame.
+        last: The dataset's last episode; None if it is empty.
+        images: Histograms of the cameras' images; computed from the videos by default.
+        restored: Whether the episode was cut short.
 
     Raises:
-        OSError: The disk refused; the set is as before and the journal holds everything.
-        DatasetFormatError: The journal does not belong to the set as it is.
+        OSError: Writing failed; the dataset is as before and the journal holds everything.
+        DatasetFormatError: The journal does not match the dataset's current state.
     """
     info = read_info(root)
     cameras = list(journal.packets)
@@ -148,7 +148,7 @@ def commit(
 
 
 def film_stats(path: Path, frames: range) -> FeatureStats:
-    """A camera's statistics from a stretch of its film."""
+    """A camera's statistics from a range of its video's frames."""
     histogram = ImageHistogram()
     with VideoFile(path) as film:
         for image in film.images(frames):
@@ -157,7 +157,7 @@ def film_stats(path: Path, frames: range) -> FeatureStats:
 
 
 def _write_stats(info: Info, stats: Stats) -> None:
-    """Add an episode's statistics to those of the episodes that count already."""
+    """Add an episode's statistics to those of the episodes already counted."""
     path = info.root / STATS
     before: list[Stats] = []
     if info.total_episodes and path.is_file():
@@ -168,14 +168,14 @@ def _write_stats(info: Info, stats: Stats) -> None:
         if known.keys() == stats.keys() and known["index"].count == info.raw["total_frames"]:
             before = [known]
     if info.total_episodes and not before:
-        # Damaged, or a cut came between stats.json and info.json: from the episodes' rows.
+        # Damaged, or a crash came between stats.json and info.json: use the episodes' rows.
         before = [episode.feature_stats() for episode in counted_episodes(info)]
     total = merge_all([*before, stats])
     write_json(path, {key: part.as_json() for key, part in total.items()})
 
 
 def _add_texts(path: Path, column: str, texts: list[str]) -> list[int]:
-    """Add what is new to a table of texts; the indices of all of them."""
+    """Append new texts to a table; returns the indices of all `texts`."""
     known = read_texts(path, column)
     new = [text for text in dict.fromkeys(texts) if text not in known]
     if new or not path.is_file():

@@ -1,4 +1,4 @@
-"""Statistics of a whole set from its frames, exact for columns, sampled for cameras."""
+"""Statistics of a whole dataset: exact for columns, as recorded or sampled for cameras."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from robo.data.statistics import FeatureStats, ImageHistogram, Stats, merge, sta
 from robo.data.storage import write_json
 
 IMAGES = 500
-"""Images a camera that are decoded, evenly spread over the set."""
+"""Images decoded per camera, evenly spread over the dataset."""
 
 
 def compute_stats(dataset: Dataset) -> Stats:
-    """Statistics of every column and camera; the set has at least one frame.
+    """Statistics of every column and camera of a dataset with at least one frame.
 
     Raises:
-        DatasetFormatError: A column or film is damaged.
+        DatasetFormatError: A column or video is damaged.
     """
     stats = {}
     for key, feature in dataset.features.items():
@@ -31,7 +31,7 @@ def compute_stats(dataset: Dataset) -> Stats:
 
 
 def recorded_image_stats(dataset: Dataset, camera: str) -> FeatureStats | None:
-    """Those that our writer took from the images as they came; none in sets by someone else."""
+    """The statistics that our writer took while recording; None for other datasets."""
     if not RECORDED.keys() <= dataset.features.keys():
         return None
     parts = [episode.feature_stats().get(camera) for episode in dataset.episodes]
@@ -40,7 +40,7 @@ def recorded_image_stats(dataset: Dataset, camera: str) -> FeatureStats | None:
 
 
 def sampled_image_stats(dataset: Dataset, camera: str, images: int = IMAGES) -> FeatureStats:
-    """A camera's statistics from evenly spread images."""
+    """A camera's statistics from evenly spaced images."""
     store = FrameStore(dataset, camera)
     histogram = ImageHistogram()
     chosen = np.unique(np.linspace(0, len(dataset) - 1, min(images, len(dataset))).astype(int))
@@ -53,6 +53,6 @@ def write_stats(root: Path, stats: Stats) -> None:
     """Write meta/stats.json.
 
     Raises:
-        OSError: The disk refused; the old file stays.
+        OSError: Writing failed; the old file is kept.
     """
     write_json(root / STATS, {key: part.as_json() for key, part in stats.items()})

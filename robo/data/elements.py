@@ -1,14 +1,14 @@
-"""What kind of quantity each number of a column is, by its name and by its values.
+"""What kind of quantity each element of a column is, by its name and values.
 
-A screen for jumps must know it: an angle goes round, a switch or a gripper goes from one end to the
-other within a frame, and a command of speed begins at once. The kinds:
+The check for jumps must know it: an angle wraps around, a switch or a gripper goes from one end to
+the other within a frame, and a velocity command starts at once. The kinds:
 
 | kind | name | or values |
 |---|---|---|
-| switch | mode, terminate | eight different ones or fewer |
-| gripper | gripper, opening, ... | most at two levels, which are both common |
-| rate | dx, dyaw, velocity, ... | a command that is exactly 0 a fifth of the time |
-| angle | | within one turn, in radians or degrees, and both ends are reached |
+| switch | mode, terminate, ... | eight distinct values or fewer |
+| gripper | gripper, opening, ... | mostly near two levels, both common |
+| rate | dx, dyaw, velocity, ... | a command that is exactly 0 over a fifth of the time |
+| angle | | within one turn, in radians or degrees, reaching both ends |
 | place | | all others |
 """
 
@@ -25,22 +25,22 @@ GRIPPER_NAMES = frozenset({"gripper", "opening", "grasp", "finger", "fingers"})
 GRIPPER_OTHER = frozenset(
     {"x", "y", "z", "rotation", "roll", "pitch", "yaw", "position", "velocity"}
 )
-"""With one of these a name that holds "gripper" is about where the gripper is."""
+"""A name that has one of these besides "gripper" is about the gripper's pose or motion."""
 RATE_NAMES = re.compile(r"d(x|y|z|roll|pitch|yaw|theta)|vel|velocity|speed|delta|rate|[vw][xyz]")
 FEW = 8
 LEVEL = 0.05
-"""What lies this close to an end of the range, as a share of it, is at that level."""
+"""Values this close to an end of the range, as a share of it, are at that level."""
 AT_LEVELS = 0.7
 EACH_LEVEL = 0.05
 AT_REST = 0.2
 RARE = 0.005
-"""So many values may lie beyond an end, as what a sensor makes up does."""
+"""Share of values that may lie beyond each end, as sensor outliers do."""
 TURNS = (2 * np.pi, 360.0)
 SAMPLED = 20_000
 
 
 class Kind(StrEnum):
-    """See the module."""
+    """See the module's docstring."""
 
     SWITCH = "switch"
     GRIPPER = "gripper"
@@ -51,14 +51,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Element:
-    """One number of a column.
+    """One element of a column.
 
     Attributes:
-        label: Such as "element 3 (base_dx)".
-        kind: What it is.
-        turn: Of an angle, one turn in its unit; 0 of others.
-        family: What it shares a unit and a scale with, such as "base_daxis" of base_dx and base_dy;
-            empty where it has no name.
+        label: Text such as "element 3 (base_dx)".
+        kind: Its kind.
+        turn: One turn in the unit of an angle; 0 for other kinds.
+        family: The elements with which it shares unit and scale, such as "base_daxis" for base_dx
+            and base_dy; empty if it has no name.
     """
 
     label: str
@@ -71,7 +71,7 @@ def elements_of(feature: Feature | None, table: np.ndarray, *, command: bool) ->
     """The elements of a column.
 
     Args:
-        feature: The column's; None where it is not declared.
+        feature: The column's feature; None if it is not declared.
         table: All its values, shape (frames, n).
         command: Whether they are actions.
     """
@@ -86,7 +86,7 @@ def elements_of(feature: Feature | None, table: np.ndarray, *, command: bool) ->
 
 
 def greatest_of_family(elements: list[Element], sizes: np.ndarray) -> np.ndarray:
-    """Of each element, the greatest size in its family, shape (n,); 0 of one without a name."""
+    """The greatest size in each element's family, shape (n,); 0 for elements without a name."""
     found = np.zeros(len(elements))
     for place, element in enumerate(elements):
         if element.family:
@@ -98,7 +98,7 @@ def greatest_of_family(elements: list[Element], sizes: np.ndarray) -> np.ndarray
 
 
 def element_names(feature: Feature | None, count: int) -> list[str]:
-    """Names as info.json holds them: a list, or lists by group; empty ones where there are none."""
+    """The elements' names in info.json, a list or lists by group; empty names if there are none."""
     names = None if feature is None else feature.names
     if isinstance(names, dict):
         names = [name for group in names.values() if isinstance(group, list) for name in group]

@@ -1,4 +1,4 @@
-"""Episodes: what is known of each, and its row in meta/episodes."""
+"""Episodes: what is known about each, and its row in meta/episodes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,20 +16,20 @@ from robo.data.tables import read_parquet
 
 @dataclass(frozen=True)
 class EpisodeInfo:
-    """How an episode was made, so that it can be made again.
+    """How an episode was recorded, so that it can be reproduced.
 
     Attributes:
-        seed: Of the environment's reset.
-        environment: Its gymnasium id.
-        start: What else the environment was made and reset with, plain JSON values.
-        versions: Of the packages that took part.
+        seed: Seed of the environment's reset.
+        environment: The environment's gymnasium id.
+        start: What else the environment was made and reset with, as plain JSON values.
+        versions: Versions of the packages involved.
         device: What acted: browser, keyboard, gamepad, expert, policy.
-        operator_note: Words of the person who recorded.
-        success_rule_version: Of the environment's rule.
-        git_commit: Of the source.
-        recorded_at: When it began, ISO 8601, UTC; the writer fills it.
-        success: Whether the task was done; unknown is None.
-        restored: Whether it was cut off and brought back by `robo data repair`.
+        operator_note: Note by the person who recorded.
+        success_rule_version: Version of the environment's success rule.
+        git_commit: Commit of the source.
+        recorded_at: When it began, ISO 8601, UTC; filled in by the writer.
+        success: Whether the task was done; None if unknown.
+        restored: Whether it was cut short and restored from the journal.
     """
 
     seed: int | None = None
@@ -45,7 +45,7 @@ class EpisodeInfo:
     restored: bool = False
 
     def as_row(self) -> dict[str, Any]:
-        """Its columns in meta/episodes; mappings are JSON."""
+        """Its columns in meta/episodes; mappings become JSON."""
         row = asdict(self)
         for key in _JSON:
             row[key] = json.dumps(row[key], sort_keys=True, ensure_ascii=False)
@@ -53,10 +53,10 @@ class EpisodeInfo:
 
     @staticmethod
     def from_row(row: Mapping[str, Any]) -> "EpisodeInfo":
-        """Columns of meta/episodes; what a set by someone else lacks keeps its default.
+        """Read it from columns of meta/episodes; columns that are missing keep their defaults.
 
         Raises:
-            DatasetFormatError: A column that holds JSON objects holds something else.
+            DatasetFormatError: A column of JSON objects holds something else.
         """
         known = {k: row[k] for k in _EXTRA_TYPES if row.get(k) is not None}
         for key in _JSON & known.keys():
@@ -88,12 +88,12 @@ _EXTRA_TYPES = {
 
 @dataclass(frozen=True)
 class Film:
-    """An episode's stretch of a camera's file.
+    """An episode's segment of a camera's video file.
 
     Attributes:
         number: The file.
-        start: Seconds in the file at which the episode begins.
-        stop: Where it ends.
+        start: Where the episode begins in the file (s).
+        stop: Where it ends (s).
     """
 
     number: FileNumber
@@ -106,15 +106,15 @@ class Episode:
     """An episode's row in meta/episodes.
 
     Attributes:
-        index: Its number in the set.
-        tasks: Its tasks' texts.
-        start: The set's index of its first frame.
-        stop: That behind its last one.
+        index: Its index in the dataset.
+        tasks: Its task texts.
+        start: Dataset index of its first frame.
+        stop: Dataset index after its last frame.
         data: The file that holds its frames.
         row: The file that holds this row.
-        films: By camera.
-        info: How it was made.
-        stats: The row's `stats/...` columns, as they are.
+        films: Its video segment by camera.
+        info: How it was recorded.
+        stats: The row's `stats/...` columns, unchanged.
     """
 
     index: int
@@ -129,11 +129,11 @@ class Episode:
 
     @property
     def length(self) -> int:
-        """How many frames."""
+        """Number of frames."""
         return self.stop - self.start
 
     def as_row(self) -> dict[str, Any]:
-        """Its columns, the ones LeRobot knows first."""
+        """Its columns, those that LeRobot knows first."""
         row: dict[str, Any] = {
             "episode_index": self.index,
             "tasks": list(self.tasks),
@@ -153,7 +153,7 @@ class Episode:
         return {**row, **self.info.as_row(), **self.stats}
 
     def feature_stats(self) -> Stats:
-        """Its `stats/...` columns by feature; what they lack is left out."""
+        """Its `stats/...` columns by feature; features with incomplete statistics are left out."""
         parts: dict[str, dict[str, Any]] = {}
         for column, value in self.stats.items():
             _, key, name = column.split("/")
@@ -166,7 +166,7 @@ class Episode:
         }
 
     def with_stats(self, stats: Stats) -> "Episode":
-        """The same with `stats/<feature>/<name>` columns."""
+        """The same episode with these statistics as `stats/<feature>/<name>` columns."""
         columns = {
             f"stats/{key}/{name}": value
             for key, part in stats.items()
@@ -176,7 +176,7 @@ class Episode:
 
 
 def episodes_schema(features: Features) -> pa.Schema:
-    """The types of an episode's row; the same in every file, or readers refuse the set."""
+    """The types of an episode's row; readers refuse a dataset whose files differ in them."""
     integer, real = pa.int64(), pa.float64()
     fields: dict[str, pa.DataType] = {
         "episode_index": integer,
@@ -208,10 +208,10 @@ def episodes_schema(features: Features) -> pa.Schema:
 
 
 def episode_of_row(row: Mapping[str, Any], features: Features) -> Episode:
-    """An episode from its row.
+    """Read an episode from its row.
 
     Raises:
-        DatasetFormatError: A column is missing or holds something else.
+        DatasetFormatError: A column is missing or invalid.
     """
     try:
         films = {
@@ -244,10 +244,10 @@ def episode_of_row(row: Mapping[str, Any], features: Features) -> Episode:
 
 
 def read_episodes(info: Info) -> list[Episode]:
-    """All episodes' rows on disk, in the files' order, those beyond the set's total too.
+    """All episode rows on disk, in file order, including those beyond the dataset's total.
 
     Raises:
-        DatasetFormatError: A file is broken or lacks a column.
+        DatasetFormatError: A file is damaged or lacks a column.
     """
     files = sorted((info.root / "meta" / "episodes").glob("chunk-*/file-*.parquet"))
     episodes = []
@@ -261,14 +261,14 @@ def read_episodes(info: Info) -> list[Episode]:
 
 
 def counted_episodes(info: Info, rows: Sequence[Episode] | None = None) -> list[Episode]:
-    """The episodes that count: those that meta/info.json's total takes in.
+    """The episodes that count: those within meta/info.json's total.
 
     Args:
-        info: The set's.
-        rows: What `read_episodes` gave; read now when left out.
+        info: The dataset's info.
+        rows: What `read_episodes` returned; read now by default.
 
     Raises:
-        DatasetFormatError: There are fewer rows, or they are not in order.
+        DatasetFormatError: There are fewer rows, or they are out of order.
     """
     episodes = list(read_episodes(info) if rows is None else rows)[: info.total_episodes]
     if len(episodes) < info.total_episodes:

@@ -1,4 +1,4 @@
-"""What can go wrong with a dataset; every message says what to do."""
+"""Dataset errors; every message says what to do."""
 
 
 class DatasetError(Exception):
@@ -6,16 +6,16 @@ class DatasetError(Exception):
 
 
 class DatasetFormatError(DatasetError):
-    """A set, or a file in it, is not as the format says."""
+    """A dataset, or a file in it, violates the format."""
 
 
 class FrameError(DatasetError):
-    """A frame does not fit the features that the set declares; nothing of it was written."""
+    """A frame does not match the dataset's declared features; nothing of it was written."""
 
 
 class DatasetWriteError(DatasetError):
-    """The disk refused a write. Finished episodes are intact; the open one is in the journal."""
+    """A write failed. Finished episodes are intact; the open one is in the journal."""
 
 
 class DatasetBusyError(DatasetError):
-    """Another process is writing to the set."""
+    """Another process is writing to the dataset."""

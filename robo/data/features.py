@@ -1,4 +1,4 @@
-"""What a frame of a set holds: its columns and cameras, and how they map to an environment's keys.
+"""What a dataset's frames hold: columns and cameras, and how they map to an environment's keys.
 
 Keys follow LeRobot: `observation.state`, `observation.images.<camera>`, `action`, `next.success`.
 """
@@ -28,13 +28,13 @@ NUMERIC = frozenset(
 
 @dataclass(frozen=True)
 class Feature:
-    """One column or camera of a set.
+    """One column or camera of a dataset.
 
     Attributes:
-        key: Its name; "." divides, "/" is not allowed.
-        dtype: A numpy name, or "video" for a camera.
-        shape: (n,) of a column, (height, width, 3) of a camera.
-        names: Names of the elements, as info.json holds them (a list, a dict or nothing).
+        key: Its name; "." separates parts, "/" is not allowed.
+        dtype: A numpy dtype name, or "video" for a camera.
+        shape: (n,) for a column, (height, width, 3) for a camera.
+        names: The elements' names, as in info.json (a list, a dict or None).
     """
 
     key: str
@@ -55,7 +55,7 @@ class Feature:
 
     @property
     def is_camera(self) -> bool:
-        """Whether it is a film."""
+        """Whether it is stored as video."""
         return self.dtype == VIDEO
 
     @property
@@ -70,7 +70,7 @@ class Feature:
 
     @property
     def field(self) -> tuple[str, np.dtype, tuple[int, ...]]:
-        """Its place in a row; shape (1,) becomes a scalar, as in the parquet files."""
+        """Its field in a row's dtype; shape (1,) becomes a scalar, as in the parquet files."""
         return self.key, np.dtype(self.dtype), () if self.shape == (1,) else self.shape
 
     def as_json(self, fps: int) -> dict[str, Any]:
@@ -93,10 +93,10 @@ class Feature:
 
     @staticmethod
     def from_json(key: str, entry: Mapping[str, Any]) -> "Feature":
-        """An entry of info.json.
+        """Read an entry of info.json.
 
         Raises:
-            DatasetFormatError: It is not one.
+            DatasetFormatError: It is invalid.
         """
         try:
             shape = tuple(int(n) for n in entry["shape"])
@@ -116,20 +116,20 @@ AUTOMATIC: Features = {
     "index": Feature("index", "int64", (1,)),
     "task_index": Feature("task_index", "int64", (1,)),
 }
-"""Columns that every LeRobot set has; the writer fills them."""
+"""Columns that every LeRobot dataset has; filled in by the writer."""
 
 RECORDED: Features = {
     CAPTURE_TIME: Feature(CAPTURE_TIME, "float64", (1,)),
     SUCCESS: Feature(SUCCESS, "bool", (1,)),
     SUBTASK: Feature(SUBTASK, "int64", (1,)),
 }
-"""Columns that every set of ours has besides: the measured time of the frame in seconds since the
+"""Further columns of every dataset that we record: the frame's measured time in seconds since the
 episode began, whether the success rule holds after the action, and the skill's label, an index into
 meta/subtasks.parquet."""
 
 
 def camera(name: str, height: int, width: int) -> Feature:
-    """A camera's feature; sides must be even, because the colours are stored at half size."""
+    """A camera's feature; sides must be even because chroma is stored at half resolution."""
     if height % 2 or width % 2 or min(height, width) < 16:
         raise DatasetFormatError(
             f"camera {name} is {height}x{width} pixels; sides must be even and at least 16"
@@ -146,9 +146,9 @@ def vector(key: str, length: int, names: Iterable[str] | None = None) -> Feature
 
 
 def dataset_key(key: str) -> str:
-    """The set's name for an environment's observation key: `images/head` is a camera.
+    """The dataset's name for an environment's observation key.
 
-    The one place where `state` becomes `observation.state` and `images/<camera>`
+    The only place where `state` becomes `observation.state` and `images/<camera>` becomes
     `observation.images.<camera>`.
     """
     return "observation." + key.replace("/", ".")
@@ -173,7 +173,7 @@ def features_of_spaces(observation: Any, action: Any) -> Features:
 
 
 def row_dtype(features: Features) -> np.dtype:
-    """The structured dtype of a frame's numbers, without the automatic columns."""
+    """The structured dtype of a frame's numeric values, without the automatic columns."""
     return np.dtype(
         [
             feature.field
@@ -192,7 +192,7 @@ def checked_value(feature: Feature, value: Any) -> np.ndarray:
     """A frame's value as an array of the declared dtype.
 
     Raises:
-        FrameError: Its shape, dtype or content does not fit.
+        FrameError: Its shape or dtype does not match, or it is not finite.
     """
     array = np.asarray(value)
     if feature.is_camera:

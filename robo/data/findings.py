@@ -1,4 +1,4 @@
-"""What `robo data validate` finds."""
+"""Findings of `robo data validate`."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,9 +9,9 @@ class Severity(StrEnum):
     """How bad a finding is."""
 
     ERROR = "error"
-    """The set is not as the format says; training on it goes wrong, mostly in silence."""
+    """The dataset violates the format; training on it goes wrong, mostly silently."""
     WARNING = "warning"
-    """The set can be read, but what was recorded looks wrong."""
+    """The dataset can be read, but the recording looks wrong."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Finding:
     """One thing that is wrong.
 
     Attributes:
-        severity: How bad.
-        check: Its short name.
-        message: What is wrong, and where it helps what to do.
-        episode: Where; of the set as a whole it is none.
-        column: The feature, where there is one.
-        penalty: What it takes from the episode's score of 1.
+        severity: How bad it is.
+        check: Short name of the check.
+        message: What is wrong and, where helpful, what to do.
+        episode: The episode; None for the dataset as a whole.
+        column: The feature, if any.
+        penalty: Deduction from the episode's score of 1.
     """
 
     severity: Severity
@@ -36,12 +36,12 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """Such as "episode 3, action"."""
+        """Where it is, such as "episode 3, action"."""
         parts = [] if self.episode is None else [f"episode {self.episode}"]
         return ", ".join(parts + ([self.column] if self.column else []))
 
     def as_dict(self) -> dict[str, Any]:
-        """For a report file."""
+        """As plain values for a report file."""
         return {
             "severity": str(self.severity),
             "check": self.check,
@@ -53,12 +53,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class EpisodeReport:
-    """An episode's worth.
+    """An episode's score.
 
     Attributes:
-        index: Its number.
+        index: Its index.
         frames: Its length.
-        success: As recorded.
+        success: Whether it succeeded, as recorded.
         score: 1 without findings, less with warnings, 0 with an error.
     """
 
@@ -70,13 +70,13 @@ class EpisodeReport:
 
 @dataclass
 class Report:
-    """What was found in a set.
+    """What was found in a dataset.
 
     Attributes:
-        root: The set's folder.
-        fps: Frames a second; 0 where it cannot be read.
-        findings: Errors first.
-        episodes: By number; empty where the set cannot be read.
+        root: The dataset's folder.
+        fps: Frames per second; 0 if it cannot be read.
+        findings: All findings, errors first.
+        episodes: Reports in episode order; empty if the dataset cannot be read.
     """
 
     root: str
@@ -86,11 +86,11 @@ class Report:
 
     @property
     def errors(self) -> int:
-        """How many errors."""
+        """Number of errors."""
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
-        """For a report file."""
+        """As plain values for a report file."""
         return {
             "root": self.root,
             "errors": self.errors,

@@ -1,4 +1,4 @@
-"""Decoded films on disk, which all processes map; the oldest go when the disk gets full."""
+"""Decoded videos on disk, mapped by all processes; the least recently used are evicted."""
 
 import hashlib
 import math
@@ -16,15 +16,15 @@ import numpy as np
 from robo.data.storage import write_errors
 
 OPEN_MAPS: Final = 64
-"""Files that are mapped at once: each costs a file descriptor, and a set may have thousands."""
+"""Files mapped at once: each costs a file descriptor, and a dataset may have thousands."""
 SPARE: Final = 0.05
-"""Share of the disk that is left to others: before a film would take of it, old ones go."""
+"""Share of the disk to keep free: old videos are evicted before a new one would use it."""
 RECENT: Final = 3600.0
-"""What was used within so many seconds stays: a training may be reading it (s)."""
+"""Videos used within this time (s) are kept: a training run may be reading them."""
 
 
 def default_cache() -> Path:
-    """Where decoded images are kept: $ROBO_CACHE, or `robo` in the user's cache folder."""
+    """The folder for decoded images: $ROBO_CACHE, or `robo` in the user's cache folder."""
     chosen = os.environ.get("ROBO_CACHE")
     if chosen:
         return Path(chosen)
@@ -32,10 +32,10 @@ def default_cache() -> Path:
 
 
 class FrameCache:
-    """Films by name, as arrays; each is decoded once for all processes.
+    """Videos by name, as arrays; each is decoded once for all processes.
 
     Args:
-        folder: the cache's; films are in `frames` within.
+        folder: The cache's folder; videos are in its subfolder `frames`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,12 +49,12 @@ class FrameCache:
         """Images [n, H, W, 3], uint8, read-only.
 
         Args:
-            name: whatever makes the film and its size what they are.
-            shape: of the images.
-            decode: writes them, where the cache has no such film.
+            name: Identifies the video and its size.
+            shape: Shape of the images.
+            decode: Writes them to a file if the cache lacks them.
 
         Raises:
-            DatasetWriteError: the cache cannot be written.
+            DatasetWriteError: The cache cannot be written.
         """
         if name in self._maps:
             self._maps.move_to_end(name)
@@ -80,21 +80,21 @@ class FrameCache:
         return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.rgb"
 
     def _note_use(self, name: str) -> None:
-        """Now and then, for other processes that make room."""
+        """Update the file's time now and then, for other processes that make room."""
         now = time.time()
         if now > self._noted.get(name, 0.0) + RECENT / 4:
             self._noted[name] = now
-            with suppress(OSError):  # a cache that is only read, or was deleted
+            with suppress(OSError):  # the cache is read-only or was deleted
                 os.utime(self._path(name))
 
     def _make_room(self, size: int) -> None:
-        """Remove what was not used for longest, where `size` bytes more would leave too little."""
+        """Evict the least recently used videos if `size` more bytes would leave too little room."""
         self._folder.mkdir(parents=True, exist_ok=True)
         disk = shutil.disk_usage(self._folder)
         lacking = SPARE * disk.total + size - disk.free
         if lacking <= 0:
             return
-        # Twice as much as is lacking, so that not every film asks again.
+        # Free more than is lacking, so that not every video has to make room again.
         lacking += SPARE * disk.total
         for used, length, path in sorted(_films(self._folder)):
             if lacking <= 0 or used > time.time() - RECENT:
@@ -104,7 +104,7 @@ class FrameCache:
 
 
 def _films(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """When each was used last, its bytes, and where it is."""
+    """Time of last use, size in bytes and path of each video."""
     for path in folder.glob("*.rgb"):
         with suppress(FileNotFoundError):
             state = path.stat()
@@ -112,7 +112,7 @@ def _films(folder: Path) -> Iterator[tuple[float, int, Path]]:
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """What the cache has, if it is whole."""
+    """The cached images, if the file is complete."""
     with suppress(FileNotFoundError):
         if path.stat().st_size == math.prod(shape):
             return np.memmap(path, np.uint8, "r", shape=shape)

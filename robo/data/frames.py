@@ -1,7 +1,7 @@
-"""A camera's images by frame number, from films, from a cache of decoded ones, or from pictures.
+"""A camera's images by frame index, from videos, a cache of decoded videos, or single images.
 
-Small images (up to 160 x 160 pixels after scaling) are decoded once, a whole film at a time, into
-plain arrays on disk that all processes map into memory; larger ones are decoded when asked for.
+Small images (up to 160 x 160 pixels after scaling) are decoded once, a whole video at a time, into
+plain arrays on disk that all processes map into memory; larger ones are decoded on demand.
 """
 
 import os
@@ -28,13 +28,13 @@ class FrameStore:
     """A camera's images.
 
     Args:
-        dataset: The set.
+        dataset: The dataset.
         camera: The camera's key.
-        size: (height, width) to scale to; as recorded when left out.
-        cache: The folder for decoded images; none keeps nothing. Only small ones are kept.
+        size: (height, width) to scale to; as recorded by default.
+        cache: Folder for decoded small images; None caches nothing.
 
     Attributes:
-        size: (height, width) of what `images` gives.
+        size: (height, width) of the images returned.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class FrameStore:
         lengths = [episode.length for episode in dataset.episodes]
         starts = np.array([round(film.start * dataset.fps) for film in films], int)
         begins = np.array([episode.start for episode in dataset.episodes], int)
-        # Of each frame of the set: which film, and which image in it.
+        # For each frame of the dataset: its video, and its image in that video.
         self._film = np.repeat([order[film.number] for film in films], lengths).astype(int)
         self._image = np.arange(len(dataset)) + np.repeat(starts - begins, lengths)
         self._lengths = np.zeros(len(numbers), int)
@@ -75,17 +75,17 @@ class FrameStore:
         """Images (n, H, W, 3), uint8, RGB.
 
         Args:
-            indices: The set's frame indices (n,).
+            indices: Dataset frame indices (n,).
 
         Raises:
-            DatasetFormatError: A film is missing, damaged or too short.
+            DatasetFormatError: A video is missing, damaged or too short.
             DatasetWriteError: The cache cannot be written.
         """
         frames, places = np.unique(indices, return_inverse=True)
         if self._pictures is not None:
             return np.stack([self._picture(int(i)) for i in frames])[places]
         if os.getpid() != self._process:
-            self._forget()  # files that a parent opened share their position with it
+            self._forget()  # files opened by a parent process share their position with it
         result = np.empty((len(frames), *self.size, 3), np.uint8)
         films = self._film[frames]
         begins = np.flatnonzero(np.append(True, films[1:] != films[:-1])[: len(frames)])
@@ -100,12 +100,12 @@ class FrameStore:
 
     @property
     def films_to_cache(self) -> range:
-        """Numbers for `warm_up`; none where nothing is cached."""
+        """Video numbers for `warm_up`; empty if nothing is cached."""
         cached = self._pictures is None and self._cache is not None
         return range(len(self._numbers) if cached else 0)
 
     def warm_up(self, film: int) -> None:
-        """Decode a film into the cache now."""
+        """Decode a video into the cache now."""
         self._decoded(film)
 
     def __getstate__(self) -> dict[str, object]:
@@ -141,7 +141,7 @@ class FrameStore:
                 file.write(image.tobytes())
 
     def _name(self, film: int) -> str:
-        """Of a film in the cache: another one if the file changes."""
+        """A video's name in the cache, which changes if the file does."""
         path = self._path(film)
         try:
             state = path.stat()

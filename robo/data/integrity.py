@@ -1,4 +1,4 @@
-"""Is a set as the format says? What loaders let pass in silence, found and named."""
+"""Does a dataset follow the format? Finds what loaders silently accept."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ Columns = Mapping[str, np.ndarray]
 
 
 def check_set(root: Path) -> Iterator[Finding]:
-    """Every way in which a set departs from the format; reads everything but the images."""
+    """Every way in which a dataset violates the format; reads everything but the images."""
     if (root / JOURNAL / JOURNAL_FILE).exists():
         yield warning(
             "journal",
@@ -55,7 +55,7 @@ def check_set(root: Path) -> Iterator[Finding]:
 
 
 def check_meta(info: Info, episodes: Sequence[Episode], tasks: Sequence[str]) -> Iterator[Finding]:
-    """Counts, order and tables of meta/."""
+    """Check the counts, order and tables of meta/."""
     for key in AUTOMATIC:
         if key not in info.features:
             yield error("features", "info.json does not declare it; every set has it", None, key)
@@ -97,7 +97,7 @@ def check_meta(info: Info, episodes: Sequence[Episode], tasks: Sequence[str]) ->
 def check_frames(
     info: Info, episode: Episode, table: pa.Table, tasks: Sequence[str], labels: Sequence[str]
 ) -> tuple[list[Finding], dict[str, np.ndarray]]:
-    """An episode's rows of its data file; findings, and the columns that could be read."""
+    """Check an episode's rows; returns findings and the columns that could be read."""
     found: list[Finding] = []
     columns: dict[str, np.ndarray] = {}
     for key, feature in info.features.items():
@@ -129,7 +129,7 @@ def check_frames(
 
 
 def _sequences(info: Info, episode: Episode, columns: Columns) -> list[Finding]:
-    """Columns that follow from a frame's place."""
+    """Check the columns that follow from a frame's position."""
     numbers = np.arange(episode.length)
     wanted = {
         "index": episode.start + numbers,
@@ -156,7 +156,7 @@ def _sequences(info: Info, episode: Episode, columns: Columns) -> list[Finding]:
 
 
 def check_films(info: Info, episode: Episode) -> Iterator[Finding]:
-    """An episode's films: there, of the declared size and rate, and long enough."""
+    """Check that an episode's videos exist and have the declared size, rate and enough frames."""
     for key, film in episode.films.items():
         try:
             with VideoFile(info.video_path(key, film.number)) as video:
@@ -178,7 +178,7 @@ def check_films(info: Info, episode: Episode) -> Iterator[Finding]:
 
 
 def check_strays(info: Info, episodes: Sequence[Episode]) -> Iterator[Finding]:
-    """Files that no episode uses; loaders read every data file that they find."""
+    """Find files that no episode uses; loaders read every data file they find."""
     used = {info.data_path(episode.data) for episode in episodes}
     for path in sorted((info.root / "data").glob("*/*.parquet")):
         if path not in used:
@@ -190,7 +190,7 @@ def check_strays(info: Info, episodes: Sequence[Episode]) -> Iterator[Finding]:
 
 
 def check_stats(info: Info, episodes: Sequence[Columns]) -> Iterator[Finding]:
-    """meta/stats.json against the frames."""
+    """Check meta/stats.json against the frames."""
     remedy = "`robo data stats --write` computes it"
     try:
         content = read_json(info.root / STATS)
@@ -213,7 +213,7 @@ def check_stats(info: Info, episodes: Sequence[Columns]) -> Iterator[Finding]:
             continue
         exact = stats_of_rows(np.concatenate(values))
         if not np.isfinite(exact.mean).all():
-            continue  # said of the episode already
+            continue  # already reported for the episode
         wrong = close(stats, exact)
         if wrong:
             message = f"meta/stats.json: {', '.join(wrong)} differ from the frames; {remedy}"
@@ -221,7 +221,7 @@ def check_stats(info: Info, episodes: Sequence[Columns]) -> Iterator[Finding]:
 
 
 def check_image_stats(dataset: Dataset, camera: str, measured: FeatureStats) -> Iterator[Finding]:
-    """A camera's std in meta/stats.json against one measured on decoded images."""
+    """Check a camera's std in meta/stats.json against one measured on decoded images."""
     told = dataset.stats.get(camera)
     if told is None or told.std.shape != measured.std.shape:
         return
@@ -232,7 +232,7 @@ def check_image_stats(dataset: Dataset, camera: str, measured: FeatureStats) -> 
 
 
 class _FrameFiles:
-    """Episodes' rows in the data files, found by their place; the last file read is kept."""
+    """Episodes' rows in the data files, located by position; the last file read is cached."""
 
     def __init__(self, info: Info, episodes: Sequence[Episode]) -> None:
         self._info = info
@@ -257,7 +257,7 @@ class _FrameFiles:
 
 
 def _said(problem: DatasetFormatError, root: Path) -> str:
-    """A message with paths as seen from the set's folder."""
+    """A message with paths relative to the dataset's folder."""
     return str(problem).replace(f"{root}/", "")
 
 

@@ -1,17 +1,17 @@
-"""The journal of the episode that is being recorded: it survives a cut at any byte.
+"""The journal of the episode being recorded, which survives truncation at any byte.
 
-One file, only ever appended to, of records that each carry their length and a checksum:
+One append-only file of records, each with its length and a checksum:
 
 | kind | content |
 |---|---|
-| H | the head, JSON: episode index, fps, features, task, `EpisodeInfo` |
-| L | a new skill label, JSON string; labels count from 0 in order of appearance |
+| H | the header, JSON: episode index, fps, features, task, `EpisodeInfo` |
+| L | a new skill label, JSON string; labels are numbered from 0 in order of appearance |
 | P | a compressed image: camera (u16), flags (u16, 1 = keyframe), packet |
-| F | a frame's numbers, one row of `features.row_dtype`; `subtask_index` counts the labels above |
+| F | a frame's numeric values, one row of `features.row_dtype`; `subtask_index` is an L number |
 | E | the end, JSON: what is known only then; the episode is finished |
 
-A frame's packets stand before its F record and go to the file in one write with it, so a journal
-cut anywhere gives whole frames up to the cut.
+A frame's packets come before its F record and are written together with it, so a journal truncated
+anywhere yields whole frames up to that point.
 """
 
 import json
@@ -49,28 +49,28 @@ def record(kind: int, payload: bytes) -> bytes:
 
 
 def json_record(kind: int, content: object) -> bytes:
-    """A record of JSON."""
+    """A JSON record's bytes."""
     text = json.dumps(content, ensure_ascii=False, default=lambda scalar: scalar.item())
     return record(kind, text.encode())
 
 
 def packet_record(camera: int, packet: Packet) -> bytes:
-    """A record of a compressed image."""
+    """The bytes of a compressed image's record."""
     return record(PACKET, _PACKET.pack(camera, _KEYFRAME * packet.keyframe) + packet.data)
 
 
 @dataclass(frozen=True)
 class Journal:
-    """What a journal holds.
+    """A journal's content.
 
     Attributes:
-        head: The head's content.
-        features: The set's features.
-        rows: The numbers of its whole frames, a structured array (n,).
+        head: Content of the header.
+        features: The dataset's features.
+        rows: Numeric values of its whole frames, a structured array (n,).
         labels: Skill labels by the rows' `subtask_index`.
-        packets: By camera key, n compressed images.
-        end: The end's content; None of an episode that was cut off.
-        torn: Bytes behind the last whole record.
+        packets: n compressed images per camera key.
+        end: Content of the end record; None for an episode that was cut short.
+        torn: Bytes after the last whole record.
     """
 
     head: dict[str, Any]
@@ -83,10 +83,10 @@ class Journal:
 
 
 def read_journal(path: Path) -> Journal:
-    """Read the whole records of a journal; a torn tail is left out.
+    """Read a journal's whole records; a torn tail is left out.
 
     Raises:
-        DatasetFormatError: Not even the head is whole: there was nothing recorded yet.
+        DatasetFormatError: Not even the header is whole: nothing was recorded yet.
     """
     data = path.read_bytes()
     records = _records(data)
@@ -127,7 +127,7 @@ def read_journal(path: Path) -> Journal:
 
 
 def _records(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Kind, start and stop of each whole record's payload, up to the first that is not whole."""
+    """Kind, start and stop of each record's payload, up to the first that is not whole."""
     if not data.startswith(MAGIC):
         return
     place = len(MAGIC)

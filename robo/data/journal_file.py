@@ -1,7 +1,7 @@
-"""Journals on their way to the disk, so that a slow disk keeps nobody waiting.
+"""Writing journals in the background, so that a slow disk does not hold up recording.
 
-Appending to a file may take as long as a sync that runs at the same time, and a sync seconds: the
-two have a thread each, and whoever records neither writes nor syncs.
+An append may block as long as a concurrent sync, which may take seconds: each has its own thread,
+and the recording thread does neither.
 """
 
 import os
@@ -15,7 +15,7 @@ from robo.data.journal import END, HEAD, MAGIC, json_record
 from robo.data.storage import sync_folder
 
 SYNC_SECONDS = 1.0
-"""A power cut loses at most this much of what is in the file, and what a sync takes."""
+"""A power cut loses at most this much of the file, plus what is added during a sync."""
 
 
 class JournalFile:
@@ -23,10 +23,10 @@ class JournalFile:
 
     Args:
         path: The file; it must not exist.
-        head: The head's content.
+        head: Content of the header.
 
     Raises:
-        OSError: The disk refused, here or in `append` and `sync`.
+        OSError: Writing failed, here or in `append` or `sync`.
     """
 
     def __init__(self, path: Path, head: dict[str, Any]) -> None:
@@ -43,13 +43,13 @@ class JournalFile:
             raise
 
     def append(self, records: bytes) -> None:
-        """Hand records to the system; from here they survive the death of the process."""
+        """Hand records to the system; from here on they survive the death of the process."""
         view = memoryview(records)
         while view:
             view = view[os.write(self._descriptor, view) :]
 
     def sync(self) -> None:
-        """Bring everything to the disk; from here it survives a power cut."""
+        """Sync everything to disk; from here on it survives a power cut."""
         os.fdatasync(self._descriptor)
         if not self._named:
             sync_folder(self.path.parent)
@@ -63,19 +63,19 @@ class JournalFile:
 
 
 class JournalThreads:
-    """Appends frames to a new journal and syncs it every second, in threads of its own.
+    """Appends frames to a new journal and syncs it every second, in its own threads.
 
     Args:
         path: The journal's file; it must not exist.
-        head: The journal's head.
-        backlog: So many frames may wait for the system before `put` does.
+        head: Content of the journal's header.
+        backlog: How many frames may be queued before `put` blocks.
 
     Attributes:
-        frames: How many frames are in the file.
-        error: What the disk refused with; nothing is appended after it.
+        frames: Number of frames in the file.
+        error: The first write error; nothing is appended after it.
 
     Raises:
-        OSError: The disk refused the head.
+        OSError: The header could not be written.
     """
 
     def __init__(self, path: Path, head: dict[str, Any], backlog: int) -> None:
@@ -92,17 +92,17 @@ class JournalThreads:
             thread.start()
 
     def put(self, records: bytes) -> None:
-        """Hand over a frame's records."""
+        """Queue a frame's records."""
         self._queue.put(records)
 
     def close(self, end: dict[str, Any] | None) -> None:
-        """Write what is waiting, bring it to the disk and close the file.
+        """Write what is queued, sync it to disk and close the file.
 
         Args:
-            end: The end's content; None leaves the episode cut off.
+            end: Content of the end record; None leaves the episode unfinished.
 
         Raises:
-            OSError: The disk refused, now or before.
+            OSError: Writing failed, now or before.
         """
         self._closing.set()
         self._queue.put(None)
@@ -127,7 +127,7 @@ class JournalThreads:
     def _write(self) -> None:
         while (records := self._queue.get()) is not None:
             if self.error is not None:
-                continue  # keep emptying the queue, so that nobody is left waiting
+                continue  # keep draining the queue, so that `put` does not block
             try:
                 self._file.append(records)
                 self.frames += 1

@@ -1,4 +1,4 @@
-"""Where the files of a set lie, and its meta/info.json."""
+"""The file layout of a dataset, and its meta/info.json."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ VIDEO_MEGABYTES = 200
 
 
 class FileNumber(NamedTuple):
-    """Which file of a kind: `chunk-<chunk>/file-<file>`."""
+    """Number of a file of some kind: `chunk-<chunk>/file-<file>`."""
 
     chunk: int
     file: int
 
     def next(self, chunks_size: int) -> "FileNumber":
-        """The one after it."""
+        """The next file number."""
         if self.file + 1 < chunks_size:
             return FileNumber(self.chunk, self.file + 1)
         return FileNumber(self.chunk + 1, 0)
@@ -44,9 +44,9 @@ class Info:
     """meta/info.json.
 
     Attributes:
-        root: The set's folder.
-        raw: The file's content; keys that we do not know are kept.
-        features: All declared features, the automatic ones too.
+        root: The dataset's folder.
+        raw: The file's content; unknown keys are kept.
+        features: All declared features, including the automatic ones.
     """
 
     root: Path
@@ -55,22 +55,22 @@ class Info:
 
     @property
     def fps(self) -> int:
-        """Frames a second, an integer."""
+        """Frames per second, an integer."""
         return int(self.raw["fps"])
 
     @property
     def robot_type(self) -> str:
-        """Which robot, or "unknown"."""
+        """The robot's type, or "unknown"."""
         return str(self.raw.get("robot_type") or "unknown")
 
     @property
     def total_episodes(self) -> int:
-        """How many episodes are in the set; what lies on disk beyond them does not count."""
+        """Number of episodes in the dataset; anything on disk beyond them does not count."""
         return int(self.raw["total_episodes"])
 
     @property
     def chunks_size(self) -> int:
-        """How many files a chunk folder takes."""
+        """Most files per chunk folder."""
         return int(self.raw.get("chunks_size") or CHUNKS_SIZE)
 
     def data_path(self, number: FileNumber) -> Path:
@@ -80,17 +80,17 @@ class Info:
         )
 
     def video_path(self, key: str, number: FileNumber) -> Path:
-        """A camera's film."""
+        """A camera's video file."""
         return self.root / str(self.raw.get("video_path") or VIDEO_PATH).format(
             video_key=key, chunk_index=number.chunk, file_index=number.file
         )
 
     def episodes_path(self, number: FileNumber) -> Path:
-        """The parquet file of episodes' rows."""
+        """The parquet file of episode rows."""
         return self.root / EPISODES_PATH.format(chunk_index=number.chunk, file_index=number.file)
 
     def with_totals(self, episodes: int, frames: int, tasks: int) -> "Info":
-        """The same set with other totals."""
+        """The same info with other totals."""
         totals = {
             "total_episodes": episodes,
             "total_frames": frames,
@@ -100,12 +100,12 @@ class Info:
         return Info(self.root, {**self.raw, **totals}, self.features)
 
     def write(self) -> None:
-        """Write meta/info.json; the moment from which an episode counts."""
+        """Write meta/info.json; from this moment a new episode counts."""
         write_json(self.root / INFO, self.raw)
 
 
 def new_info(root: Path, fps: int, features: Features, robot_type: str) -> Info:
-    """The info of an empty set of ours; `features` without the columns that every set has."""
+    """The info of a new, empty dataset; `features` excludes automatic and recorded columns."""
     if fps != int(fps) or fps < 1:
         raise DatasetFormatError(f"fps is {fps}; it must be a whole number of frames a second")
     clash = sorted((AUTOMATIC.keys() | RECORDED.keys()) & features.keys())
@@ -136,7 +136,7 @@ def read_info(root: Path) -> Info:
     """Read meta/info.json.
 
     Raises:
-        DatasetFormatError: It is missing, broken or of another version.
+        DatasetFormatError: It is missing, invalid or of another version.
     """
     if not (root / INFO).is_file():
         raise DatasetFormatError(f"{root} is not a dataset: it has no {INFO}")
@@ -167,7 +167,7 @@ def _check_count(root: Path, raw: Mapping[str, Any], key: str, least: int) -> No
 
 
 def _check_paths(info: Info) -> None:
-    """Refuse paths that cannot be filled in, or that lead out of the set."""
+    """Refuse path templates that cannot be filled in or that lead out of the dataset."""
     for key in ("data_path", "video_path"):
         if not info.raw.get(key):
             continue
@@ -180,7 +180,7 @@ def _check_paths(info: Info) -> None:
                 f"{info.root / INFO}: {key} is {info.raw[key]!r}, which cannot be filled in: "
                 f"{error!r}"
             ) from error
-        # An absolute one inside would lead out of the sets that are made of this one.
+        # An absolute path, even inside, would lead out of datasets assembled from this one.
         absolute = str(info.raw[key]).startswith("/")
         for path in paths:
             inside = path.is_relative_to(info.root) and not absolute

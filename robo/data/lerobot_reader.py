@@ -1,7 +1,7 @@
-"""Reading a LeRobotDataset v3.0, ours or one that LeRobot wrote.
+"""Reading a LeRobotDataset v3.0, written by us or by LeRobot.
 
     dataset = Dataset(root)
-    dataset.column("action")              # (frames, n), all episodes one after another
+    dataset.column("action")              # (frames, n), all episodes concatenated
     dataset.episodes[3].start             # where episode 3 begins in it
 
 Images are read through `frames.FrameStore`, training samples through `windows.WindowReader`.
@@ -23,19 +23,19 @@ from robo.data.tables import column_values, read_parquet, read_texts
 
 
 class Dataset:
-    """A set's episodes and columns; columns are read once, when first asked for.
+    """A dataset's episodes and columns; columns are read once, on first use.
 
     Args:
-        root: The set's folder.
+        root: The dataset's folder.
 
     Attributes:
         info: meta/info.json.
         episodes: The episodes that count, in order.
         tasks: Task texts by `task_index`.
-        labels: Skill labels by `subtask_index`; empty in sets without them.
+        labels: Skill labels by `subtask_index`; empty in datasets without them.
 
     Raises:
-        DatasetFormatError: It is no set, or a damaged one; `robo data validate` says more.
+        DatasetFormatError: It is not a dataset, or is damaged; `robo data validate` says more.
     """
 
     def __init__(self, root: Path) -> None:
@@ -47,7 +47,7 @@ class Dataset:
 
     @property
     def fps(self) -> int:
-        """Frames a second."""
+        """Frames per second."""
         return self.info.fps
 
     @property
@@ -57,7 +57,7 @@ class Dataset:
 
     @property
     def cameras(self) -> list[str]:
-        """Keys of the cameras, films and single images alike."""
+        """Keys of the cameras, whether stored as videos or single images."""
         return [key for key, f in self.features.items() if f.is_camera or f.dtype == IMAGE]
 
     def __len__(self) -> int:
@@ -68,7 +68,7 @@ class Dataset:
         """meta/stats.json.
 
         Raises:
-            DatasetFormatError: It is missing or broken.
+            DatasetFormatError: It is missing or invalid.
         """
         content = read_json(self.root / STATS)
         try:
@@ -87,7 +87,7 @@ class Dataset:
         """All frames, in order.
 
         Raises:
-            DatasetFormatError: A file is missing or broken, or frames do not add up.
+            DatasetFormatError: A file is missing or damaged, or the frame counts do not add up.
         """
         files = dict.fromkeys(self.info.data_path(episode.data) for episode in self.episodes)
         if not files:
@@ -113,7 +113,7 @@ class Dataset:
         """A numeric column (frames,) or (frames, n) of all episodes.
 
         Raises:
-            DatasetFormatError: It is not there, or not as declared.
+            DatasetFormatError: It is missing, or not as declared.
         """
         if key not in self._columns:
             if key not in self.features:
@@ -124,10 +124,10 @@ class Dataset:
         return self._columns[key]
 
     def skill_bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """For each frame, where the stretch with its skill label begins and ends (exclusive).
+        """For each frame, where the segment with its skill label begins and ends (exclusive).
 
         Raises:
-            DatasetFormatError: The set has no skill labels.
+            DatasetFormatError: The dataset has no skill labels.
         """
         labels = self.column(SUBTASK)
         begins = np.zeros(len(self), bool)

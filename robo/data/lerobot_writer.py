@@ -1,4 +1,4 @@
-"""Recording into a LeRobotDataset v3.0, so that nothing that was recorded is lost.
+"""Crash-safe recording into a LeRobotDataset v3.0.
 
     create_dataset(root, fps=10, features=[camera("head", 96, 96), vector(STATE, 9), ...])
     with DatasetWriter(root) as writer:
@@ -6,8 +6,8 @@
         writer.add_frame({STATE: state, ACTION: action, ...}, label="find the sponge")
         writer.finish_episode(success=True)
 
-A finished episode is on the disk, readable by any reader, when `finish_episode` returns. The open
-one is in `journal/` up to its last second; the next writer, or `robo data repair`, brings it back.
+When `finish_episode` returns, the episode is on disk and readable by any reader. The open one is in
+`journal/` up to its last second; the next writer, or `robo data repair`, restores it.
 """
 
 import contextlib
@@ -48,17 +48,17 @@ from robo.data.storage import Lock, make_folder, sync_folder, write_errors
 def create_dataset(
     root: Path, fps: int, features: Iterable[Feature], robot_type: str = "unknown"
 ) -> None:
-    """Make an empty set.
+    """Create an empty dataset.
 
     Args:
-        root: Its folder; it may exist, empty.
-        fps: Frames a second, a whole number.
+        root: Its folder; it may exist if it holds no dataset.
+        fps: Frames per second, a whole number.
         features: What a frame holds besides the automatic and recorded columns.
-        robot_type: Which robot.
+        robot_type: The robot's type.
 
     Raises:
-        DatasetFormatError: There is a set already, or the features are not valid.
-        DatasetWriteError: The disk refused.
+        DatasetFormatError: There already is a dataset, or the features or fps are invalid.
+        DatasetWriteError: Writing failed.
     """
     if (root / INFO).exists():
         raise DatasetFormatError(f"{root} holds a dataset already; a writer resumes into it")
@@ -69,23 +69,23 @@ def create_dataset(
 
 
 class DatasetWriter(Closing):
-    """Records episodes into a set; one process at a time.
+    """Records episodes into a dataset; one process at a time.
 
-    An unfinished episode that an earlier writer left in the journal is brought back first.
+    An unfinished episode that an earlier writer left in the journal is restored first.
 
     Args:
-        root: A set made by `create_dataset`; recording goes on behind its last episode.
-        restore: False throws the unfinished episode of an earlier writer away.
+        root: A dataset made by `create_dataset`; new episodes are appended to it.
+        restore: False discards an earlier writer's unfinished episode.
 
     Attributes:
-        info: meta/info.json when the set was opened.
-        episodes: All episodes that are finished.
-        restored: The episode that was brought back when the set was opened, if there was one.
+        info: meta/info.json when the dataset was opened.
+        episodes: All finished episodes.
+        restored: The episode restored when the dataset was opened, if any.
 
     Raises:
-        DatasetFormatError: It is no set, or one that cannot be added to.
+        DatasetFormatError: It is not a dataset, or cannot be appended to.
         DatasetBusyError: Another process is recording into it.
-        DatasetWriteError: The disk refused.
+        DatasetWriteError: Writing failed.
     """
 
     def __init__(self, root: Path, *, restore: bool = True) -> None:
@@ -126,11 +126,11 @@ class DatasetWriter(Closing):
         """Open an episode.
 
         Args:
-            task: What is to be done, in words.
-            info: How it is made.
+            task: The task in words.
+            info: How the episode is recorded.
 
         Raises:
-            DatasetWriteError: The disk refused.
+            DatasetWriteError: Writing failed.
         """
         if self._recording is not None:
             raise DatasetError("an episode is open; finish or discard it before the next")
@@ -161,20 +161,20 @@ class DatasetWriter(Closing):
         label: str = "",
         capture_time: float | None = None,
     ) -> None:
-        """Add a frame: what was observed, and the action that was then sent.
+        """Add a frame: the observation, and the action that was then sent.
 
-        Images are compressed in another thread; this copies them.
+        Images are copied here and compressed in another thread.
 
         Args:
             frame: A value for every feature that `create_dataset` was given, and nothing else.
             success: Whether the success rule holds after the action.
-            label: The skill that is being carried out.
-            capture_time: Seconds since the episode began at which the observation was made;
-                measured here, by the wall clock, when left out.
+            label: The skill being executed.
+            capture_time: Time of the observation in seconds since the episode began; by default,
+                the wall-clock time of this call.
 
         Raises:
-            FrameError: The frame does not fit; it was not added and the episode goes on.
-            DatasetWriteError: The disk refused an earlier frame.
+            FrameError: The frame does not match; it was not added and the episode goes on.
+            DatasetWriteError: Writing an earlier frame failed.
         """
         recording = self._open()
         now = time.perf_counter() - self._began if capture_time is None else capture_time
@@ -204,14 +204,14 @@ class DatasetWriter(Closing):
             self._labels[label] = len(self._labels)
 
     def finish_episode(self, success: bool | None = None, operator_note: str = "") -> Episode:
-        """Close the episode; it is on the disk, readable by any reader, when this returns.
+        """Close the episode; when this returns, it is on disk and readable by any reader.
 
         Args:
-            success: Whether the task was done; the last frame's `success` when left out.
-            operator_note: Words of the person who recorded.
+            success: Whether the task was done; the last frame's `success` by default.
+            operator_note: Note by the person who recorded.
 
         Raises:
-            DatasetWriteError: The disk refused. The episode is whole in the journal: make room and
+            DatasetWriteError: Writing failed. The episode is whole in the journal: make room and
                 call this again, or let the next writer finish it.
         """
         recording = self._open(sealed=True)
@@ -239,17 +239,17 @@ class DatasetWriter(Closing):
         return episode
 
     def discard_episode(self) -> None:
-        """Throw the open episode away."""
+        """Discard the open episode."""
         recording = self._open(sealed=True)
         if not self._sealed:
-            with contextlib.suppress(OSError):  # what the disk did not take is not missed
+            with contextlib.suppress(OSError):  # a failed write does not matter here
                 recording.finish(None)
         self._drop()
 
     def close(self) -> None:
-        """Let the next writer in; an open episode stays in the journal, to be brought back."""
+        """Release the dataset; an open episode stays in the journal, to be restored."""
         if self._finished:
-            # While recording, quantiles are merged from the episodes'; here they become exact.
+            # While recording, quantiles are merged from those of episodes; here they become exact.
             with contextlib.suppress(OSError, DatasetError):
                 write_stats(self.root, compute_stats(Dataset(self.root)))
             self._finished = 0

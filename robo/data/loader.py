@@ -13,14 +13,14 @@ TensorBatch = dict[str, torch.Tensor]
 
 
 class BatchLoader:
-    """Goes through all windows once an iteration, in an order that the seed and the turn decide.
+    """Iterates over all windows, each time in an order that depends on the seed and the epoch.
 
     Args:
         windows: The windows.
-        batch_size: Windows a batch; the last, smaller batch of a turn is left out.
-        seed: Of the order.
-        workers: Processes that read; 0 reads in this one.
-        shuffle: False goes through them in order.
+        batch_size: Windows per batch; an incomplete last batch is dropped.
+        seed: Seed of the order.
+        workers: Reader processes; 0 reads in this one.
+        shuffle: False keeps them in order.
 
     Raises:
         DatasetError: There are fewer windows than a batch takes.
@@ -52,12 +52,12 @@ class BatchLoader:
             num_workers=workers,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
-            # A process with other threads must not be forked: a lock of theirs may stay held.
+            # A process with other threads must not be forked: a lock they hold would stay held.
             multiprocessing_context="spawn" if workers else None,
         )
 
     def __len__(self) -> int:
-        """Batches a turn."""
+        """Batches per epoch."""
         return len(self._windows) // self._batch_size
 
     def __iter__(self) -> Iterator[TensorBatch]:

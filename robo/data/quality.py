@@ -1,6 +1,6 @@
-"""What a recording is worth: screens of the frames, episode by episode.
+"""The quality of a recording: screening of the frames, episode by episode.
 
-Thresholds are relative to the set, because units and rates differ from robot to robot.
+Thresholds are relative to the dataset, because units and rates differ between robots.
 """
 
 import hashlib
@@ -20,30 +20,30 @@ from robo.data.lerobot_reader import Dataset
 
 SHORT_SECONDS = 0.5
 LATE = 1.5
-"""A frame is late from this many periods after the one before it."""
+"""A frame is late if more than this many periods after the previous one."""
 FROZEN_SECONDS = 1.0
 MOVED = 0.25
-"""The share of its range that an element of the state goes through when the robot "moves"; less may
-well be out of a camera's sight."""
+"""The robot "moves" when an element of the state covers more than this share of its range; smaller
+motion may well be out of a camera's view."""
 IDLE_SECONDS = 3.0
 FAMILY_RANGE = 0.05
-"""What hardly moves in this set does not jump below this share of its family's greatest range, such
-as the third joint of seven..."""
+"""An element that hardly moves in this dataset, such as the third joint of seven, does not jump
+below this share of its family's greatest range..."""
 FAMILY_RATE = 0.5
-"""... and below this share of what is usual in its family if it is a rate."""
+"""... or, if it is a rate, below this share of its family's usual range."""
 CLIPPED_SHARE = 0.2
 CLIPPED_RATE_SHARE = 0.9
-"""A command of speed is often at its limit, but hardly all the time."""
+"""A velocity command is often at its limit, but hardly ever all the time."""
 JUMP_SPREADS = 10.0
-"""A step is a jump from this many times the set's 95th percentile of steps..."""
+"""A step is a jump above this many times the dataset's 95th percentile of steps..."""
 JUMP_RANGE = 0.4
 """... and this share of the element's range."""
 RATE_JUMP = 2.0
-"""A rate may go from any usual value to any other at once; this many times the way between them is
-a jump."""
+"""A rate may go from any usual value to any other at once; more than this many times its usual
+range is a jump."""
 _BLOCKS = 24
 _CHANGED = 3.0
-"""Levels of 255 by which the mean of some square of an image must change for it to be a new one."""
+"""An image is new if the mean of some block changes by at least this many levels of 255."""
 
 
 class _Column(NamedTuple):
@@ -51,12 +51,12 @@ class _Column(NamedTuple):
 
     Attributes:
         key: Its name.
-        values: All of it, shape (frames, n).
-        elements: What its numbers are.
+        values: All its values, shape (frames, n).
+        elements: Its elements.
         step: The 95th percentile of the steps from frame to frame, shape (n,).
-        low: The smallest values.
-        high: The largest.
-        limit: Steps above it are jumps.
+        low: The smallest values, shape (n,).
+        high: The largest values, shape (n,).
+        limit: Steps above these are jumps, shape (n,).
     """
 
     key: str
@@ -68,15 +68,15 @@ class _Column(NamedTuple):
     limit: np.ndarray
 
     def are(self, *kinds: Kind) -> np.ndarray:
-        """Which numbers are of these kinds, shape (n,)."""
+        """Which elements are of these kinds, shape (n,)."""
         return np.array([element.kind in kinds for element in self.elements], bool)
 
 
 class Screens:
-    """The screens of a set; what they compare with is taken from all its frames.
+    """The quality checks of a dataset; their references come from all its frames.
 
     Args:
-        dataset: A set whose columns can be read.
+        dataset: A dataset whose columns can be read.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -88,7 +88,7 @@ class Screens:
         self._seen: dict[str, int] = {}
 
     def screen(self, episode: Episode) -> Iterator[Finding]:
-        """Findings in an episode's numbers."""
+        """Findings in an episode's columns."""
         seconds = episode.length / self._dataset.fps
         if seconds < SHORT_SECONDS:
             yield warning("short", f"it lasts {seconds:.2f} s", episode.index, penalty=0.5)
@@ -100,12 +100,12 @@ class Screens:
         yield from self._duplicate(episode)
 
     def screen_images(self, episode: Episode, camera: str) -> Iterator[Finding]:
-        """Findings in an episode's images of one camera, four of them a second.
+        """Findings in an episode's images from one camera, about four per second.
 
         Raises:
-            DatasetFormatError: The film is damaged.
+            DatasetFormatError: The video is damaged.
         """
-        # An even stride stays on keyframes, whose compression changes least from one to the next.
+        # An even stride stays on keyframes, between which compression artefacts differ least.
         stride = 2 * max(1, round(self._dataset.fps / 8))
         frames = range(episode.start, episode.stop, stride)
         images = FrameStore(self._dataset, camera)
@@ -134,7 +134,7 @@ class Screens:
         return values.reshape(len(values), -1)
 
     def _moved(self, first: int, last: int) -> bool:
-        """Whether some element of the state goes through much of its range from here to there."""
+        """Whether some element of the state covers much of its range between these frames."""
         way = np.ptp(self._state[first : last + 1], axis=0)
         return bool((way > MOVED * self._spread)[self._spread > 0].any())
 
@@ -169,7 +169,7 @@ class Screens:
                 turn > 0, np.minimum(np.abs(steps), turn - np.abs(steps)), np.abs(steps)
             )
             jumps = (size > column.limit) & ~column.are(Kind.SWITCH)
-            # A gripper goes from one end to the other at once, but not there and back.
+            # A gripper may go from one end to the other at once, but not there and back.
             back = np.zeros_like(jumps)
             back[:-1] = jumps[1:] & (steps[:-1] * steps[1:] < 0)
             jumps &= back | ~column.are(Kind.GRIPPER)
@@ -202,7 +202,7 @@ class Screens:
         limit = np.maximum(limit, FAMILY_RANGE * greatest_of_family(elements, high - low))
         way = np.array([_way(numbers) for numbers in values.T])
         usual = np.maximum(RATE_JUMP * way, FAMILY_RATE * greatest_of_family(elements, way))
-        if key != ACTION:  # what is measured may be pushed, what is commanded has its bounds
+        if key != ACTION:  # a measured rate may be perturbed, a commanded one is bounded
             usual = np.maximum(usual, limit)
         return column._replace(limit=np.where(column.are(Kind.RATE), usual, limit))
 
@@ -255,11 +255,11 @@ class Screens:
 
 
 def screen_set(dataset: Dataset, *, images: bool) -> Iterator[Finding]:
-    """All screens on all episodes.
+    """Run all quality checks on all episodes.
 
     Args:
-        dataset: A set whose columns can be read.
-        images: Whether to decode films, which takes most of the time.
+        dataset: A dataset whose columns can be read.
+        images: Whether to decode videos, which takes most of the time.
     """
     screens = Screens(dataset)
     for episode in dataset.episodes:
@@ -272,7 +272,7 @@ def screen_set(dataset: Dataset, *, images: bool) -> Iterator[Finding]:
 
 
 def _spread(table: np.ndarray) -> np.ndarray:
-    """Of each element, the width of its middle 98%."""
+    """The width of each element's middle 98%, shape (n,)."""
     if not len(table):
         return np.zeros(table.shape[1])
     low, high = np.quantile(table, (0.01, 0.99), axis=0)
@@ -280,7 +280,7 @@ def _spread(table: np.ndarray) -> np.ndarray:
 
 
 def _steps(values: np.ndarray, elements: list[Element]) -> np.ndarray:
-    """From frame to frame; of angles the shorter way round."""
+    """Differences from frame to frame; the shorter way round for angles."""
     steps = np.diff(values, axis=0)
     for place, element in enumerate(elements):
         if element.turn:
@@ -289,20 +289,20 @@ def _steps(values: np.ndarray, elements: list[Element]) -> np.ndarray:
 
 
 def _way(values: np.ndarray) -> float:
-    """Between the usual values of a rate, the times when it rests left out."""
+    """Usual range of a rate, including 0, ignoring the times when it rests."""
     moving = values[values != 0]
     low, high = np.quantile(moving, (0.02, 0.98)) if len(moving) else (0.0, 0.0)
     return float(max(high, 0.0) - min(low, 0.0))
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Length and start of every run of true."""
+    """Length and start of every run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
     return [(int(end - begin), int(begin)) for begin, end in edges.reshape(-1, 2)]
 
 
 def _blocks(image: np.ndarray) -> np.ndarray:
-    """Means of squares, grey: 24 along the shorter side."""
+    """Mean grey levels of square blocks, about 24 along the shorter side."""
     block = max(1, min(image.shape[:2]) // _BLOCKS)
     height, width = (side - side % block for side in image.shape[:2])
     grey = image[:height, :width].mean(2, dtype=np.float32)

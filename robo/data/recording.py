@@ -1,4 +1,4 @@
-"""An episode's frames on their way into its journal while the caller goes on acting."""
+"""Writing an episode's frames into its journal while the caller goes on acting."""
 
 import queue
 import threading
@@ -14,9 +14,9 @@ from robo.data.statistics import ImageHistogram
 from robo.data.video_encoding import VideoEncoder
 
 BACKLOG_SECONDS = 1.0
-"""So much may wait to be compressed; a caller that is faster waits. `kill -9` loses it..."""
+"""How much may wait for compression before the caller is blocked. `kill -9` loses this..."""
 HELD_UP_SECONDS = 5.0
-"""... and what the system was slow to take: mostly nothing, and never more than this."""
+"""... and what still waits to be written: usually nothing, and never more than this."""
 
 
 class _Frame(NamedTuple):
@@ -26,20 +26,20 @@ class _Frame(NamedTuple):
 
 
 class EpisodeRecording:
-    """Compresses images and appends frames to a new journal, in threads of its own.
+    """Compresses images and appends frames to a new journal, in its own threads.
 
     Args:
         path: The journal's file; it must not exist.
-        head: The journal's head.
-        features: The set's features.
-        fps: Frames a second.
+        head: Content of the journal's header.
+        features: The dataset's features.
+        fps: Frames per second.
 
     Attributes:
-        histograms: Of the cameras' images so far.
-        refused: Whether the disk refused and the caller was told.
+        histograms: Histograms of the cameras' images so far.
+        refused: Whether recording failed and the caller was told.
 
     Raises:
-        OSError: The disk refused; later refusals are raised by `add` and `finish`.
+        OSError: Writing failed; later failures are raised by `add` and `finish`.
     """
 
     def __init__(self, path: Path, head: dict[str, Any], features: Features, fps: int) -> None:
@@ -56,22 +56,22 @@ class EpisodeRecording:
 
     @property
     def frames(self) -> int:
-        """How many frames are in the journal."""
+        """Number of frames in the journal."""
         return self._journal.frames
 
     def add(self, row: np.ndarray, images: list[np.ndarray], label: str | None) -> None:
-        """Hand over a frame; the arrays are the thread's from here.
+        """Queue a frame; the caller must not change the images afterwards.
 
         Args:
             row: One element of `features.row_dtype`.
-            images: One a camera, (H, W, 3).
-            label: A skill label that this frame is the first to have.
+            images: One per camera, (H, W, 3).
+            label: The skill label, if this frame is the first to have it.
         """
         self._raise()
         self._queue.put(_Frame(row.tobytes(), images, label))
 
     def finish(self, end: dict[str, Any] | None) -> None:
-        """Write what is waiting and close the journal, with an end or cut off as it is."""
+        """Write what is queued and close the journal; without an `end` it stays unfinished."""
         if not self._finished:
             self._finished = True
             self._queue.put(None)
@@ -91,7 +91,7 @@ class EpisodeRecording:
     def _run(self) -> None:
         while (frame := self._queue.get()) is not None:
             if self._error is not None:
-                continue  # keep emptying the queue, so that the caller is not left waiting
+                continue  # keep draining the queue, so that the caller is not blocked
             try:
                 self._compress(frame)
             except BaseException as error:

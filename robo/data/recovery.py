@@ -1,4 +1,4 @@
-"""Bringing back what a cut left: the journal's episode, half-written files, counts."""
+"""Recovery after a crash: the journal's episode, half-written files, counts."""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ LOCK_FILE = "lock"
 
 
 def check_appendable(info: Info) -> None:
-    """Refuse a set whose columns differ from ours; adding to it would break it for readers.
+    """Refuse a dataset whose columns differ from ours; appending would break it for readers.
 
     Raises:
-        DatasetFormatError: With what to do.
+        DatasetFormatError: They differ; the message says what to do.
     """
     missing = [key for key in RECORDED if key not in info.features]
     if missing:
@@ -36,20 +36,20 @@ def check_appendable(info: Info) -> None:
 
 
 def bring_back(root: Path, *, unfinished: bool = True) -> Episode | None:
-    """Put the journal's episode into the set; nothing to do without one.
+    """Put the journal's episode, if any, into the dataset.
 
-    The caller holds the set's lock.
+    The caller holds the dataset's lock.
 
     Args:
-        root: The set.
-        unfinished: False throws an episode away that was not finished; a finished one is kept.
+        root: The dataset's folder.
+        unfinished: False discards an unfinished episode; a finished one is kept.
 
     Returns:
-        The episode that was brought back.
+        The restored episode, if any.
 
     Raises:
-        OSError: The disk refused; the journal stays.
-        DatasetFormatError: The journal does not belong to the set as it is.
+        OSError: Writing failed; the journal is kept.
+        DatasetFormatError: The journal does not match the dataset's current state.
     """
     path = root / JOURNAL / JOURNAL_FILE
     clear_partial_files(root)
@@ -75,11 +75,11 @@ def bring_back(root: Path, *, unfinished: bool = True) -> Episode | None:
 
 
 def check_counts(info: Info, committing: int | None = None) -> list[Episode]:
-    """The episodes that count, having made sure that no other lies where the next would go.
+    """The episodes that count, after checking that none lies where the next one would go.
 
     Args:
-        info: The set's.
-        committing: An episode whose files may be there already.
+        info: The dataset's info.
+        committing: Index of an episode whose files may already be there.
 
     Raises:
         DatasetFormatError: meta/episodes holds episodes that meta/info.json does not count.
@@ -95,19 +95,19 @@ def check_counts(info: Info, committing: int | None = None) -> list[Episode]:
 
 
 def read_journal_if_any(root: Path) -> Journal | None:
-    """A set's journal, if there is one with at least one frame."""
+    """A dataset's journal, if there is one with at least one frame."""
     path = root / JOURNAL / JOURNAL_FILE
     if not path.is_file():
         return None
     try:
         journal = read_journal(path)
     except DatasetFormatError:
-        return None  # cut before its head was whole
+        return None  # cut short before its header was whole
     return journal if len(journal.rows) else None
 
 
 def clear_partial_files(root: Path) -> list[Path]:
-    """Delete half-written files that a cut left; the files removed."""
+    """Delete half-written files left by a crash; returns the files removed."""
     found = [path for path in root.rglob("*.partial") if path.is_file()]
     for path in found:
         path.unlink()
@@ -115,9 +115,9 @@ def clear_partial_files(root: Path) -> list[Path]:
 
 
 def drop_uncounted(info: Info) -> list[Path]:
-    """Delete the files of episodes beyond the set's total, left by a cut while finishing one.
+    """Delete the files of episodes beyond the dataset's total, left by a crash while finishing one.
 
-    Only files that no counted episode uses go.
+    Files that a counted episode uses are kept.
 
     Returns:
         The files removed.

@@ -1,4 +1,4 @@
-"""`robo data repair`: put right what a cut, or another program, left wrong and can be deduced."""
+"""`robo data repair`: fix what a crash or another program broke, as far as it can be deduced."""
 
 from pathlib import Path
 
@@ -24,18 +24,18 @@ from robo.data.tables import is_indexed, parquet, read_parquet, read_texts, text
 
 
 def repair(root: Path) -> list[str]:
-    """Repair a set in place; each step leaves it no worse if it is cut off.
+    """Repair a dataset in place; an interrupted step leaves it no worse.
 
     Args:
-        root: The set's folder.
+        root: The dataset's folder.
 
     Returns:
-        What was done, sentences; empty when nothing was to be done.
+        One phrase per repair; empty if there was nothing to do.
 
     Raises:
-        DatasetFormatError: It is no set, or damaged beyond this.
-        DatasetBusyError: Someone is recording into it.
-        DatasetWriteError: The disk refused.
+        DatasetFormatError: It is not a dataset, or is damaged beyond repair.
+        DatasetBusyError: Another process is recording into it.
+        DatasetWriteError: Writing failed.
     """
     read_info(root)
     with write_errors(root, "what was not repaired yet is as before"):
@@ -74,12 +74,12 @@ def _repair(root: Path) -> list[str]:
 
 
 def _statistics(root: Path) -> list[str]:
-    """Compute meta/stats.json where it is wrong, unless the frames are damaged."""
+    """Recompute meta/stats.json if it is wrong, unless the frames are damaged."""
     try:
         dataset = Dataset(root)
         columns = {k: dataset.column(k) for k, f in dataset.features.items() if f.is_numeric}
     except DatasetFormatError:
-        return []  # `robo data validate` says so
+        return []  # `robo data validate` reports it
     finite = all(v.dtype.kind != "f" or np.isfinite(v).all() for v in columns.values())
     if not len(dataset) or not finite or not any(check_stats(dataset.info, [columns])):
         return []
@@ -88,10 +88,10 @@ def _statistics(root: Path) -> list[str]:
 
 
 def _order_rows(root: Path) -> list[str]:
-    """Bring meta/episodes into order where its rows are all there but swapped."""
+    """Sort meta/episodes if its rows are complete but out of order."""
     info = read_info(root)
     numbers = [episode.index for episode in read_episodes(info)]
-    # A row may be there twice where this was cut off before.
+    # A row may be there twice if this was interrupted before.
     known, order = np.unique(numbers, return_index=True)
     if numbers == list(range(len(numbers))) or known.tolist() != list(range(len(known))):
         return []
@@ -112,7 +112,7 @@ def _order_rows(root: Path) -> list[str]:
 
 
 def _count(root: Path) -> list[str]:
-    """Make meta/info.json count what is there, and drop episodes that are there only in part."""
+    """Make meta/info.json count what is there, and drop incomplete episodes."""
     info = read_info(root)
     rows = read_episodes(info)
     journal = read_journal_if_any(root)
@@ -144,7 +144,7 @@ def _count(root: Path) -> list[str]:
 
 
 def _is_whole(info: Info, episode: Episode) -> bool:
-    """Whether an episode's frames and films are there."""
+    """Whether an episode's frames and videos are there."""
     try:
         table = read_parquet(info.data_path(episode.data))
     except DatasetFormatError:
@@ -157,7 +157,7 @@ def _is_whole(info: Info, episode: Episode) -> bool:
 
 
 def _renumber(root: Path) -> list[str]:
-    """Make `index`, `frame_index` and `episode_index` count as the episodes' rows say."""
+    """Make `index`, `frame_index` and `episode_index` match the episodes' rows."""
     info = read_info(root)
     files: dict[FileNumber, list[Episode]] = {}
     for episode in read_episodes(info)[: info.total_episodes]:
@@ -168,7 +168,7 @@ def _renumber(root: Path) -> list[str]:
         try:
             table = read_parquet(path)
         except DatasetFormatError:
-            continue  # `robo data validate` says so
+            continue  # `robo data validate` reports it
         if table.num_rows != sum(episode.length for episode in episodes):
             continue
         wanted = {

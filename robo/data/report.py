@@ -1,4 +1,4 @@
-"""Sets, findings and statistics on a terminal."""
+"""Datasets, findings and statistics on a terminal."""
 
 import json
 from typing import Any
@@ -12,14 +12,14 @@ from robo.data.lerobot_reader import Dataset
 from robo.data.statistics import Stats
 
 SHOWN = 40
-"""Findings that are printed; the rest is counted."""
+"""Most findings printed; the rest are counted."""
 NUMBER_WIDTH = 9
 WORST = 10
-"""So many episodes' scores are printed, from the lowest."""
+"""Most episode scores printed, lowest first."""
 
 
 def dataset_info(dataset: Dataset) -> dict[str, Any]:
-    """What a set holds, as plain values."""
+    """What a dataset holds, as plain values."""
     files = [path for path in dataset.root.rglob("*") if path.is_file()]
     known = [e.info.success for e in dataset.episodes if e.info.success is not None]
     seconds = len(dataset) / dataset.fps
@@ -47,7 +47,7 @@ def dataset_info(dataset: Dataset) -> dict[str, Any]:
 
 
 def print_info(dataset: Dataset, *, as_json: bool) -> None:
-    """Print what a set holds."""
+    """Print what a dataset holds."""
     console = Console()
     content = dataset_info(dataset)
     if as_json:
@@ -67,7 +67,7 @@ def print_info(dataset: Dataset, *, as_json: bool) -> None:
 
 
 def print_report(report: Report, *, as_json: bool) -> None:
-    """Print findings, then every episode's score from the worst."""
+    """Print findings, then the worst episodes' scores."""
     console = Console(highlight=False)
     if as_json:
         console.print_json(json.dumps(report.as_dict()))
@@ -94,7 +94,7 @@ def print_report(report: Report, *, as_json: bool) -> None:
 
 
 def _print_scores(console: Console, report: Report) -> None:
-    """The episodes' mean score, and the worst with what they are marked down for."""
+    """Print the mean score, and the worst episodes with what they are marked down for."""
     scores = sorted(report.episodes, key=lambda episode: episode.score)
     mean = sum(episode.score for episode in scores) / len(scores)
     frames = sum(episode.frames for episode in scores)
@@ -113,7 +113,7 @@ def _print_scores(console: Console, report: Report) -> None:
 
 
 def print_stats(stats: Stats, *, as_json: bool) -> None:
-    """Print statistics, an element a line."""
+    """Print statistics, one element per line."""
     console = Console()
     if as_json:
         console.print_json(json.dumps({key: part.as_json() for key, part in stats.items()}))

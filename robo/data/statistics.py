@@ -1,8 +1,8 @@
-"""Statistics of columns and cameras, for normalising: min, max, mean, std, count and quantiles.
+"""Statistics of columns and cameras, for normalisation: min, max, mean, std, count and quantiles.
 
-Min, max, mean, std (of the population) and count of merged episodes are exact. Merged quantiles
-are those of the mixture of the episodes' distributions, each taken as linear between its known
-quantiles; `robo data stats` and closing a writer compute those of the columns exactly.
+Min, max, mean, std (population) and count of merged episodes are exact. Merged quantiles are those
+of the mixture of the episodes' distributions, each taken as linear between its known quantiles;
+`robo data stats` and closing a writer compute those of the columns exactly.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,10 +26,10 @@ class FeatureStats:
 
     Attributes:
         mean: (n,) per element, or (3,) per colour of a camera, in [0, 1].
-        std: Of the population.
+        std: Population standard deviation.
         levels: (7, n): min, the five quantiles, max.
-        count: Frames behind it.
-        camera: Whether shapes are (3, 1, 1) in the files.
+        count: Number of frames.
+        camera: Whether it is a camera's, with shape (3, 1, 1) in the files.
     """
 
     mean: Float
@@ -56,7 +56,7 @@ class FeatureStats:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "FeatureStats":
-        """What `as_json` gave; quantiles that are missing are taken as unknown, evenly spread."""
+        """Read what `as_json` wrote; missing quantiles are spread evenly from min to max."""
         low, high = (np.asarray(values[name], np.float64) for name in ("min", "max"))
         levels = [
             np.asarray(values.get(name, low + q * (high - low)), np.float64)
@@ -81,7 +81,7 @@ def stats_of_rows(values: np.ndarray) -> FeatureStats:
         values: (frames,) or (frames, n), at least one frame.
     """
     table = np.asarray(values, np.float64).reshape(len(values), -1)
-    # Sums would lose digits on large, nearly constant columns; around the first row they do not.
+    # Relative to the first row, large and nearly constant columns lose no digits in the sums.
     offset = table[0]
     return FeatureStats(
         mean=offset + (table - offset).mean(0),
@@ -92,7 +92,7 @@ def stats_of_rows(values: np.ndarray) -> FeatureStats:
 
 
 class ImageHistogram:
-    """Counts the colours of a camera's images; a regular grid of at most 4096 pixels of each."""
+    """Colour histograms of a camera's images, from a regular grid of about 4096 pixels at most."""
 
     def __init__(self) -> None:
         self.counts = np.zeros((3, 256), np.int64)
@@ -108,7 +108,7 @@ class ImageHistogram:
         self.images += 1
 
     def stats(self) -> FeatureStats:
-        """Statistics per colour, in [0, 1], of at least one image."""
+        """Statistics per colour, in [0, 1]; needs at least one image."""
         values = np.arange(256) / 255.0
         total = self.counts.sum(1, keepdims=True)
         weights = self.counts / total
@@ -127,7 +127,7 @@ class ImageHistogram:
 
 
 def merge(parts: Iterable[FeatureStats]) -> FeatureStats:
-    """Statistics of all frames together (Chan et al. 1979 for the variance)."""
+    """Merge statistics over all frames (Chan et al. 1979 for the variance)."""
     listed = list(parts)
     if len(listed) == 1:
         return listed[0]
@@ -146,16 +146,16 @@ def merge(parts: Iterable[FeatureStats]) -> FeatureStats:
 
 
 def merge_all(parts: Sequence[Stats]) -> Stats:
-    """Statistics of several episodes or sets, feature by feature."""
+    """Merge statistics of several episodes or datasets, feature by feature."""
     return {key: merge(part[key] for part in parts) for key in parts[0]}
 
 
 def _mixture(levels: Sequence[Float], weights: Float) -> Float:
-    """Levels of a mixture of distributions given by theirs.
+    """Levels of a mixture of distributions, from the levels of its parts.
 
     Args:
-        levels: Of each part, (7, n).
-        weights: Of each part, summing to 1.
+        levels: Levels of each part, (7, n).
+        weights: Weight of each part, summing to 1.
     """
     knots = np.sort(np.concatenate(levels), 0)
     result = np.empty_like(levels[0])
@@ -166,7 +166,7 @@ def _mixture(levels: Sequence[Float], weights: Float) -> Float:
             left, right = _ranks(part[:, i], points)
             before += weight * left
             after += weight * right
-        # Where the distribution has a step, all ranks between its two sides fall on its place.
+        # Where the distribution function jumps, all ranks within the jump map to that point.
         ranks = np.stack([before, after], 1).reshape(-1)
         result[:, i] = np.interp(_LEVELS, ranks, np.repeat(points, 2))
     result[0], result[-1] = knots[0], knots[-1]
@@ -185,7 +185,7 @@ def _ranks(levels: Float, points: Float) -> tuple[Float, Float]:
 
 
 def close(one: FeatureStats, other: FeatureStats, relative: float = 1e-3) -> list[str]:
-    """The names among min, max, mean, std and count in which two differ."""
+    """Which of min, max, mean, std and count differ between two."""
     scale = np.maximum(np.abs(one.levels).max(0), np.abs(other.levels).max(0))
     pairs = {
         "min": (one.levels[0], other.levels[0]),

@@ -1,4 +1,4 @@
-"""Writing files so that a cut at any moment leaves the old one or the new one, whole."""
+"""Atomic writes: a crash at any moment leaves the old file or the new one, whole."""
 
 import errno
 import fcntl
@@ -16,11 +16,11 @@ FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used 
 
 @contextmanager
 def write_errors(path: Path, kept: str) -> Iterator[None]:
-    """Turn a refused write into one clear sentence.
+    """Turn a failed write into a `DatasetWriteError`.
 
     Args:
         path: What was being written.
-        kept: What is safe and what to do, a clause.
+        kept: A clause that says what is safe and what to do.
     """
     try:
         yield
@@ -30,10 +30,10 @@ def write_errors(path: Path, kept: str) -> Iterator[None]:
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write a file so that it appears whole, and stays after a power cut.
+    """Write a file atomically and durably.
 
     Raises:
-        OSError: The disk refused; the file is as it was before.
+        OSError: Writing failed; the file is as it was before.
     """
     make_folder(path.parent)
     partial = path.with_name(path.name + ".partial")
@@ -50,7 +50,7 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
 
 
 def write_json(path: Path, data: object) -> None:
-    """Write JSON whole."""
+    """Write JSON atomically and durably."""
     write_whole(path, (json.dumps(data, indent=4, ensure_ascii=False) + "\n").encode())
 
 
@@ -58,7 +58,7 @@ def read_json(path: Path) -> Any:
     """Read JSON.
 
     Raises:
-        DatasetFormatError: The file is missing or broken.
+        DatasetFormatError: The file is missing or damaged.
     """
     try:
         return json.loads(path.read_bytes())
@@ -69,7 +69,7 @@ def read_json(path: Path) -> Any:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that their names stay after a power cut."""
+    """Create a folder and its parents so that they survive a power cut."""
     missing = []
     while not folder.is_dir():
         missing.append(folder)
@@ -80,7 +80,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk."""
+    """Sync a folder's entries to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -89,12 +89,11 @@ def sync_folder(folder: Path) -> None:
 
 
 class Lock:
-    """Keeps other writers out of a set; the system lets it go when the process dies.
+    """Keeps other writers out of a dataset; the system releases it when the process dies.
 
     Args:
-        path: The lock's file; it is left behind, empty.
-        guarded: What it keeps others out of, for the message; the folder around the lock's when
-            left out.
+        path: The lock file; it is left behind, empty.
+        guarded: What it guards, for the message; by default the parent of the lock's folder.
 
     Raises:
         DatasetBusyError: Another process holds it.
@@ -115,5 +114,5 @@ class Lock:
             ) from None
 
     def release(self) -> None:
-        """Let others in."""
+        """Release the lock."""
         os.close(self._descriptor)

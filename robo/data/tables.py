@@ -1,4 +1,4 @@
-"""The parquet tables of a set: frames, tasks, skill labels, episodes."""
+"""The parquet tables of a dataset: frames, tasks, skill labels, episodes."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from robo.data.features import Feature, Features
 
 
 def parquet(*groups: pa.Table) -> bytes:
-    """A parquet file's content, one row group a table; all have the same columns."""
+    """A parquet file's content, one row group per table; all have the same columns."""
     file = io.BytesIO()
     with pq.ParquetWriter(file, groups[0].schema) as writer:
         for table in groups:
@@ -27,7 +27,7 @@ def read_parquet(path: Path) -> pa.Table:
     """Read a parquet file.
 
     Raises:
-        DatasetFormatError: It is missing or broken.
+        DatasetFormatError: It is missing or damaged.
     """
     try:
         return pq.ParquetFile(path).read()
@@ -41,7 +41,7 @@ def read_schema(path: Path) -> pa.Schema:
     """The columns of a parquet file.
 
     Raises:
-        DatasetFormatError: It is broken.
+        DatasetFormatError: It is missing or damaged.
     """
     try:
         return pq.read_schema(path)
@@ -50,17 +50,17 @@ def read_schema(path: Path) -> pa.Schema:
 
 
 def arrow_type(feature: Feature) -> pa.DataType:
-    """A column's type in the frames' tables."""
+    """A column's type in the frame tables."""
     value = pa.bool_() if feature.dtype == "bool" else pa.from_numpy_dtype(feature.dtype)
     return value if feature.shape == (1,) else pa.list_(value, feature.shape[0])
 
 
 def frames_table(features: Features, columns: Mapping[str, np.ndarray]) -> pa.Table:
-    """Frames as a table, one column a numeric feature.
+    """Frames as a table, one column per numeric feature.
 
     Args:
-        features: The set's features.
-        columns: (frames,) or (frames, n) by key.
+        features: The dataset's features.
+        columns: Values (frames,) or (frames, n) by key.
     """
     arrays, fields = [], []
     for key, feature in features.items():
@@ -103,9 +103,9 @@ def column_values(table: pa.Table, feature: Feature) -> np.ndarray:
 
 
 def texts_table(texts: Sequence[str], column: str) -> pa.Table:
-    """The table of tasks (`task`) or skill labels (`subtask`), the text being pandas' index.
+    """The table of tasks (`task`) or skill labels (`subtask`), with the text as pandas' index.
 
-    Readers that go through pandas look a text up by row; without the metadata they find numbers.
+    Readers that use pandas take a row's index as its text; without the metadata it is a number.
     """
     numbers = f"{column}_index"
     pandas = {
@@ -140,15 +140,15 @@ def texts_table(texts: Sequence[str], column: str) -> pa.Table:
 
 
 def read_texts(path: Path, column: str) -> list[str]:
-    """Tasks or skill labels in the order of their index; without a file none.
+    """Tasks or skill labels in the order of their index; empty if there is no file.
 
     Raises:
-        DatasetFormatError: The table is broken.
+        DatasetFormatError: The table is damaged.
     """
     if not path.is_file():
         return []
     table = read_parquet(path)
-    # pandas writes a nameless index as this.
+    # This is how pandas names an unnamed index.
     name = next((n for n in (column, "__index_level_0__") if n in table.column_names), None)
     if name is None or f"{column}_index" not in table.column_names:
         raise DatasetFormatError(f"{path} lacks the column {column} or {column}_index")
@@ -169,5 +169,5 @@ def is_indexed(path: Path, column: str) -> bool:
 
 
 def rows_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema | None = None) -> pa.Table:
-    """Episodes' rows as a table; all have the first one's keys unless a schema is given."""
+    """Episode rows as a table; all have the first one's keys unless a schema is given."""
     return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)

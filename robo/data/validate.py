@@ -13,11 +13,11 @@ SAMPLED_IMAGES = 60
 
 
 def validate(root: Path, *, images: bool = True) -> Report:
-    """Find what is wrong with a set.
+    """Find what is wrong with a dataset.
 
     Args:
         root: Its folder.
-        images: Whether to decode films to look at them; it takes most of the time.
+        images: Whether to decode and check videos, which takes most of the time.
     """
     report = Report(str(root))
     findings = list(check_set(root))
@@ -55,10 +55,10 @@ def _image_stats(dataset: Dataset) -> list[Finding]:
             measured = sampled_image_stats(dataset, camera, SAMPLED_IMAGES)
             found += check_image_stats(dataset, camera, measured)
         except DatasetFormatError:
-            continue  # said of the film, or of the statistics, already
+            continue  # already reported for the video or the statistics
     return found
 
 
 def _score(findings: list[Finding]) -> float:
-    """1 less the penalties; nothing with an error."""
+    """1 minus the penalties, at least 0; 0 with an error."""
     return max(0.0, 1.0 - sum(finding.penalty for finding in findings))

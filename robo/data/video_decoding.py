@@ -1,4 +1,4 @@
-"""Images from films, by frame number."""
+"""Images from videos, by frame number."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,21 +11,21 @@ from robo.closing import Closing
 from robo.data.errors import DatasetFormatError
 
 TOLERANCE = 1e-4
-"""How far a frame may lie from its time, in seconds; LeRobot's loader takes the same."""
+"""How far a frame may be off its nominal time, in seconds; the same as LeRobot's loader."""
 _NEAR = 8
-"""Frames ahead up to which decoding on is taken to be faster than a seek."""
+"""Up to this many frames ahead, decoding on is assumed to be faster than seeking."""
 
 
 class VideoFile(Closing):
-    """A film, open for reading frames in any order; ascending order is fastest.
+    """A video, open for reading frames in any order; ascending order is fastest.
 
     Args:
         path: The file.
-        fps: Frames a second of the set; the file's own when left out.
-        size: (height, width) to scale images to; as they are when left out.
+        fps: Frames per second of the dataset; the file's own by default.
+        size: (height, width) to scale images to; unscaled by default.
 
     Raises:
-        DatasetFormatError: The file is missing or is no film.
+        DatasetFormatError: The file is missing or not a video.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class VideoFile(Closing):
 
     @property
     def frames(self) -> int:
-        """How many frames the file says it holds."""
+        """Number of frames according to the file."""
         return self._stream.frames
 
     @property
@@ -65,7 +65,7 @@ class VideoFile(Closing):
         """Frames (H, W, 3), uint8, RGB, by their number in the file.
 
         Raises:
-            DatasetFormatError: There is no frame within 1e-4 s of the number's time.
+            DatasetFormatError: The video is damaged, or has no frame within 1e-4 s of that time.
         """
         for number in numbers:
             yield self.image(number)

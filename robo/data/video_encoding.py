@@ -1,8 +1,8 @@
-"""Images to H.264 packets as they come, and packets to an mp4 file.
+"""Encoding images to H.264 packets one by one, and packets to an mp4 file.
 
 Packets leave the encoder at once (no look-ahead, no frame held back), each keyframe carries the
 stream's parameters, and every second frame is a keyframe, as in LeRobot: a journal of packets can
-be cut anywhere, and a reader finds any frame after decoding two.
+be truncated anywhere, and a reader gets any frame by decoding at most two.
 """
 
 import io
@@ -24,9 +24,9 @@ class VideoEncoder:
     """Compresses a camera's images.
 
     Args:
-        height: Of the images, in pixels, even.
-        width: The same.
-        fps: Frames a second.
+        height: Height of the images in pixels, even.
+        width: Width of the images in pixels, even.
+        fps: Frames per second.
     """
 
     def __init__(self, height: int, width: int, fps: int) -> None:
@@ -54,10 +54,10 @@ class VideoEncoder:
 
 
 def mp4_of_packets(packets: Sequence[Packet], fps: int) -> bytes:
-    """The content of an mp4 file with these images, the k-th at k / fps seconds."""
+    """The content of an mp4 file with these images, image k at k / fps seconds."""
     file = io.BytesIO()
     time_base = Fraction(1, fps)
-    # The first keyframe carries the parameters that the file's header needs.
+    # The first keyframe carries the parameters needed in the file's header.
     with av.open(io.BytesIO(packets[0].data), format="h264") as first:
         output = av.open(file, "w", format="mp4")
         assert isinstance(output, OutputContainer)

@@ -1,4 +1,4 @@
-"""Training samples: for a frame, what came before and what is to be done next.
+"""Training samples: for each frame, the observations before it and the actions to take next.
 
     windows = WindowReader(
         Dataset(root),
@@ -8,8 +8,8 @@
     batch["action"]           # (2, 20, n)
     batch["action_is_pad"]    # (2, 20), true where the window reaches past the episode
 
-Windows never cross the end of an episode (or of a skill): the first or last frame is repeated
-there, and the mask says so.
+Windows never cross the bounds of an episode (or of a skill): the first or last frame is repeated
+there, and the mask marks it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,22 +29,22 @@ INDICES = ("index", "episode_index", "frame_index", "task_index")
 
 
 class WindowReader:
-    """Random access to windows around the frames of a set.
+    """Random access to windows around the frames of a dataset.
 
     Args:
-        dataset: The set.
-        offsets: By feature, the frames to give relative to the window's own: -1 is one before.
-        within: What a window may not leave: its "episode", or its "skill" (a stretch with one
-            label), which makes many short episodes of a long one.
-        episodes: Which episodes to draw from; all when left out.
+        dataset: The dataset.
+        offsets: By feature, the frames to return relative to the window's own: -1 is one before.
+        within: What a window may not leave: its "episode", or its "skill" (a segment with one
+            label), which splits a long episode into many short ones.
+        episodes: Indices of the episodes to use; all by default.
         image_size: (height, width) to scale images to.
-        cache: The folder for decoded small images; `frames.default_cache()` when left out.
+        cache: Folder for decoded small images; `frame_cache.default_cache()` by default.
 
     Attributes:
-        frames: The set's frame index of each window (n,).
+        frames: Dataset frame index of each window (n,).
 
     Raises:
-        DatasetError: A feature is not in the set.
+        DatasetError: A feature is not in the dataset, or has no offsets.
     """
 
     def __init__(
@@ -84,15 +84,16 @@ class WindowReader:
         return len(self.frames)
 
     def batch(self, numbers: np.ndarray) -> Batch:
-        """Windows by their number in [0, len).
+        """A batch of windows by their numbers in [0, len).
 
         Returns:
             By feature (batch, offsets, n), a scalar column (batch, offsets), a camera
             (batch, offsets, H, W, 3) uint8; `<feature>_is_pad` (batch, offsets) bool; and
-            `index`, `episode_index`, `frame_index`, `task_index`, `subtask_index` (batch,).
+            `index`, `episode_index`, `frame_index`, `task_index` and, if the dataset has it,
+            `subtask_index` (batch,).
 
         Raises:
-            DatasetFormatError: A film is missing, damaged or too short.
+            DatasetFormatError: A video is missing, damaged or too short.
         """
         frames = self.frames[np.asarray(numbers)]
         first, stop = self._first[frames, None], self._stop[frames, None]
@@ -110,20 +111,20 @@ class WindowReader:
         return result
 
     def __getitem__(self, number: int) -> Batch:
-        """One window, without the batch's dimension."""
+        """One window, without the batch dimension."""
         if not 0 <= number < len(self):
             raise IndexError(f"window {number} of {len(self)}")
         return {key: value[0] for key, value in self.batch(np.array([number])).items()}
 
     def warm_up(self, part: int = 0, parts: int = 1) -> Iterator[float]:
-        """Decode all of the set's small images into the cache, while this is gone through.
+        """Decode the dataset's small images into the cache, as this is iterated over.
 
         Args:
-            part: Which of the processes that share the work this is.
-            parts: How many they are.
+            part: Rank of this process among those that share the work.
+            parts: Number of those processes.
 
         Yields:
-            How much of its part is done, 0 to 1.
+            How much of this process's part is done, 0 to 1.
         """
         films = [(store, film) for store in self._stores.values() for film in store.films_to_cache]
         mine = films[part::parts]

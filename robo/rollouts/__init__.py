@@ -1,1 +1,1 @@
-"""Rollouts: policies carried out in environments, counted, recorded, filmed and compared."""
+"""Rollouts: policies executed in environments, evaluated, recorded, filmed and compared."""

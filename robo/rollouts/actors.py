@@ -1,4 +1,4 @@
-"""What acts in a rollout: scripted experts, chance, or a policy (`robo.rollouts.executor`)."""
+"""Who acts in a rollout: scripted experts, random actions, or a policy (`rollouts.executor`)."""
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -16,14 +16,14 @@ from robo.recording.recorder import Observation
 
 @dataclass(frozen=True)
 class Assignment:
-    """What is to be done in an environment that was reset.
+    """What to do in an environment that was just reset.
 
     Attributes:
-        instruction: The words that are said.
-        label: What is meant: a skill's label in the kitchen, the task's words elsewhere.
-        seed: Of what the actor draws.
-        thing: Instance that an expert of the kitchen is to handle.
-        place: Place that such an expert is to go to or to put it.
+        instruction: The instruction as worded.
+        label: What it means: a skill's label in the kitchen, the task's words elsewhere.
+        seed: Seed for the actor.
+        thing: Instance that a kitchen expert should handle.
+        place: Place that such an expert should go to, or put it at.
     """
 
     instruction: str
@@ -35,11 +35,11 @@ class Assignment:
 
 @dataclass
 class Counts:
-    """What is counted of an actor in an episode.
+    """An actor's counters in an episode.
 
     Attributes:
-        seconds: Wall time of each call that decided on actions.
-        clipped: Actions with numbers beyond the action space, which were clipped.
+        seconds: Wall time of each policy call.
+        clipped: Number of actions that exceeded the action space and were clipped.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -50,9 +50,9 @@ class Actor(Protocol):
     """Carries out assignments, one action after another.
 
     Attributes:
-        counts: Of the present assignment.
-        finished: Whether it has ended the assignment by itself.
-        failure: Why it gave up, in a few words; None where it did not, or does not know.
+        counts: Counters of the current assignment.
+        finished: Whether it ended the assignment itself.
+        failure: Why it gave up, in a few words; None if it did not, or does not know.
     """
 
     counts: Counts
@@ -66,14 +66,14 @@ class Actor(Protocol):
         """See above."""
 
     def begin(self, env: "gymnasium.Env[Any, Any]", assignment: Assignment) -> None:
-        """An assignment begins; `env` was reset."""
+        """Begin an assignment in `env`, which was just reset."""
 
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """The next action (m,), within the action space unless it is not finite."""
 
 
 class _Scripted:
-    """What scripted experts have in common; see `Actor`."""
+    """What scripted experts share; see `Actor`."""
 
     def __init__(self) -> None:
         self.counts = Counts()
@@ -108,7 +108,7 @@ class KitchenExpert(_Scripted):
 
 
 class AlohaExpert(_Scripted):
-    """The scripted experts of two arms; see `Actor`."""
+    """The scripted two-arm experts; see `Actor`."""
 
     def begin(self, env: "gymnasium.Env[Any, Any]", assignment: Assignment) -> None:
         """See `Actor`."""
@@ -124,7 +124,7 @@ class AlohaExpert(_Scripted):
 
 
 class RandomActor:
-    """Draws actions uniformly from the action space: the floor of a table; see `Actor`."""
+    """Draws actions uniformly from the action space, as a baseline; see `Actor`."""
 
     finished = False
     failure: str | None = None
@@ -144,7 +144,7 @@ class RandomActor:
 
 
 def make_expert_actor(environment: str) -> KitchenExpert | AlohaExpert:
-    """The scripted experts of an environment.
+    """An environment's scripted experts.
 
     Raises:
         UserError: It has none.
@@ -162,10 +162,10 @@ def make_expert_actor(environment: str) -> KitchenExpert | AlohaExpert:
 
 
 def box_of(env: "gymnasium.Env[Any, Any]") -> gymnasium.spaces.Box:
-    """The action space, a vector with bounds.
+    """The action space, a bounded vector.
 
     Raises:
-        UserError: It is another one.
+        UserError: It is something else.
     """
     space = env.action_space
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:

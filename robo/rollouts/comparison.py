@@ -1,4 +1,4 @@
-"""Two runs beside each other: does one policy succeed more often than the other?"""
+"""Comparing two runs: does one policy succeed more often than the other?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ from robo.rollouts.summary import TOTAL, grouped, rate_of
 from robo.statistics import Rate
 
 POLICY = frozenset({"policy", "weights", "recorded", "image_size"})
-"""Settings that belong to the policy, or change nothing."""
+"""Settings that belong to the policy, or do not change the task."""
 
 SAME_START = ("seed", "label", "instruction")
-"""What makes two episodes the same question."""
+"""Two episodes are comparable if these are equal."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is there.
+    """A run with results.
 
     Attributes:
         path: Its folder.
         settings: Its settings.
-        results: By key.
+        results: Its results by episode key.
     """
 
     path: Path
@@ -50,14 +50,14 @@ class Difference:
     """How two groups of episodes differ.
 
     Attributes:
-        name: Of the group: a column, or the total.
-        first: The first run's rate.
-        second: The second run's.
+        name: Name of the group: a column, or the total.
+        first: The first run's success rate.
+        second: The second run's success rate.
         interval: 95% interval of second minus first.
-        p: Two-sided, of the exact test.
-        first_only: Pairs in which only the first succeeded; None where there are no pairs.
-        second_only: Pairs in which only the second did.
-        fisher_p: Of Fisher's test, where there are no pairs.
+        p: Two-sided p-value of the exact test.
+        first_only: Pairs in which only the first succeeded; None if unpaired.
+        second_only: Pairs in which only the second succeeded; None if unpaired.
+        fisher_p: p-value of Fisher's test if unpaired, else None.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Difference:
         return self.second.value - self.first.value
 
     def as_dict(self) -> dict[str, Any]:
-        """For a file."""
+        """As plain values for a file."""
         values = {
             "name": self.name,
             "first": self.first.as_dict(),
@@ -97,9 +97,9 @@ class Comparison:
 
     Attributes:
         paired: Whether episodes were compared one by one.
-        pairs: How many there are; 0 where there are none.
-        alone: How many episodes of each run have no partner.
-        rows: The columns, and the total last.
+        pairs: Number of pairs; 0 if unpaired.
+        alone: Number of episodes without a partner in each run.
+        rows: One difference per column, then the total if there are several columns.
         other_differences: Settings that differ besides the policy.
     """
 
@@ -110,7 +110,7 @@ class Comparison:
     other_differences: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For a file."""
+        """As plain values for a file."""
         return {
             "test": "McNemar, exact" if self.paired else "Boschloo, exact",
             "pairs": self.pairs,
@@ -121,10 +121,10 @@ class Comparison:
 
 
 def read_run(path: Path) -> Run:
-    """The run in a folder.
+    """Read the run in a folder.
 
     Raises:
-        UserError: There is none, it has no results, or they are another command's.
+        UserError: There is none, it has no results, or another command wrote them.
     """
     run = Run(path, read_settings(path), read_results(path, EPISODE))
     if not run.results:
@@ -137,11 +137,11 @@ def compare(first: Run, second: Run, *, unpaired: bool = False) -> Comparison:
 
     Args:
         first: A run.
-        second: Another.
-        unpaired: Whether to take their episodes as independent draws.
+        second: Another run.
+        unpaired: Whether to treat their episodes as independent samples.
 
     Raises:
-        UserError: They have no episodes in common, or were judged by different rules.
+        UserError: Their environments or success rules differ, or their episodes do not match.
     """
     if first.rules != second.rules:
         raise UserError(

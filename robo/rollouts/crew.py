@@ -1,4 +1,4 @@
-"""Processes that do jobs one at a time: one that dies loses its job only, which is done again."""
+"""Worker processes that do one job at a time: if one dies, only its job is lost, and retried."""
 
 import multiprocessing
 import traceback
@@ -14,29 +14,29 @@ from robo.errors import UserError, user_errors
 from robo.workers import begin_worker
 
 MOST_DEATHS = 3
-"""A job that so many processes died of is given up."""
+"""A job is given up after this many processes died of it."""
 
 FAREWELL = 60.0
-"""Seconds that a process gets to close its files."""
+"""Time that a process gets to close its files (s)."""
 
 
 class Worker(Protocol):
     """What does the jobs."""
 
     def run(self, job: Any) -> Any:
-        """Do one."""
+        """Do one job."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """A job's end.
+    """A job that was done or given up.
 
     Attributes:
-        job: As it was given.
-        result: What came of it; None when every process that tried died.
+        job: The job.
+        result: Its result; None if every process that tried died.
         deaths: How many processes died of it.
     """
 
@@ -48,17 +48,17 @@ class Done:
 def done_by_crew(
     jobs: Sequence[Any], workers: int, hire: Callable[..., Worker], arguments: Sequence[Any]
 ) -> Generator[Done]:
-    """Do jobs in several processes; what is done comes in no order.
+    """Do jobs in several processes; they are yielded as they finish, in no particular order.
 
     Args:
-        jobs: What is to be done; they and their results can be pickled.
-        workers: How many processes; 0: none, they are done in this one.
-        hire: Called with `arguments` in each process, makes what does the jobs.
+        jobs: The jobs; they and their results must be picklable.
+        workers: Number of processes; 0 does them in this one.
+        hire: Called with `arguments` in each process to make its worker.
         arguments: See `hire`.
 
     Raises:
-        UserError: A worker raised one or a DatasetError, or processes die before they can begin.
-        RuntimeError: A worker failed otherwise; the text is its traceback.
+        UserError: A worker raised one or a DatasetError, or one process after the other died.
+        RuntimeError: A worker failed otherwise; the message is its traceback.
     """
     if workers == 0:
         with user_errors(DatasetError):
@@ -76,7 +76,7 @@ def done_by_crew(
                     continue
                 job, deaths = member.job, member.deaths
                 if kind == "died":
-                    # One that died before it could begin did not die of the job.
+                    # A process that died before it could begin did not die of the job.
                     deaths += member.has_begun
                     if deaths < MOST_DEATHS:
                         waiting.appendleft((job, deaths))
@@ -122,12 +122,12 @@ class _Crew:
         return bool(self.members)
 
     def start(self, job: Any, deaths: int) -> None:
-        """A new process, and its first job."""
+        """Start a process with its first job."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._hire, self._arguments))
         process.start()
-        # Ours alone is left open here, so that it ends when the process does.
+        # Close their end here, so that ours reaches its end when the process dies.
         theirs.close()
         member = _Member(process, ours)
         self.members.append(member)
@@ -138,15 +138,15 @@ class _Crew:
         try:
             member.connection.send(job)
         except OSError:
-            return  # it died; `answer_of` sees to that
+            return  # it died; `answer_of` handles that
 
     def ready(self) -> list[_Member]:
-        """Those that have something to say, or have died; waits for one."""
+        """Wait for members that have something to say or have died."""
         heard = wait([member.connection for member in self.members])
         return [member for member in self.members if member.connection in heard]
 
     def answer_of(self, member: _Member) -> tuple[str, Any]:
-        """What a member says: "ready", "done" and a result, or "died"; the rest is raised."""
+        """A member's message: "ready", "done" with a result, or "died"; errors are raised."""
         kind: str
         try:
             kind, value = member.connection.recv()
@@ -174,16 +174,16 @@ class _Crew:
             )
 
     def dismiss(self, member: _Member) -> None:
-        """Nothing more is to be done."""
+        """Let a member leave when there are no more jobs."""
         self.members.remove(member)
         self._leaving.append(member)
         try:
             member.connection.send(None)
         except OSError:
-            return  # it is gone already
+            return  # it is already gone
 
     def end(self) -> None:
-        """End all processes: those that were dismissed in their own time, others at once."""
+        """End all processes: dismissed ones may finish, others are terminated."""
         for member in self.members:
             member.process.terminate()
         for member in (*self._leaving, *self.members):

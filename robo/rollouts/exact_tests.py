@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from robo.statistics import Z_95, Rate
 
 GRID = 2000
-"""Points of the nuisance parameter at which Boschloo's p value is sought."""
+"""Grid points of the nuisance parameter in the search for Boschloo's p-value."""
 
 ROUNDING = 1e-7
-"""Probabilities are equal when they differ by less than this share."""
+"""Probabilities within this relative difference are equal."""
 
 
 def mcnemar_p(first_only: int, second_only: int) -> float:
-    """Exact two-sided p value of McNemar's test: the pairs that differ, against a fair coin.
+    """Exact two-sided p-value of McNemar's test: the discordant pairs against a fair coin.
 
     Args:
         first_only: Pairs in which only the first succeeded.
-        second_only: Pairs in which only the second did.
+        second_only: Pairs in which only the second succeeded.
     """
     n, least = first_only + second_only, min(first_only, second_only)
     tail = sum(math.comb(n, k) for k in range(least + 1))
@@ -32,8 +32,8 @@ def paired_interval(first_only: int, second_only: int, pairs: int) -> tuple[floa
 
     Args:
         first_only: Pairs in which only the first succeeded.
-        second_only: Pairs in which only the second did.
-        pairs: All of them.
+        second_only: Pairs in which only the second succeeded.
+        pairs: Number of pairs.
     """
     estimate = (second_only - first_only) / pairs
 
@@ -60,7 +60,7 @@ def _tango_z(b: int, c: int, n: int, difference: float) -> float:
 
 
 def _root(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function crosses 0, by bisection; an end where it does not."""
+    """Where a decreasing function crosses 0, by bisection; an end of the range if it does not."""
     if falling(high) > 0:
         return high
     if falling(low) < 0:
@@ -86,16 +86,16 @@ def unpaired_interval(first: Rate, second: Rate) -> tuple[float, float]:
 
 
 def fisher_p(first: Rate, second: Rate) -> float:
-    """Two-sided p value of Fisher's exact test: tables of these margins, no likelier than ours."""
+    """Two-sided p-value of Fisher's exact test: same-margin tables no likelier than ours."""
     p = _fisher_table(first.trials, second.trials, first.successes + second.successes)
     return float(p[first.successes])
 
 
 def boschloo_p(first: Rate, second: Rate) -> float:
-    """Two-sided p value of Boschloo's unconditional exact test (1970).
+    """Two-sided p-value of Boschloo's unconditional exact test (1970).
 
-    The largest probability, over the common rate, of a table whose Fisher p value is at most ours:
-    never above Fisher's own, which is conservative because it holds the margins fixed.
+    The largest probability, over the common rate, of a table whose Fisher p-value is at most ours:
+    never above Fisher's own, which is conservative because it fixes the margins.
     """
     m, n = first.trials, second.trials
     bound = fisher_p(first, second) * (1 + ROUNDING)
@@ -120,7 +120,7 @@ def boschloo_p(first: Rate, second: Rate) -> float:
 
 
 def _fisher_table(m: int, n: int, total: int) -> NDArray[np.float64]:
-    """Fisher's p value of each number of the first's successes (m + 1,); above 1 if impossible."""
+    """Fisher's p-value for each number of first successes (m + 1,); above 1 if impossible."""
     result = np.full(m + 1, 2.0)
     rows = np.arange(max(0, total - n), min(m, total) + 1)
     logs = _log_choose(m)[rows] + _log_choose(n)[total - rows]
@@ -133,6 +133,6 @@ def _fisher_table(m: int, n: int, total: int) -> NDArray[np.float64]:
 
 
 def _log_choose(n: int) -> NDArray[np.float64]:
-    """log(n over k) for k from 0 to n (n + 1,)."""
+    """Log of n choose k, for k from 0 to n (n + 1,)."""
     factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
     return np.asarray(factorials[n] - factorials - factorials[::-1])

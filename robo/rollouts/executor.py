@@ -1,4 +1,4 @@
-"""A policy in an environment: its keys, its images' size, its words, its chunks, its end.
+"""Executing a policy in an environment: keys, image size, instruction, chunks, termination.
 
 executor = PolicyExecutor(load_policy("rt1"))
 executor.begin(env, Assignment("pick up the apple", "pick up the apple"))
@@ -32,10 +32,10 @@ from robo.rollouts.actors import Assignment, Counts, box_of
 from robo.rollouts.stage import observed_size
 
 KITCHEN_HZ = 10
-"""Actions a second in the kitchen where a checkpoint does not say."""
+"""Actions per second in the kitchen if the checkpoint does not say."""
 
 EDGE = 1e-4
-"""Numbers beyond the action space by up to this share of its width are rounding, not counted."""
+"""Exceeding the action space by up to this share of its width is rounding and not counted."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class LoadedPolicy:
     """A policy and what its checkpoint says.
 
     Attributes:
-        policy: In evaluation mode.
-        metadata: As the trainer noted it.
-        folder: Where it came from.
+        policy: The policy, in evaluation mode.
+        metadata: The checkpoint's metadata, written by the trainer.
+        folder: The checkpoint's folder.
     """
 
     policy: Policy
@@ -54,7 +54,7 @@ class LoadedPolicy:
 
     @property
     def fps(self) -> int | None:
-        """Actions a second that it was trained with, where it says so."""
+        """Actions per second that it was trained with, if the checkpoint says so."""
         rate = self.metadata.get("fps")
         return None if rate is None else round(float(rate))
 
@@ -66,14 +66,15 @@ class LoadedPolicy:
 
 
 def load_policy(name_or_path: str, device: str = "auto") -> LoadedPolicy:
-    """A policy by the short name of shipped weights or by its checkpoint's folder.
+    """Load a policy by the short name of shipped weights or by its checkpoint folder.
 
     Args:
         name_or_path: As on the command line.
         device: "cpu", "cuda", or "auto": a GPU if there is one.
 
     Raises:
-        UserError: There is none, it is damaged, or its words are of another version.
+        UserError: There is none, it is damaged, its instruction features are of another version,
+            or there is no GPU.
     """
     import torch
 
@@ -106,9 +107,9 @@ def weights_hash(folder: Path) -> str:
 class PolicyExecutor:
     """Carries out assignments with a policy; see `robo.rollouts.actors.Actor`.
 
-    Wall time is measured around the policy's `act` alone: an instruction's features are there
-    before the assignment begins, and rendering belongs to the simulator. The first call ever is
-    made twice, because it sets up libraries; the second counts.
+    Wall time is measured around the policy's `act` alone: instruction features are computed
+    beforehand, and rendering belongs to the simulator. The very first call is made twice, because
+    it initialises libraries; the second one counts.
     """
 
     failure: str | None = None
@@ -125,7 +126,7 @@ class PolicyExecutor:
         """See `Actor`.
 
         Raises:
-            UserError: The policy is made for other actions or another rate.
+            UserError: The policy was made for other actions or another rate.
         """
         self.counts = Counts()
         self.finished = False
@@ -144,7 +145,7 @@ class PolicyExecutor:
         """See `Actor`.
 
         Raises:
-            UserError: The observation does not fit the policy.
+            UserError: The observation does not match the policy.
         """
         if not self._waiting:
             self._waiting.extend(self._decide(observation))
@@ -159,7 +160,7 @@ class PolicyExecutor:
         return action
 
     def _decide(self, observation: Observation) -> NDArray[np.float32]:
-        """The next chunk (j, m)."""
+        """The next action chunk (j, m)."""
         seen = {dataset_key(key): value for key, value in observation.items()}
         if self._instruction is not None:
             seen[INSTRUCTION] = self._instruction
@@ -180,10 +181,10 @@ class PolicyExecutor:
         self._policy.reset(self._seed)
 
     def check(self, env: "gymnasium.Env[Any, Any]") -> None:
-        """Refuse an environment with other actions or another rate.
+        """Refuse an environment with other actions or another rate than the policy's.
 
         Raises:
-            UserError: It is one.
+            UserError: They differ.
         """
         space = box_of(env)
         name, size = self._policy.name, self._policy.config.action_size
@@ -202,7 +203,7 @@ class PolicyExecutor:
 
 
 def policy_in_kitchen(name_or_path: str, device: str = "auto") -> tuple[KitchenEnv, PolicyExecutor]:
-    """A kitchen that shows a policy what it needs, and the policy, carrying out skills in it.
+    """A kitchen with the observations that a policy needs, and an executor of that policy.
 
     In that kitchen "terminate" ends a skill, not the episode.
 

@@ -1,6 +1,6 @@
-"""The folder of a run: run.json says what it is, results.jsonl grows by a line an episode.
+"""The folder of a run: run.json describes it, results.jsonl grows by one line per episode.
 
-results.jsonl is only ever added to; an episode has one line, by its key, and the first one counts.
+results.jsonl is append-only; of several lines with one episode's key, the first counts.
 """
 
 import json
@@ -20,21 +20,21 @@ LOCK = ".lock/lock"
 
 KEY = ("key",)
 EPISODE = (*KEY, "split", "success")
-"""What every result of `robo rollout` has."""
+"""Fields of every result of `robo rollout`."""
 
 Result = dict[str, Any]
 
 
 class RunFolder:
-    """A run's folder, which nobody else writes to meanwhile.
+    """A run's folder, locked against other writers.
 
     Args:
         path: The folder.
-        settings: Of the run, plain JSON values.
-        needed: What every result has; the first tells it from the others.
+        settings: The run's settings, plain JSON values.
+        needed: Fields that every result has; the first is its key.
 
     Raises:
-        UserError: It cannot be made, another process is writing to it, or it holds results of
+        UserError: It cannot be created, another process is writing to it, or it holds results of
             other settings.
     """
 
@@ -53,7 +53,7 @@ class RunFolder:
             raise
 
     def results(self) -> dict[str, Result]:
-        """What is there, by key; a line that was cut off at the end is taken away.
+        """The results so far, by key; an incomplete last line is removed.
 
         Raises:
             UserError: A line is damaged.
@@ -67,17 +67,17 @@ class RunFolder:
         return read_results(self.path, self._needed)
 
     def add(self, result: Mapping[str, Any]) -> None:
-        """Add a line.
+        """Append a line.
 
         Raises:
-            UserError: The disk does not take it.
+            UserError: It cannot be written.
         """
         path = self.path / RESULTS
         with writing(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(result, ensure_ascii=False) + "\n")
 
     def release(self) -> None:
-        """Let others in."""
+        """Release the folder's lock."""
         self._lock.release()
 
     def _check_same(self) -> None:
@@ -96,7 +96,7 @@ class RunFolder:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Settings that differ, such as "seed 0 there, 1 now", also those within a group."""
+    """Settings that differ, such as "seed 0 there, 1 now", including nested ones."""
     found = []
     for key in dict.fromkeys((*before, *now)):
         there, here = before.get(key), now.get(key)
@@ -111,27 +111,27 @@ def read_settings(path: Path) -> dict[str, Any]:
     """The settings of the run in a folder.
 
     Raises:
-        UserError: There is none.
+        UserError: They are missing or damaged.
     """
     return json_object(_text(path / SETTINGS), str(path / SETTINGS))
 
 
 def read_results(path: Path, needed: Sequence[str] = KEY) -> dict[str, Result]:
-    """Whole lines of the results in a folder, by key.
+    """Complete lines of the results in a folder, by key.
 
     Args:
         path: The folder.
         needed: See `RunFolder`.
 
     Raises:
-        UserError: A line is damaged, or another command's.
+        UserError: A line is damaged, or another command wrote it.
     """
     file = path / RESULTS
     if not file.exists():
         return {}
     text = _text(file)
     results: dict[str, Result] = {}
-    # Not `splitlines`: JSON leaves other ends of lines, such as U+2028, within its texts.
+    # Not `splitlines`: JSON strings may contain other line separators, such as U+2028.
     for number, line in enumerate(text.split("\n")[:-1], start=1):
         result = json_object(line, f"{file}, line {number}")
         if missing := [name for name in needed if name not in result]:

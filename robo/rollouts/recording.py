@@ -1,4 +1,4 @@
-"""Putting the episodes that a run has recorded, in its processes' own sets, into one."""
+"""Merging a run's recorded episodes from its processes' shards into one dataset."""
 
 import shutil
 from collections.abc import Iterable
@@ -19,18 +19,18 @@ SHARDS = "recording"
 
 
 def check_fits(root: Path, folder: Path, results: Iterable[Result]) -> bool:
-    """Refuse to go on for hours with a run whose episodes the set would not take in the end.
+    """Refuse early to continue a run whose episodes could not be added to the dataset in the end.
 
     Args:
-        root: The set, or a place for one.
-        folder: Of the run.
-        results: So far.
+        root: The dataset's folder, existing or new.
+        folder: The run's folder.
+        results: The results so far.
 
     Returns:
-        Whether there was a recorded episode to tell by.
+        Whether there was a recorded episode to check.
 
     Raises:
-        UserError: The set has other features, or is damaged.
+        UserError: The dataset has another fps or other features, or is damaged.
     """
     shards = {folder / SHARDS / result["shard"] for result in results if result["shard"]}
     shard = next((shard for shard in shards if (shard / INFO).exists()), None)
@@ -47,21 +47,21 @@ def check_fits(root: Path, folder: Path, results: Iterable[Result]) -> bool:
 
 
 def put_together(root: Path, folder: Path, results: Iterable[Result]) -> int:
-    """Put recorded episodes behind those of a set, which is made when there is none.
+    """Append recorded episodes to a dataset, which is created if there is none.
 
-    An episode that the set holds already is left out, so this may be done again after a cut.
+    Episodes that the dataset already holds are left out, so this may be repeated after a crash.
 
     Args:
-        root: The set.
-        folder: Of the run.
-        results: In the order in which the episodes are to be.
+        root: The dataset's folder.
+        folder: The run's folder.
+        results: The results, in the order in which their episodes are appended.
 
     Returns:
         How many were added.
 
     Raises:
-        UserError: `root` is no set or one of other features, or the disk refused; what was
-            recorded stays in the run's folder.
+        UserError: `root` is not a dataset or has other features, or writing failed; the recorded
+            episodes stay in the run's folder.
     """
     recorded = [r for r in results if r["shard"] and (folder / SHARDS / r["shard"]).exists()]
     if not recorded:
@@ -97,6 +97,6 @@ def _make(picks: list[Any], root: Path, added: int) -> None:
 
 
 def _identity(info: object) -> tuple[object, ...]:
-    """What tells an episode of a rollout from others: when it was recorded, and its draw."""
+    """What identifies a rollout's episode: when it was recorded, its seed and its draw."""
     draw = Origin.of(info).draw  # type: ignore[arg-type]
     return (info.recorded_at, info.seed, tuple(sorted(draw.items())))  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A run of rollouts from Python: episodes, processes, results, a summary.
+"""A rollout run from Python: episodes, processes, results, a summary.
 
 run = Rollouts("robo/Kitchen-v1", "rt1", Path("runs/rt1"), tasks=("pick up",))
 summary = run.execute(episodes=100, workers=2)
@@ -29,23 +29,23 @@ from robo.rollouts.summary import summarise
 
 
 class Rollouts:
-    """A run in a folder, which goes on where it stopped.
+    """A run in a folder, which resumes where it stopped.
 
     Args:
         environment: The gymnasium id; "module:id" imports the module first.
-        policy: "expert", "random", the short name of shipped weights, or a checkpoint's folder.
-        out: The folder.
-        seed: Of everything that is drawn.
+        policy: "expert", "random", the short name of shipped weights, or a checkpoint folder.
+        out: The run's folder.
+        seed: Random seed.
         tasks: See `RolloutSettings`.
         splits: See `RolloutSettings`.
         randomization: See `RolloutSettings`.
         image_size: See `RolloutSettings`.
         max_seconds: See `RolloutSettings`.
-        record: The set that episodes are recorded into; None: they are not.
-        device: Where the policy computes: "auto", "cpu" or "cuda".
+        record: The dataset to record episodes into; None records nothing.
+        device: The policy's device: "auto", "cpu" or "cuda".
 
     Raises:
-        UserError: Something is not there, or does not fit.
+        UserError: Something is missing or does not fit.
     """
 
     def __init__(
@@ -105,17 +105,17 @@ class Rollouts:
         on_begin: Callable[[int, int], None] | None = None,
         on_result: Callable[[Result], None] | None = None,
     ) -> dict[str, Any]:
-        """Run what is not there yet and write summary.json, also when it is interrupted.
+        """Run the missing episodes and write summary.json, even if interrupted.
 
         Args:
-            episodes: Of each column.
-            workers: Processes; 0: none, everything happens in this one.
-            films: The first so many episodes are filmed.
-            on_begin: Called with how many episodes the run has and how many are there.
-            on_result: Called for every episode that is done, in no order.
+            episodes: Number of episodes per column.
+            workers: Number of processes; 0 runs everything in this one.
+            films: How many episodes to film, from the first.
+            on_begin: Called with the number of episodes in the run and of those already done.
+            on_result: Called with every new result, in no particular order.
 
         Returns:
-            What summary.json holds.
+            The content of summary.json.
 
         Raises:
             UserError: The folder holds another run's results, the policy does not fit the
@@ -185,7 +185,7 @@ class Rollouts:
         return summary
 
     def _identity(self) -> dict[str, Any]:
-        """What must be the same to go on: of a checkpoint its weights, wherever they lie."""
+        """The settings that must match to resume: a checkpoint's weights, not its path."""
         values = self.settings.as_json()
         if self.settings.weights:
             values.pop("policy")
@@ -193,7 +193,7 @@ class Rollouts:
 
 
 def _described(policy: str) -> dict[str, Any]:
-    """What a checkpoint says of itself.
+    """A checkpoint's description.
 
     Raises:
         UserError: It is damaged.
@@ -210,7 +210,7 @@ def _described(policy: str) -> dict[str, Any]:
 
 
 def _weights(environment: str, policy: str) -> str:
-    """The hash of the weights; empty for what has none.
+    """The hash of the weights; empty if there are none.
 
     Raises:
         UserError: There is no such policy, or no expert for the environment.

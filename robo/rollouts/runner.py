@@ -1,4 +1,4 @@
-"""One process's share of the rollouts: an episode in, its result out."""
+"""Running rollouts in one process: an episode in, its result out."""
 
 import time
 from contextlib import ExitStack
@@ -44,13 +44,13 @@ class EpisodeRunner(Closing):
     """Runs episodes of a run, one at a time.
 
     Args:
-        settings: Of the run.
-        folder: Where films and recorded episodes go.
-        films: Keys of the episodes that are filmed.
-        device: Where the policy computes: "auto", "cpu" or "cuda".
+        settings: The run's settings.
+        folder: Folder for videos and recorded episodes.
+        films: Keys of the episodes to film.
+        device: The policy's device: "auto", "cpu" or "cuda".
 
     Raises:
-        UserError: The policy or the environment cannot be had.
+        UserError: The policy or the environment is not available.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class EpisodeRunner(Closing):
         self.actor = self._make_actor(device)
 
     def run(self, planned: PlannedEpisode) -> dict[str, Any]:
-        """Run an episode; what came of it, as plain values.
+        """Run an episode; returns its result as plain values.
 
         Raises:
-            UserError: The policy does not fit the environment, or that says no success.
+            UserError: The policy does not fit the environment, or that does not report success.
         """
         began = time.perf_counter()
         asked = draw(self.settings, planned)
@@ -109,13 +109,13 @@ class EpisodeRunner(Closing):
         }
 
     def close(self) -> None:
-        """Close the environments and the sets."""
+        """Close the environments and the datasets."""
         for stage in self._stages.values():
             stage.close()
         self._stages.clear()
 
     def _limit(self, stage: Stage) -> int:
-        """Steps after which an episode is over."""
+        """The maximum number of steps per episode."""
         seconds = self.settings.max_seconds
         steps = gymnasium.spec(self.settings.id).max_episode_steps
         if seconds is None and steps is not None:
@@ -151,7 +151,7 @@ class EpisodeRunner(Closing):
 
 
 class _Trial:
-    """One attempt at an episode; there is never a second one that counts."""
+    """The one attempt at an episode that counts."""
 
     def __init__(
         self, stage: Stage, actor: Actor, asked: Asked, limit: int, camera: Camera | None
@@ -207,7 +207,7 @@ class _Trial:
             self._look(over)
 
     def _look(self, over: bool) -> None:
-        """Elsewhere than in the kitchen an episode ends with the first success."""
+        """Outside the kitchen, end the episode at the first success."""
         if self._stage.success is None:
             raise UserError(
                 f"{type(self._stage.env.unwrapped).__name__} does not say in its info whether the "
@@ -219,7 +219,7 @@ class _Trial:
             self.ended, self.failure = "environment", ENVIRONMENT_ENDED
 
     def _settle(self, kitchen: KitchenEnv, action: NDArray[np.float32]) -> None:
-        """Hold still until nothing rolls or swings any more."""
+        """Hold still until nothing rolls or swings any more, for at most `SETTLE_SECONDS`."""
         hold = np.zeros_like(action)
         hold[6], hold[10] = action[6], TERMINATE
         for _ in range(round(SETTLE_SECONDS * self.rate)):
@@ -234,7 +234,7 @@ class _Trial:
 
 
 def _assignment(asked: Asked, env: Any) -> Assignment:
-    """What is to be done; in the kitchen also which thing and place experts take."""
+    """The assignment; in the kitchen, with the thing and place for the expert."""
     assignment = Assignment(asked.instruction, asked.start.task, asked.start.seed)
     if not isinstance(env, KitchenEnv):
         return assignment
@@ -247,7 +247,7 @@ def _assignment(asked: Asked, env: Any) -> Assignment:
 def hire(
     settings: RolloutSettings, folder: Path, films: frozenset[str], device: str
 ) -> EpisodeRunner:
-    """An `EpisodeRunner` for a process of its own, with one torch thread: the fastest number."""
+    """An `EpisodeRunner` for its own process, with one torch thread, the fastest setting."""
     if settings.weights:
         import torch
 
@@ -258,7 +258,7 @@ def hire(
 def result_of_death(
     settings: RolloutSettings, planned: PlannedEpisode, deaths: int
 ) -> dict[str, Any]:
-    """The result of an episode that processes died of."""
+    """The result of an episode that killed its processes."""
     return {
         **_identity(planned, draw(settings, planned)),
         "success": False,
@@ -275,7 +275,7 @@ def result_of_death(
 
 
 def _identity(planned: PlannedEpisode, asked: Asked) -> dict[str, Any]:
-    """Which episode a result is of."""
+    """The fields that identify a result's episode."""
     return {
         "key": planned.key,
         "split": planned.split,

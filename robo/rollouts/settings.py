@@ -1,4 +1,4 @@
-"""What a run of rollouts is made with, and its episodes."""
+"""The settings of a rollout run, and its episodes."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,29 +11,29 @@ FAMILIES = ("find", "go to", "pick up", "put down", "bring it to you", "open", "
 """The kitchen's skills."""
 
 EXPERT, RANDOM = "expert", "random"
-"""Names of what acts without weights."""
+"""Names of the actors without weights."""
 
 MAX_SECONDS = 60.0
-"""An episode of an environment without a limit of its own is over after so long (simulated)."""
+"""Time limit of an episode if the environment has none of its own (s, simulated)."""
 
 
 @dataclass(frozen=True)
 class RolloutSettings:
-    """What decides an episode, whoever runs it; results of other settings are not mixed with it.
+    """Everything that determines an episode; results of different settings are never mixed.
 
     Attributes:
         environment: The gymnasium id; "module:id" imports the module first.
-        policy: "expert", "random", the short name of shipped weights, or a checkpoint's folder.
-        weights: The SHA-256 of the checkpoint's file, empty without one.
-        seed: Of everything that is drawn.
-        tasks: In the kitchen skills ("pick up the apple") or families ("pick up"); elsewhere
-            words, which only policies that take instructions read.
+        policy: "expert", "random", the short name of shipped weights, or a checkpoint folder.
+        weights: SHA-256 of the checkpoint's weights file; empty if there is none.
+        seed: Random seed.
+        tasks: In the kitchen, skills ("pick up the apple") or families ("pick up"); elsewhere,
+            instructions, which matter only to policies that take them.
         splits: Columns, see `robo.rollouts.splits`.
         randomization: Terms of the environment that are drawn in every episode, in all columns.
-        image_size: Pixels each way; None: what suits the policy.
-        max_seconds: An episode is over after so long (simulated); None: the environment's own
-            limit, or `MAX_SECONDS`.
-        recorded: Whether episodes are recorded into a set.
+        image_size: Image height and width in pixels; None for what suits the policy.
+        max_seconds: Time limit of an episode (simulated); None for the environment's own limit,
+            or `MAX_SECONDS`.
+        recorded: Whether episodes are recorded into a dataset.
     """
 
     environment: str
@@ -48,7 +48,7 @@ class RolloutSettings:
     recorded: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, as JSON gives them back."""
+        """As plain values, the same as after a round trip through JSON."""
         return {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
@@ -56,23 +56,23 @@ class RolloutSettings:
 
     @property
     def id(self) -> str:
-        """The gymnasium id alone."""
+        """The gymnasium id without the module."""
         return self.environment.rpartition(":")[2]
 
     @property
     def draws(self) -> int:
-        """The seed of the starts: never one that `robo record` draws its starts from."""
+        """The seed of the starts, distinct from those that `robo record` uses."""
         return crc32(f"rollout/{self.seed}".encode())
 
 
 @dataclass(frozen=True)
 class PlannedEpisode:
-    """One episode that is to be run.
+    """One episode to run.
 
     Attributes:
         split: Its column.
         task: One of the settings' tasks.
-        number: Of this task in this column, from 0.
+        number: Its number within this task and column, from 0.
     """
 
     split: str
@@ -81,14 +81,14 @@ class PlannedEpisode:
 
     @property
     def key(self) -> str:
-        """What it is called in results, such as "seen/pick up/3"."""
+        """Its key in results, such as "seen/pick up/3"."""
         return f"{self.split}/{self.task}/{self.number}"
 
 
 def planned_episodes(settings: RolloutSettings, episodes: int) -> list[PlannedEpisode]:
-    """The episodes of a run: so many of every column, its tasks taking turns.
+    """The episodes of a run: this many per column, with tasks taking turns.
 
-    More episodes are the same ones and others behind them.
+    A larger number keeps the same episodes and adds others.
     """
     tasks: Sequence[str] = settings.tasks
     return [

@@ -1,13 +1,13 @@
-"""The columns of a rollout table, and what training data must leave out for them to mean anything.
+"""The columns of a rollout table, and what training data must leave out for them to be meaningful.
 
-As in RT-1 (Brohan et al. 2022, section 6.2): `seen` asks for what demonstrations show; `unseen`
-for pairs of skill and object that they lack, each part of which they have, or in words that they
-lack; `distractors` puts more things around; `backgrounds` changes colours, light and cameras.
+As in RT-1 (Brohan et al. 2022, section 6.2): `seen` asks for what demonstrations show; `unseen` for
+pairs of skill and object, or for words, that they lack (skill and object occur, but not together);
+`distractors` adds objects; `backgrounds` changes colours, light and cameras.
 
     if is_held_out("pick up", "orange"): ...          # leave it out of a training set
     phrasings(dataset.labels)                         # other words to train with
 
-Every column but `unseen` starts from the same scenes, so its episodes can be compared one by one.
+All columns but `unseen` start from the same scenes, so their episodes can be compared one by one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,10 +20,10 @@ class Split:
     """One column.
 
     Attributes:
-        name: By which it is chosen.
-        what: For people.
-        held_out: Whether pairs of skill and object, or words, are those that training leaves out.
-        distractors: How many things more there are, at least and at most.
+        name: Its name.
+        what: A description for people.
+        held_out: Whether it uses the skill-object pairs, or words, that training leaves out.
+        distractors: Minimum and maximum number of objects to add.
         randomization: Terms of `envs.kitchen.randomization` that are drawn in every episode.
     """
 
@@ -48,14 +48,14 @@ _SPLITS: Final = (
 )
 
 SPLITS: Final[Mapping[str, Split]] = {split.name: split for split in _SPLITS}
-"""Every column by its name."""
+"""All columns by name."""
 
 HELD_OUT: Final[Mapping[str, tuple[str, ...]]] = {
     "find": ("sprite can", "banana", "rice chips", "tea"),
     "pick up": ("pepsi can", "orange", "sea salt chips", "lime soda"),
     "put down": ("redbull can", "apple", "multigrain chips", "sponge"),
 }
-"""By skill, objects that are held out: each is shown with the other two skills."""
+"""Held-out objects by skill: each is demonstrated with the other two skills."""
 
 PHRASINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "find": (
@@ -101,7 +101,7 @@ PHRASINGS: Final[Mapping[str, tuple[str, ...]]] = {
         *("close the {} fully", "could you close the {}", "i want the {} closed"),
     ),
 }
-"""By skill, other words that may be trained with."""
+"""Paraphrases for training, by skill."""
 
 HELD_OUT_PHRASINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "find": ("locate the {}", "search for the {}", "drive up to where the {} is"),
@@ -112,24 +112,24 @@ HELD_OUT_PHRASINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "open": ("pull out the {}", "get the {} open", "draw the {} out"),
     "close": ("push in the {}", "get the {} closed", "push the {} all the way back"),
 }
-"""By skill, words that are held out."""
+"""Held-out paraphrases, by skill."""
 
 
 def is_held_out(skill: str, argument: str) -> bool:
-    """Whether training leaves a skill out for an object.
+    """Whether training leaves out a skill for an object.
 
     Args:
         skill: "pick up" or "pick_up", and so on.
-        argument: What it is about; places and drawers are never held out.
+        argument: What it acts on; places and drawers are never held out.
     """
     return argument in HELD_OUT.get(skill.replace("_", " "), ())
 
 
 def phrasings(labels: Iterable[str]) -> dict[str, list[str]]:
-    """Other words to train skills with, by label, as `robo train --phrasings` reads them.
+    """Paraphrases for training, by skill label, as `robo train --phrasings` reads them.
 
     Args:
-        labels: Of skills, such as "pick up the apple"; others are passed over.
+        labels: Skill labels, such as "pick up the apple"; others are skipped.
     """
     found = {}
     for label in labels:
@@ -140,6 +140,6 @@ def phrasings(labels: Iterable[str]) -> dict[str, list[str]]:
 
 
 def parts(label: str) -> tuple[str, str]:
-    """A label's skill and what it is about: "open the top drawer" is "open" and "top drawer"."""
+    """A label's skill and argument: "open the top drawer" gives "open" and "top drawer"."""
     skill, _, argument = label.partition(" the ")
     return skill, argument

@@ -1,4 +1,4 @@
-"""One column's environment: reset, stepped, judged, and recorded or filmed where that is wanted."""
+"""One column's environment: reset, stepped, judged, and optionally recorded or filmed."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -26,13 +26,13 @@ from robo.rollouts.splits import SPLITS
 from robo.video import VideoWriter, with_caption
 
 FILM_HEIGHT = 480
-"""Of films of observed cameras, pixels."""
+"""Height of videos of observed cameras, pixels."""
 
 IMAGES = "images/"
 
 
 class Camera(Protocol):
-    """What films an episode; `robo.film.Film` is one."""
+    """Films an episode; `robo.film.Film` is one."""
 
     def shoot(self, env: Any) -> None:
         """Append a frame."""
@@ -45,19 +45,19 @@ class Stage(Closing):
     """An environment in which episodes of one column are run.
 
     Args:
-        settings: Of the run.
+        settings: The run's settings.
         split: The column.
-        cameras: Keys of the images that the policy sees; None: all, () none.
-        image_size: Height and width that suit the policy; None: no wish.
-        fps: Actions a second that the policy was trained with; None: the environment's own.
-        recording: The folder of a set of this process's own to record into; None: nowhere.
+        cameras: Keys of the images that the policy sees; None for all, () for none.
+        image_size: Height and width that suit the policy; None if any do.
+        fps: Actions per second that the policy was trained with; None for the environment's own.
+        recording: The folder of this process's shard to record into; None records nothing.
         filmed: Whether episodes may be filmed.
 
     Attributes:
         env: The environment.
-        observation: The last one.
-        success: Whether the success rule holds now; None where nothing says so.
-        recorder: What records, if something does.
+        observation: The latest observation.
+        success: Whether the success rule holds now; None if unknown.
+        recorder: The recorder; None if nothing is recorded.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Stage(Closing):
         self._task: Task | None = None
 
     def reset(self, task: Task, start: Start) -> Mapping[str, Any]:
-        """Begin an episode; the environment's info."""
+        """Begin an episode; returns the environment's info."""
         self._task = task
         if self._recording is not None:
             recorder = self._recorder(self._recording, task)
@@ -97,7 +97,7 @@ class Stage(Closing):
     def step(
         self, action: NDArray[np.float32], label: str
     ) -> tuple[float, bool, Mapping[str, Any]]:
-        """Act: the reward, whether the environment ended the episode, its info."""
+        """Act; returns the reward, whether the environment ended the episode, and its info."""
         if self.recorder is not None:
             step = self.recorder.step(action, label=label)
             self.observation, self.success = self.recorder.observation, self.recorder.success
@@ -110,13 +110,13 @@ class Stage(Closing):
         return float(reward), bool(terminated or truncated), info
 
     def keep(self, note: str) -> int | None:
-        """Finish the recorded episode: its index, or None where nothing was recorded."""
+        """Finish the recorded episode; returns its index, or None if nothing was recorded."""
         if self.recorder is None or not self.recorder.frames:
             return None
         return self.recorder.keep(note).index
 
     def close(self) -> None:
-        """Close the environment and the set."""
+        """Close the environment and the dataset."""
         if self.recorder is not None:
             self.recorder.close()
         self.env.close()
@@ -139,7 +139,7 @@ def _made(
     fps: int | None,
     shown: bool,
 ) -> MadeEnvironment:
-    """The environment with what suits the policy; `shown`: with all cameras all the same."""
+    """The environment as suits the policy; `shown` keeps all cameras regardless."""
     terms = dict.fromkeys((*settings.randomization, *SPLITS[split].randomization))
     size = settings.image_size
     made = make_environment(settings.id, image_size=size, randomization=tuple(terms))
@@ -166,20 +166,20 @@ def _made(
 
 
 def observed_size(usual: Sequence[int] | int, wanted: tuple[int, int]) -> tuple[int, int]:
-    """The size to draw images in: as data sets have them, unless the policy sees more than that.
+    """The size to render images in: that of datasets, unless the policy's is larger.
 
     The policy scales them to its own size, as the trainer did.
 
     Args:
-        usual: Height and width of data sets, or one number for both.
-        wanted: Height and width of what the policy sees.
+        usual: Height and width in datasets, or one number for both.
+        wanted: Height and width of the policy's images.
     """
     height, width = (usual, usual) if isinstance(usual, int) else usual
     return wanted if wanted[0] > height or wanted[1] > width else (height, width)
 
 
 class CameraFilm:
-    """Films what the cameras of an observation see, side by side."""
+    """Films the camera images of an observation, side by side."""
 
     def __init__(self, path: Path, title: str, fps: int, stage: Stage) -> None:
         self._stage = stage
@@ -203,10 +203,10 @@ class CameraFilm:
 
 
 def camera_for(stage: Stage, path: Path, title: str, files: ExitStack) -> Camera:
-    """What films an episode of a stage: the room in the kitchen, elsewhere what is observed.
+    """What films a stage's episode: the room in the kitchen, the observed images elsewhere.
 
     Raises:
-        UserError: No GL library can draw here, or the environment observes no pictures.
+        UserError: No GL library can render here, or the environment observes no images.
     """
     from envs.rendering import RenderingUnavailableError
     from robo.errors import UserError, user_errors

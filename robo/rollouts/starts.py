@@ -1,4 +1,4 @@
-"""Starts of rollouts: drawn from a seed, for each column what it asks for."""
+"""Starts of rollouts, drawn from a seed as each column asks."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -17,21 +17,21 @@ from robo.rollouts.settings import FAMILIES, PlannedEpisode, RolloutSettings
 from robo.rollouts.splits import HELD_OUT, HELD_OUT_PHRASINGS, SEEN, SPLITS, is_held_out, parts
 
 DRAWS = 1000
-"""So many starts are tried until one suits a column."""
+"""How many starts are tried to find one that suits a column."""
 
 PAIR, WORDS = "pair", "words"
-"""What is held out in an episode of the column `unseen`."""
+"""What may be held out in an episode of the column `unseen`."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An episode, drawn.
+    """An episode as drawn.
 
     Attributes:
-        task: Which judges it.
-        start: How it begins; its words say what is meant.
-        instruction: What is said to a policy.
-        held_out: What of it was held out from training: "pair", "words" or nothing.
+        task: The task, which judges it.
+        start: How it begins; its task text says what is meant.
+        instruction: What the policy is told.
+        held_out: What was held out from training: "pair", "words" or empty.
     """
 
     task: Task
@@ -41,7 +41,7 @@ class Asked:
 
 
 def draw(settings: RolloutSettings, planned: PlannedEpisode) -> Asked:
-    """An episode of a run; the same settings and the same episode, the same start.
+    """Draw an episode of a run; the same settings and episode give the same start.
 
     Raises:
         UserError: The column has no such episode.
@@ -70,7 +70,7 @@ def draw(settings: RolloutSettings, planned: PlannedEpisode) -> Asked:
 
 
 def _fitting(task: KitchenTask, planned: PlannedEpisode, held_out: bool) -> Start:
-    """The first start of an episode's own whose skill and object are held out, or are not."""
+    """The first of an episode's own starts whose skill and object are, or are not, held out."""
     first = planned.number * DRAWS
     for number in range(first, first + DRAWS):
         start = task.start(number)
@@ -80,13 +80,13 @@ def _fitting(task: KitchenTask, planned: PlannedEpisode, held_out: bool) -> Star
 
 
 def with_distractors(start: Start, rng: np.random.Generator, least: int, most: int) -> StartState:
-    """A start with other things besides, half of them where the thing that matters is.
+    """A start with more objects, half of them where the skill's object is, room permitting.
 
     Args:
-        start: Of a skill.
-        rng: What is drawn from.
-        least: How many things more, at least.
-        most: And at most.
+        start: The start of a skill.
+        rng: Random generator.
+        least: Minimum number of objects to add.
+        most: Maximum number of objects to add.
     """
     state = StartState.from_dict(start.options["start"])
     _, argument = parts(start.task)
@@ -110,10 +110,10 @@ def checked_tasks(settings: RolloutSettings) -> tuple[str, ...]:
     """The tasks of a run, in full.
 
     Args:
-        settings: With what was asked for: nothing, "all", families, skills, words.
+        settings: Their tasks may be none, "all", families, skills or, elsewhere, any words.
 
     Raises:
-        UserError: The kitchen knows no such skill, or a column is not for such a run.
+        UserError: The kitchen has no such skill, or a column does not apply to this run.
     """
     if not is_kitchen(settings.id):
         if settings.splits != (SEEN,):

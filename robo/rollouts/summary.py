@@ -1,4 +1,4 @@
-"""Rollouts counted: success by task and column, deadlines, what went wrong."""
+"""Summary of rollouts: success by task and column, deadlines, failures."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,8 +20,8 @@ def summarise(results: Sequence[Result], planned: int) -> dict[str, Any]:
     """Success with Wilson 95% intervals, and everything else that was counted.
 
     Args:
-        results: One an episode.
-        planned: How many episodes the run is to have.
+        results: One result per episode.
+        planned: How many episodes the run should have.
     """
     return {
         "episodes": len(results),
@@ -56,7 +56,7 @@ def _column(results: Sequence[Result]) -> dict[str, Any]:
 def deadlines(results: Iterable[Result]) -> dict[str, Any]:
     """How long the policy took to decide, and how often longer than a control period.
 
-    The robot waits for a decision, so each has one period, however many actions it gives.
+    The robot waits for each decision, so its deadline is one period, however many actions it gives.
     """
     rows = [r for r in results if r["decisions"]]
     if not rows:
@@ -83,7 +83,7 @@ def rate_of(results: Sequence[Result]) -> Rate:
 
 
 def grouped(results: Iterable[Result], key: str) -> dict[str, list[Result]]:
-    """Results by one of their values."""
+    """Group results by one of their fields."""
     groups: dict[str, list[Result]] = {}
     for result in results:
         groups.setdefault(str(result[key]), []).append(result)
@@ -91,7 +91,7 @@ def grouped(results: Iterable[Result], key: str) -> dict[str, list[Result]]:
 
 
 def print_summary(summary: dict[str, Any], console: Console) -> None:
-    """Print the table: a row a task, a column a split; then what else was counted."""
+    """Print the table, one row per task and one column per split, then the other counts."""
     splits = summary["splits"]
     table = Table("task", *(["success"] if list(splits) == [SEEN] else splits))
     tasks = dict.fromkeys(task for column in splits.values() for task in column["tasks"])

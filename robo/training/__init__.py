@@ -1,1 +1,1 @@
-"""Training: from a data set to a policy's checkpoint, a curve and a log."""
+"""Training: from a dataset to a policy checkpoint, a curve and a log."""

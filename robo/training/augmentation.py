@@ -1,4 +1,4 @@
-"""Light changes of images, so that a policy does not learn pixels by heart."""
+"""Light image augmentation, so that a policy does not memorise pixels."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,19 +12,19 @@ from policies.base import IMAGES, Batch
 from policies.vision.augmentation import shifted
 
 _MOST_PATCHES: Final = 8
-"""Of an image, each way."""
+"""Most patches along each side of an image."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Shifts, brightness, tint and mottle; all images that a sample has of a camera change alike.
+    """Shifts, brightness, tint and mottle; all of a sample's images from one camera change alike.
 
     Attributes:
-        shift: Largest shift in pixels, each way; the border is repeated.
-        brightness: Largest share by which a sample is brightened or darkened.
-        tint: Largest share by which each colour of a sample is brightened or darkened, besides.
-        mottle: Largest share by which each colour changes from patch to patch, besides: floors,
-            fronts and walls take other colours, and the things on them too, a little.
+        shift: Maximum shift in pixels, each way; the border is repeated.
+        brightness: Maximum share by which a sample is brightened or darkened.
+        tint: Maximum share by which each colour of a sample is also brightened or darkened.
+        mottle: Maximum share by which each colour also varies from patch to patch: floors, fronts
+            and walls change colour, and a little so do the objects on them.
     """
 
     shift: int = 0
@@ -33,7 +33,7 @@ class Augmentation:
     mottle: float = 0.0
 
     def __call__(self, batch: Batch, rng: np.random.Generator) -> Batch:
-        """The batch with other images [b, t, h, w, 3]; everything else stays."""
+        """The batch with augmented images [b, t, h, w, 3]; everything else is unchanged."""
         result = dict(batch)
         for key, images in batch.items():
             if key.startswith(IMAGES) and images.dtype == torch.uint8:
@@ -54,9 +54,9 @@ class Augmentation:
 
 
 def brightened(images: Tensor, gains: Tensor) -> Tensor:
-    """Images [b, t, h, w, 3] times `gains` [b, 3, h or 1, w or 1], rounded and cut at white."""
+    """Images [b, t, h, w, 3] times `gains` [b, 3, h or 1, w or 1], rounded and clipped."""
     rows = images.flatten(-2)
-    # Laid out as rows are, as broadcasting over three numbers is ten times slower on a CPU.
+    # Laid out like the rows: broadcasting over three numbers is ten times slower on a CPU.
     gains = gains.to(images.device).expand(-1, -1, -1, images.shape[-2])
     factors = gains.permute(0, 2, 3, 1).flatten(-2)
     changed = rows.float().mul_(factors[:, None]).round_().clamp_(0, 255)
@@ -64,7 +64,7 @@ def brightened(images: Tensor, gains: Tensor) -> Tensor:
 
 
 def _patches(size: int, shape: torch.Size, rng: np.random.Generator) -> Tensor:
-    """Smooth random numbers within -1 and 1, [size, 3, h, w]; patches of a size for each sample."""
+    """Smooth random maps in [-1, 1], [size, 3, h, w], with a patch size for each sample."""
     maps = torch.empty(size, 3, *shape)
     for sample, cells in zip(maps, rng.integers(2, _MOST_PATCHES + 1, size), strict=True):
         amount = rng.uniform()

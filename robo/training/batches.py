@@ -1,4 +1,4 @@
-"""Batches of a run, by the number of the step, so that a run can go on at any of them."""
+"""Batches of a run by step number, so that a run can resume at any step."""
 
 from __future__ import annotations
 
@@ -23,25 +23,24 @@ from robo.training.processes import Processes
 from robo.training.randomness import numpy_generator
 
 _GRACE: Final = 60.0
-"""A reader that is asked to end lets the step that is being made be finished and saved (s)."""
+"""How long a reader asked to stop waits for the current step to be finished and saved (s)."""
 
 WINDOW = "index"
-"""The key of a batch that tells the set's frame of each sample."""
+"""The batch key with the dataset frame index of each sample."""
 
 
 class Batches:
-    """All windows in an order drawn anew for every turn.
+    """All windows, reshuffled every epoch.
 
-    A turn gives whole batches; what does not fill one is left out. Each of several processes gets
-    its part of every batch.
+    An incomplete last batch is dropped. Each of several processes gets its part of every batch.
 
     Args:
         windows: The samples.
-        size: Samples a batch, of all processes together.
-        seed: Of the order.
-        processes: Who shares the batches.
-        workers: Processes that read; 0 reads in this one.
-        pinned: Whether batches go to memory from which a GPU copies fast.
+        size: Samples per batch, over all processes.
+        seed: Seed of the order.
+        processes: The processes that share the batches.
+        workers: Reader processes; 0 reads in this one.
+        pinned: Whether batches go to pinned memory, for fast copies to a GPU.
 
     Raises:
         UserError: There are fewer samples than a batch takes, or processes cannot share it evenly.
@@ -78,11 +77,11 @@ class Batches:
 
     @property
     def turn(self) -> int:
-        """Batches in a turn."""
+        """Batches per epoch."""
         return len(self.windows) // self._size
 
     def numbers(self, step: int) -> np.ndarray:
-        """The windows of this process's part of the batch of step `step`, which counts from 0."""
+        """Window numbers of this process's part of the batch of step `step`, counted from 0."""
         turn, place = divmod(step, self.turn)
         if turn != self._turn:
             self._order = numpy_generator(self._seed, "order", turn).permutation(len(self.windows))
@@ -91,7 +90,7 @@ class Batches:
         return batch[self._processes.rank :: self._processes.count]
 
     def starting_at(self, step: int) -> Generator[Batch]:
-        """Batches without end, from step `step` on; closed, its readers end."""
+        """Endless batches from step `step` on; closing the generator ends its readers."""
 
         def numbers() -> Iterator[np.ndarray]:
             here = step
@@ -108,7 +107,7 @@ def loaded(
     """A batch for each of `numbers`, vectors as float32, images as uint8.
 
     Raises:
-        UserError: A film is missing or damaged.
+        UserError: A video is missing or damaged.
     """
     loader: DataLoader[Batch] = DataLoader(
         _Windows(windows),
@@ -118,7 +117,7 @@ def loaded(
         prefetch_factor=3 if workers else None,
         pin_memory=pinned,
         worker_init_fn=_prepare_worker,
-        # A process with other threads must not be forked: a lock that one of them held stays held.
+        # A process with other threads must not be forked: a lock they hold would stay held.
         multiprocessing_context="spawn" if workers else None,
     )
     batches = cast("Iterator[Batch]", iter(loader))
@@ -128,17 +127,17 @@ def loaded(
         except StopIteration:
             return
         except DatasetError as error:
-            # From a worker, its traceback comes along; the last line is the message.
+            # From a worker, the text includes its traceback; the last line is the message.
             last = str(error).strip().splitlines()[-1]
             raise UserError(last.rpartition("Error: ")[2]) from error
 
 
 class Instructions:
-    """Features of the instructions, looked up for every batch.
+    """Instruction features, looked up for every batch.
 
     Args:
         words: The instructions of all frames.
-        device: Where features are kept.
+        device: Device on which the features are kept.
     """
 
     def __init__(self, words: Words, device: torch.device) -> None:
@@ -157,8 +156,8 @@ class Instructions:
 
         Args:
             batch: A batch.
-            frames: The set's frame of each sample.
-            rng: Draws a phrasing for each sample; without it each has its original words.
+            frames: Dataset frame index of each sample.
+            rng: Draws a phrasing for each sample; without it, each has its original words.
         """
         wanted = self._instruction[frames]
         drawn = np.zeros(len(wanted), int)
@@ -192,12 +191,12 @@ def _tensor(value: np.ndarray) -> Tensor:
     if value.dtype == np.float64:
         value = value.astype(np.float32)
     if value.ndim == 2 and value.dtype == np.float32:
-        value = value[:, :, None]  # a vector of one number is a plain column in a set
+        value = value[:, :, None]  # a vector of one number is a scalar column in a dataset
     return torch.from_numpy(np.ascontiguousarray(value))
 
 
 def _prepare_worker(_number: int) -> None:
-    """A reader ends with the process that trains, which may have a step to finish and to save.
+    """Make a reader outlive a stop signal while the training process finishes and saves its step.
 
     Ctrl-C and the signals of a batch system reach all processes of a group at once.
     """
@@ -209,7 +208,7 @@ def _prepare_worker(_number: int) -> None:
 
 
 def _end_later(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # asked again, it ends at once
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second signal ends it at once
     timer = threading.Timer(_GRACE, os._exit, [0])
     timer.daemon = True
     timer.start()

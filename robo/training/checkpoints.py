@@ -2,12 +2,12 @@
 
     checkpoints/step-00001000/     a policy (policies.checkpoint): averaged weights, configuration,
                                    normalisation, metadata
-        training/                  what only going on needs: weights.safetensors,
+        training/                  needed only to resume: weights.safetensors,
                                    optimizer.safetensors, state.json
     checkpoints/last, best         links to the newest and to the best by validation
 
-A checkpoint is written beside the others under another name, brought to the disk and then renamed:
-what is called step-… is whole.
+A checkpoint is written under a temporary name, synced to disk and then renamed, so whatever is
+named step-… is complete.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Checkpoints:
 
     Args:
         out: The run's folder.
-        keep: Newest ones to keep, besides the best.
+        keep: How many of the newest to keep, besides the best.
     """
 
     def __init__(self, out: Path, keep: int) -> None:
@@ -52,12 +52,12 @@ class Checkpoints:
         self._keep = keep
 
     def all(self) -> list[Path]:
-        """Whole checkpoints from the oldest to the newest."""
+        """Complete checkpoints from oldest to newest."""
         found = [p for p in self.folder.glob(f"{_PREFIX}*") if p.is_dir() and not p.is_symlink()]
         return sorted((p for p in found if _number_of(p).isdecimal()), key=step_of)
 
     def latest(self) -> Path | None:
-        """The newest."""
+        """The newest checkpoint, if any."""
         found = self.all()
         return found[-1] if found else None
 
@@ -72,19 +72,19 @@ class Checkpoints:
         *,
         best: bool,
     ) -> Path:
-        """Write the checkpoint of a step and take away those that need not be kept.
+        """Write the checkpoint of a step and delete those that need not be kept.
 
         Args:
             step: Steps done.
             policy: The averaged policy.
-            metadata: For `policies.checkpoint`.
-            weights: Of the policy that is trained.
+            metadata: Metadata for `policies.checkpoint`.
+            weights: Weights of the policy in training.
             optimizer: See `optimizer_state`.
-            state: Plain values that going on needs.
+            state: Plain values needed to resume.
             best: Whether it is the best so far by validation.
 
         Raises:
-            OSError: The disk refused; earlier checkpoints are whole.
+            OSError: Writing failed; earlier checkpoints are intact.
         """
         return self.write_with(
             step,
@@ -105,7 +105,7 @@ class Checkpoints:
         *,
         best: bool,
     ) -> Path:
-        """As `write`, with whatever `save_policy` puts into the folder to act with."""
+        """Like `write`, but `save_policy` writes the policy's files into the folder."""
         target = self.folder / f"{_PREFIX}{step:08d}"
         partial = self.folder / f".{target.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
@@ -123,7 +123,7 @@ class Checkpoints:
             shutil.rmtree(target, ignore_errors=True)
             partial.rename(target)
         except SafetensorError as error:
-            # It hides what the system said in words: "… Os { code: 28, kind: StorageFull, …".
+            # The system's error is only in its text: "… Os { code: 28, kind: StorageFull, …".
             number = next((n for n in (*FULL, errno.EFBIG) if f"code: {n}," in str(error)), 0)
             shutil.rmtree(partial, ignore_errors=True)
             raise OSError(number, os.strerror(number) if number else str(error)) from error
@@ -153,7 +153,7 @@ class Checkpoints:
 
 
 def step_of(path: Path) -> int:
-    """The step of a checkpoint's folder."""
+    """The step of a checkpoint folder."""
     return int(_number_of(path))
 
 
@@ -163,10 +163,10 @@ def _number_of(path: Path) -> str:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Say of a checkpoint that it is damaged, in a sentence.
+    """Turn errors from reading a checkpoint into a `UserError`.
 
     Raises:
-        UserError: It is.
+        UserError: The checkpoint is damaged.
     """
     wrong = (SafetensorError, OSError, DatasetFormatError, LookupError, TypeError, ValueError)
     try:
@@ -181,7 +181,7 @@ def reading(folder: Path) -> Iterator[None]:
 def read_training(
     folder: Path,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
-    """The weights that are trained, the optimiser's state and the plain values of a checkpoint.
+    """The unaveraged weights, the optimiser's state and the plain values of a checkpoint.
 
     Raises:
         UserError: It is damaged.

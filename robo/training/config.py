@@ -1,4 +1,4 @@
-"""How a policy is trained. The command line is made from this; nothing heavy is imported."""
+"""Training options. The command line is generated from this, so nothing heavy is imported."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -20,108 +20,108 @@ FREE = frozenset(
         "log_steps",
     }
 )
-"""What may differ when a run goes on; anything else would make it another run."""
+"""Options that may change when a run resumes; any other change would make it another run."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything about training but the policy and the data set."""
+    """All training options except the policy and the dataset."""
 
     steps: Optional[int] = None
-    """Train for so many steps; this or --minutes."""
+    """Train for this many steps; this or --minutes."""
 
     minutes: Optional[float] = None
-    """Train for so many minutes, in which saving and validating do not count; this or --steps."""
+    """Train for this many minutes, not counting validation and saving; this or --steps."""
 
     batch_size: int = 32
-    """Samples a step, of all processes together."""
+    """Samples per step, over all processes."""
 
     learning_rate: float = 1e-4
-    """Its peak, for AdamW."""
+    """Peak learning rate of AdamW."""
 
     warmup: float = 0.02
-    """Share of the steps or minutes in which the learning rate rises; then it falls as a cosine."""
+    """Share of the steps or minutes for learning rate warm-up; cosine decay follows."""
 
     weight_decay: float = 1e-4
-    """Of AdamW, unless the policy says otherwise for some of its parameters."""
+    """Weight decay of AdamW, except where the policy sets another for some parameters."""
 
     clip: float = 1.0
-    """Largest norm of a gradient; larger ones are scaled down."""
+    """Maximum gradient norm; larger gradients are scaled down."""
 
     ema: float = 0.999
-    """Largest decay of the moving average of the weights, which is what is validated and used; 0
-    uses the weights themselves."""
+    """Maximum decay of the exponential moving average of the weights, which is validated and used;
+    0 uses the weights themselves."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of activations; weights are float32. bfloat16 pays on GPUs and on processors with AMX."""
+    """Precision of activations; weights are float32. bfloat16 pays off on GPUs and AMX CPUs."""
 
     seed: int = 0
-    """Seed of everything that is drawn."""
+    """Random seed."""
 
     inputs: Union[None, tuple[str, ...]] = None
-    """Keys of what the policy sees; observation.state and all cameras when left out."""
+    """Keys of the policy's inputs; observation.state and all cameras by default."""
 
     within: Literal["auto", "skill", "episode"] = "auto"
-    """What a sample may not leave, and whose words are the instruction: the stretch with one skill
-    label, or the episode with its task; "auto" is the skill where the set has labels."""
+    """Bounds of a sample and source of its instruction: the segment with one skill label, or the
+    episode with its task; "auto" is the skill if the dataset has labels."""
 
     phrasings: Optional[Path] = None
-    """JSON file of other words for an instruction: {"open the drawer": ["pull the drawer open"]};
-    a sample draws one of them, or the original."""
+    """JSON file of paraphrases of instructions: {"open the drawer": ["pull the drawer open"]};
+    each sample draws one of them, or the original."""
 
     validation: float = 0.1
-    """Share of the episodes that are kept apart to validate with."""
+    """Share of the episodes held out for validation."""
 
     validation_batches: int = 20
-    """Most batches of one validation."""
+    """Maximum number of batches per validation."""
 
     shift: int = 0
-    """Augmentation: images are shifted by up to so many pixels, a sample's all alike."""
+    """Augmentation: shift images by up to this many pixels, drawn per sample and camera."""
 
     brightness: float = 0.0
-    """Augmentation: images get brighter or darker by up to this share, a sample's all alike."""
+    """Augmentation: brighten or darken images by up to this share, drawn per sample and camera."""
 
     tint: float = 0.0
-    """Augmentation: each colour of the images gets brighter or darker by up to this share, besides;
-    a sample's all alike."""
+    """Augmentation: also brighten or darken each colour of the images by up to this share, drawn
+    per sample and camera."""
 
     mottle: float = 0.0
-    """Augmentation: patches of the images take other colours, by up to this share; a sample's all
-    alike."""
+    """Augmentation: change the colours of patches of the images by up to this share, drawn per
+    sample and camera."""
 
     start: Optional[str] = None
-    """Checkpoint, by folder or short name, whose weights to begin with."""
+    """Checkpoint to initialise the weights from, by folder or short name."""
 
     encoder: Optional[Path] = None
-    """Weights of the image encoder to begin with (safetensors): those that `robo train sight` wrote
-    for rt1, ImageNet's ResNet-18 for act. With --start they take the place of its own."""
+    """Initial weights of the image encoder (safetensors): from `robo train sight` for rt1,
+    ImageNet's ResNet-18 for act. They replace those of --start."""
 
     save_minutes: Optional[float] = 10.0
-    """Validate and save after so many minutes of training."""
+    """Validate and save every N minutes of training."""
 
     save_steps: Optional[int] = None
-    """Validate and save after so many steps, in addition."""
+    """Also validate and save every N steps."""
 
     keep: int = 2
-    """Newest checkpoints that are kept, besides the best by validation."""
+    """Number of newest checkpoints to keep, besides the best by validation."""
 
     log_steps: int = 20
-    """Write a line of the log after so many steps."""
+    """Write a log line every N steps."""
 
     workers: int = 1
-    """Processes that read samples; 0 reads between the steps."""
+    """Processes that read samples; 0 reads between steps."""
 
     threads: Optional[int] = None
-    """Threads of torch; its own choice when left out."""
+    """Number of torch threads; torch's own choice by default."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; "auto" is the GPU when there is one."""
+    """Where to train; "auto" is the GPU if there is one."""
 
     def check(self) -> None:
-        """Refuse values that make no sense.
+        """Refuse invalid values.
 
         Raises:
-            UserError: With the first of them.
+            UserError: A value is invalid; the message names the first.
         """
         if (self.steps is None) == (self.minutes is None):
             raise UserError(
@@ -149,7 +149,7 @@ class TrainingConfig:
                 )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """As plain values."""
         values = asdict(self)
         values["inputs"] = list(self.inputs or ())
         for name in ("phrasings", "encoder"):
@@ -157,10 +157,10 @@ class TrainingConfig:
         return values
 
     def check_resumes(self, before: dict[str, Any]) -> None:
-        """Refuse to go on with a run that began with other options.
+        """Refuse to resume a run that began with other options.
 
         Args:
-            before: What `to_json` gave when it began.
+            before: What `to_json` returned when it began.
 
         Raises:
             UserError: An option that matters differs.
@@ -171,12 +171,12 @@ class TrainingConfig:
 def refuse_changes(
     before: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str]
 ) -> None:
-    """Refuse to go on with a run whose options were others.
+    """Refuse to resume a run with other options.
 
     Args:
         before: Options when it began.
         now: Options now.
-        free: Those that may differ.
+        free: Options that may differ.
 
     Raises:
         UserError: An option that matters differs.
@@ -190,5 +190,5 @@ def refuse_changes(
 
 
 def option(name: str) -> str:
-    """A field's name as it is given on the command line."""
+    """A field's name on the command line."""
     return "--" + name.replace("_", "-")

@@ -1,4 +1,4 @@
-"""A picture of a run: loss and validation over the steps."""
+"""Plot of a run: training and validation loss over steps."""
 
 import math
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ def draw_curve(out: Path, title: str, panels: Sequence[str] = ()) -> None:
 
     Args:
         out: The run's folder.
-        title: Above it.
-        panels: Names in the log, a panel each, if they are there; when left out, the loss and each
-            of its parts.
+        title: Title of the plot.
+        panels: Names in the log, one panel for each that is there; by default, the loss and each of
+            its parts.
     """
     lines = read_log(out)
     there = _names(lines)
@@ -80,7 +80,7 @@ def _series(lines: list[dict[str, float]], name: str) -> tuple[np.ndarray, np.nd
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    """A running mean over a share of the curve."""
+    """A running mean over `_SMOOTHED` of the curve."""
     width = max(1, int(_SMOOTHED * len(values)))
     padded = np.concatenate([np.repeat(values[0], width // 2), values])
     sums = np.cumsum(np.concatenate([[0.0], padded]))

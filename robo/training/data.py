@@ -1,4 +1,4 @@
-"""What a data set gives a policy to learn from; everything that does not fit is refused here."""
+"""Training data for a policy from a dataset; whatever does not fit is refused here."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Within = Literal["skill", "episode"]
 
 
 def open_dataset(root: Path) -> Dataset:
-    """A data set with something in it.
+    """Open a dataset to learn from.
 
     Raises:
-        UserError: It is no data set, is damaged or empty.
+        UserError: It is not a dataset, is damaged or empty, or has no actions.
     """
     with user_errors(DatasetError):
         dataset = Dataset(root)
@@ -39,14 +39,14 @@ def open_dataset(root: Path) -> Dataset:
 
 
 def inputs_of(dataset: Dataset, wanted: Sequence[str] = ()) -> dict[str, tuple[int, ...]]:
-    """Shapes of the inputs that a policy is to see.
+    """Shapes of a policy's inputs.
 
     Args:
-        dataset: The set.
-        wanted: Their keys; `observation.state` and all cameras when left out.
+        dataset: The dataset.
+        wanted: Their keys; `observation.state` and all cameras by default.
 
     Raises:
-        UserError: One is not in the set, or is nothing that a policy can see.
+        UserError: One is not in the dataset or not an observation, or there are none.
     """
     keys = list(wanted) or [
         key for key in dataset.features if key == STATE or key in dataset.cameras
@@ -63,12 +63,12 @@ def inputs_of(dataset: Dataset, wanted: Sequence[str] = ()) -> dict[str, tuple[i
 
 
 def action_size(dataset: Dataset) -> int:
-    """Numbers in an action."""
+    """Dimension of an action."""
     return int(np.prod(dataset.features[ACTION].shape))
 
 
 def check_fits(dataset: Dataset, policy: Policy) -> None:
-    """Refuse a set that lacks what a policy was built for.
+    """Refuse a dataset that lacks what a policy was built for.
 
     Raises:
         UserError: A key is missing or has another shape; images of any size fit.
@@ -88,10 +88,10 @@ def check_fits(dataset: Dataset, policy: Policy) -> None:
 
 
 def where_windows_end(dataset: Dataset, within: str) -> Within:
-    """Whether samples stay in a skill or in an episode.
+    """Whether samples stay within a skill or within an episode.
 
     Raises:
-        UserError: A set without skill labels cannot be divided by skills.
+        UserError: Skills were asked for, but the dataset has no skill labels.
     """
     labelled = SUBTASK in dataset.features and any(dataset.labels)
     if within == "auto":
@@ -102,10 +102,9 @@ def where_windows_end(dataset: Dataset, within: str) -> Within:
 
 
 def split_episodes(episodes: int, share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Episodes to train with and to validate with, drawn by the seed.
+    """Training and validation episodes, drawn from the seed.
 
-    One episode alone is trained with; of several, one at least is left for each unless the share
-    is 0.
+    A single episode is for training; of several, each part gets at least one unless the share is 0.
     """
     held = min(max(1, round(share * episodes)), episodes - 1) if share else 0
     order = numpy_generator(seed, "split").permutation(episodes).tolist()
@@ -117,10 +116,10 @@ class Words:
     """The instruction of each frame.
 
     Attributes:
-        texts: Distinct instructions in order of appearance; other phrasings come after them.
-        choices: Of each instruction, the texts that may stand for it, itself first.
-        instruction: Of each frame of the set, its instruction (frames,).
-        left_out: How many instructions have phrasings but are none of the set's.
+        texts: The distinct instructions, followed by their paraphrases.
+        choices: For each instruction, indices of the texts that may stand for it, itself first.
+        instruction: Index of each frame's instruction (frames,).
+        left_out: Number of instructions with phrasings that the dataset does not have.
     """
 
     texts: tuple[str, ...]
@@ -132,12 +131,12 @@ class Words:
 def words_of(
     dataset: Dataset, within: Within, phrasings: Mapping[str, Sequence[str]] | None = None
 ) -> Words:
-    """Instructions by frame: the skill's label, or the task where there is none.
+    """Instructions by frame: the skill's label, or the task if there is none.
 
-    Phrasings for instructions that the set does not have are left out.
+    Phrasings for instructions that the dataset does not have are left out.
 
     Raises:
-        UserError: There are phrasings, but none for an instruction of the set.
+        UserError: There are phrasings, but none for an instruction of the dataset.
     """
     tasks = np.asarray(dataset.column("task_index"))
     labels = np.full(len(dataset), -1)
@@ -167,10 +166,10 @@ def words_of(
 
 
 def read_phrasings(path: Path | None) -> dict[str, list[str]]:
-    """The file that --phrasings names.
+    """Read the file given by --phrasings.
 
     Raises:
-        UserError: It is not there or not as described.
+        UserError: It cannot be read or is invalid.
     """
     if path is None:
         return {}
@@ -189,10 +188,10 @@ def read_phrasings(path: Path | None) -> dict[str, list[str]]:
 def windows_of(
     dataset: Dataset, policy: Policy, within: Within, episodes: Iterable[int]
 ) -> WindowReader:
-    """The samples of some episodes, images in the policy's size.
+    """The samples of some episodes, with images in the policy's size.
 
     Raises:
-        UserError: The policy asks for a feature that the set lacks, or for images of several sizes.
+        UserError: The policy needs a feature that the dataset lacks, or images of several sizes.
     """
     sizes = {policy.config.inputs[camera][:2] for camera in policy.config.cameras}
     if len(sizes) > 1:
@@ -212,9 +211,9 @@ def windows_of(
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """A hash of a set's episodes: rate, features, words, all numbers, sizes of the films.
+    """A hash of a dataset's content: fps, features, texts, all numbers, sizes of the videos.
 
-    It does not depend on where the set lies.
+    It does not depend on where the dataset is stored.
     """
     sha = hashlib.sha256()
     shapes = {key: [f.dtype, list(f.shape)] for key, f in sorted(dataset.features.items())}
@@ -231,7 +230,7 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def description(dataset: Dataset) -> dict[str, Any]:
-    """What a checkpoint says of the set."""
+    """The dataset's description for checkpoints."""
     rules = sorted({e.info.success_rule_version for e in dataset.episodes} - {""})
     return {
         "path": str(dataset.root),

@@ -1,4 +1,4 @@
-"""What a run shows on a terminal; in a file, a line for every checkpoint."""
+"""A run's output: a live display on a terminal, one line per checkpoint elsewhere."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 
 class TrainingDisplay:
-    """A bar with the time that is left, samples a second and losses.
+    """A bar with time remaining, samples per second and losses.
 
     Args:
-        console: Where; nothing is shown without one.
+        console: Where to print; None prints nothing.
 
     Attributes:
-        pace: Samples a second and the time that is left, in words; empty before the first of them.
+        pace: Samples per second and time remaining, as text; empty before the first `show`.
     """
 
     def __init__(self, console: Console | None) -> None:
@@ -43,7 +43,7 @@ class TrainingDisplay:
             self._progress.stop()
 
     def show(self, step: int, share: float, seconds_left: float, line: Mapping[str, float]) -> None:
-        """The state of the run."""
+        """Show the state of the run."""
         self.pace = f"{line['samples_per_second']:.3g} samples/s, {duration(seconds_left)} left"
         if self._progress is None:
             return
@@ -55,12 +55,12 @@ class TrainingDisplay:
         self._progress.update(self._task, completed=min(share, 1.0), description=text)
 
     def waiting(self, text: str) -> None:
-        """What is done before the first step."""
+        """Show what is being done before the first step."""
         if self._progress is not None:
             self._progress.update(self._task, description=text)
 
     def say(self, text: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         if self._console is not None:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -69,7 +69,7 @@ _APART = frozenset({"learning_rate", "gradient_norm", "samples_per_second", "wai
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: "2 d 3 h", "1 h 5 min", "40 s"."""
+    """Seconds as text: "2 d 3 h", "1 h 5 min", "40 s"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

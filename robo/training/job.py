@@ -1,4 +1,4 @@
-"""A training job: a policy, a data set and a folder become checkpoints, a log and a curve.
+"""A training job: from a policy, a dataset and a folder to checkpoints, a log and a curve.
 
 train("act", Path("data/cubes"), Path("runs/act"), TrainingConfig(steps=1000), ["chunk=20"])
 """
@@ -44,11 +44,11 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        steps: Steps done, in this session and before.
-        seconds: Training time of them.
-        checkpoint: The newest one.
-        stopped: The signal that ended it before its time.
-        best: The smallest validation loss.
+        steps: Steps done, including earlier sessions.
+        seconds: Their training time.
+        checkpoint: The newest checkpoint.
+        stopped: The signal that ended it early, if any.
+        best: The smallest validation loss, if any.
     """
 
     steps: int
@@ -68,20 +68,20 @@ def train(
     resume: bool = False,
     console: Console | None = None,
 ) -> Outcome:
-    """Train a policy on a data set.
+    """Train a policy on a dataset.
 
     Args:
         policy: Its name, see `policies.registry`.
-        dataset: The set's folder.
-        out: Where the run goes.
+        dataset: The dataset's folder.
+        out: The run's folder.
         config: How to train.
-        options: Of the policy: a preset's name, key=value pairs.
-        resume: Go on with the run in `out`.
-        console: Where to show what happens.
+        options: Policy options: a preset's name, key=value pairs.
+        resume: Resume the run in `out`.
+        console: Where to show progress.
 
     Raises:
-        UserError: Something does not fit, before the first step; or the disk is full; or the loss
-            became infinite.
+        UserError: Something does not fit (before the first step), the disk is full, or the loss
+            became infinite or nan.
     """
     config.check()
     if config.threads is not None:
@@ -95,7 +95,7 @@ def train(
 
 
 class _Job:
-    """The loop: steps, and between them the log, validation and checkpoints."""
+    """The training loop: steps, and between them the log, validation and checkpoints."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class _Job:
         self.checkpoints = Checkpoints(folder.out, config.keep)
         self.log: TrainingLog | None = None
         self.best = math.inf
-        # Since the last line of the log: sums of values, the step and time of that line, waiting.
+        # Since the last log line: sums of values, its step and time, time waiting for batches.
         self.sums: dict[str, float | Tensor] = {}
         self.since = 0
         self.clock = (0, 0.0)
@@ -122,7 +122,7 @@ class _Job:
             self._go_on()
 
     def run(self) -> Outcome:
-        """All of it."""
+        """Run the whole job."""
         with ExitStack() as stack:
             if self.processes.first:
                 self.folder.lock()
@@ -148,11 +148,11 @@ class _Job:
             self.display.waiting(f"decoding images, {done:.0%}")
 
     def _learn(self) -> bool:
-        """Steps until the budget is used up or someone asks to stop; whether the latter."""
+        """Take steps until the budget is used up or a stop is requested; returns if the latter."""
         trainer = self.trainer
         saved = (trainer.step, trainer.seconds)
         stop = False
-        # Closed, readers end at once, whatever happens here.
+        # Closing ends the readers at once, whatever happens here.
         with closing(self.prepared.batches.starting_at(trainer.step)) as batches:
             while trainer.share < 1 and not stop:
                 began = time.perf_counter()
@@ -173,7 +173,7 @@ class _Job:
         return stop and trainer.share < 1
 
     def _placed(self, batch: Batch) -> Batch:
-        """A batch on the device, with instructions and augmentation."""
+        """The batch on the device, with instructions and augmentation."""
         prepared = self.prepared
         place = (self.trainer.step, self.processes.rank)
         frames = batch.pop(WINDOW).numpy()
@@ -189,7 +189,7 @@ class _Job:
         return {key: value.to(device, non_blocking=True) for key, value in batch.items()}
 
     def _write_line(self, result: StepResult) -> None:
-        """A line of the log, and the display."""
+        """Write a log line and update the display."""
         trainer = self.trainer
         steps = trainer.step - self.since
         values = {name: float(value) / steps for name, value in self.sums.items()}
@@ -227,7 +227,7 @@ class _Job:
         return bool(minutes and trainer.seconds - saved[1] >= 60 * minutes)
 
     def _save(self) -> None:
-        """Validate, write a checkpoint and say so."""
+        """Validate, write a checkpoint and report it."""
         trainer = self.trainer
         self._check_finite({name: float(value) for name, value in self.sums.items()})
         validation = self._validate()
@@ -261,7 +261,7 @@ class _Job:
         self.display.say(f"step {trainer.step}, {duration(trainer.seconds)}: saved{words}")
 
     def _validate(self) -> dict[str, float]:
-        """Losses of the averaged weights on the episodes kept apart, always the same samples."""
+        """Losses of the averaged weights on held-out episodes, always the same samples."""
         windows, instructions = self.prepared.validation, self.prepared.instructions
         if windows is None:
             return {}
@@ -269,7 +269,7 @@ class _Job:
         order = numpy_generator(self.config.seed, "validation").permutation(len(windows))
         size = min(len(order), self.config.batch_size // count)
         turns = min(self.config.validation_batches, len(order) // size)
-        # Processes do equally many; where samples are few, some are taken twice.
+        # All processes take equally many batches; if samples are few, some are used twice.
         turns = math.ceil(turns / count) * count
         chosen = [
             np.take(order, range(turn * size, (turn + 1) * size), mode="wrap")
@@ -285,7 +285,7 @@ class _Job:
         return self.trainer.validate(batches())
 
     def _metadata(self, validation: dict[str, float]) -> dict[str, Any]:
-        """What a checkpoint says of how it was made."""
+        """A checkpoint's metadata: how it was made."""
         described = self.prepared.description
         dataset = described["dataset"]
         return {
@@ -307,7 +307,7 @@ class _Job:
         }
 
     def _report(self, status: str) -> dict[str, Any]:
-        """What training.json says."""
+        """The content of training.json."""
         trainer = self.trainer
         return {
             **self.prepared.description,
@@ -333,7 +333,7 @@ class _Job:
         return Outcome(trainer.step, trainer.seconds, latest, stopped, _number(self.best))
 
     def _go_on(self) -> None:
-        """Take back the newest checkpoint; a run that ended before its first begins anew."""
+        """Restore the newest checkpoint; a run that ended before its first starts over."""
         latest = self.checkpoints.latest()
         if latest is None:
             return

@@ -1,7 +1,7 @@
 """The log of a run: log.jsonl, and the same in TensorBoard's format.
 
-A line is {"step": 20, "loss": …, "<part>": …, "learning_rate": …, …}, means since the line before,
-or {"step": 20, "validation/loss": …, "validation/<part>": …}.
+A line is {"step": 20, "loss": …, "<part>": …, "learning_rate": …, …}, with means since the previous
+line, or {"step": 20, "validation/loss": …, "validation/<part>": …}.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ LOG = "log.jsonl"
 TENSORBOARD = "tensorboard"
 VALIDATION = "validation/"
 CLOCK = frozenset({"time", "hours", "samples_per_second", "waiting"})
-"""What depends on the machine and its clock; all else is the same when a run is repeated."""
+"""Values that depend on the machine and its clock; all others are reproducible."""
 
 
 class TrainingLog:
-    """Adds to the log of a run.
+    """Appends to the log of a run.
 
     Args:
         out: The run's folder.
-        step: Where the run goes on: later lines of an earlier attempt are taken out.
+        step: Where the run resumes; later lines from before are removed.
     """
 
     def __init__(self, out: Path, step: int = 0) -> None:
@@ -45,7 +45,7 @@ class TrainingLog:
         """Write a line.
 
         Raises:
-            OSError: The disk refused.
+            OSError: Writing failed.
         """
         line = {"step": step, **values, "time": round(time.time(), 3)}
         self._file.write(json.dumps(line) + "\n")
@@ -67,7 +67,7 @@ class TrainingLog:
 
 
 def read_log(out: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log; one that was cut off at the end is left out."""
+    """The lines of a run's log, without an incomplete last one."""
     try:
         text = (out / LOG).read_text(encoding="utf-8")
     except FileNotFoundError:

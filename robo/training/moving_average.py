@@ -1,7 +1,7 @@
-"""An exponential moving average of a policy's weights, which acts better than the last ones.
+"""An exponential moving average of a policy's weights, which acts better than the latest weights.
 
-The decay grows as 1 - (1 + n)^(-3/4) over n steps up to its largest value, as Diffusion Policy
-does (arXiv 2303.04137, section IV-C and its code), so that early weights are forgotten early.
+The decay grows as 1 - (1 + n)^(-3/4) over n steps up to its maximum, as in Diffusion Policy
+(arXiv 2303.04137, section IV-C and its code), so that early weights are forgotten early.
 """
 
 import copy
@@ -15,11 +15,11 @@ POWER = 0.75
 
 
 class MovingAverage:
-    """The average, as a policy of its own.
+    """The average, as a separate policy.
 
     Args:
-        policy: Whose weights are averaged.
-        largest: Largest decay, in [0, 1); 0 makes the average the policy itself.
+        policy: The policy whose weights are averaged.
+        largest: Maximum decay, in [0, 1); 0 makes the average the policy itself.
     """
 
     def __init__(self, policy: Policy, largest: float) -> None:
@@ -28,12 +28,12 @@ class MovingAverage:
         self.policy = policy if largest == 0 else copy.deepcopy(policy).requires_grad_(False)
 
     def decay(self, step: int) -> float:
-        """What is kept of the average after step number `step`, which counts from 1."""
+        """The decay after step `step`, counted from 1: how much of the average is kept."""
         return float(min(self._largest, 1 - (1 + step) ** -POWER))
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the weights after step number `step`; buffers are copied."""
+        """Update the average after step `step`; buffers are copied."""
         if self.policy is self._policy:
             return
         average: list[Tensor] = [*self.policy.parameters()]

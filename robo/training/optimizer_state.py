@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 
 def optimizer_tensors(optimizer: Optimizer, module: nn.Module) -> dict[str, Tensor]:
-    """The state of every parameter that has some."""
+    """The state of every parameter that has one."""
     names = {id(parameter): name for name, parameter in module.named_parameters()}
     return {
         f"{names[id(parameter)]}/{key}": value.detach().cpu().contiguous()
@@ -21,7 +21,7 @@ def optimizer_tensors(optimizer: Optimizer, module: nn.Module) -> dict[str, Tens
 def set_optimizer_tensors(
     optimizer: Optimizer, module: nn.Module, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Put back what `optimizer_tensors` gave.
+    """Restore what `optimizer_tensors` returned.
 
     Raises:
         KeyError: A tensor belongs to no parameter.
@@ -31,7 +31,7 @@ def set_optimizer_tensors(
         name, key = full.rsplit("/", 1)
         parameter = parameters[name]
         if value.shape == parameter.shape:
-            # The parameter's memory layout, which fused optimisers count on.
+            # Keep the parameter's memory layout, on which fused optimisers rely.
             value = torch.empty_like(parameter).copy_(value)
         elif parameter.device.type != "cpu" and optimizer.defaults.get("fused"):
             value = value.to(parameter.device)

@@ -1,4 +1,4 @@
-"""From `--config small chunk=50` and the shapes of a data set to a policy's configuration."""
+"""From `--config small chunk=50` and a dataset's shapes to a policy's configuration."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ def policy_config(
     action_size: int,
     instruction_width: int,
 ) -> PolicyConfig:
-    """A policy's configuration for a data set.
+    """A policy's configuration for a dataset.
 
     Args:
-        kind: The policy.
-        options: A preset's name and "key=value" pairs, values in JSON or plain words.
-        inputs: Shapes of the inputs in the set, (n,) or (height, width, 3).
-        action_size: Numbers in an action.
-        instruction_width: Of the features of an instruction's tokens; 0 for none. An option
-            "instruction_width" goes before it.
+        kind: The policy class.
+        options: A preset's name and "key=value" pairs, values in JSON or plain text.
+        inputs: Shapes of the inputs in the dataset, (n,) or (height, width, 3).
+        action_size: Dimension of an action.
+        instruction_width: Width of an instruction's token features; 0 for none. An option
+            "instruction_width" overrides it.
 
     Raises:
-        UserError: A name or value is wrong, or such data do not fit the policy.
+        UserError: A name or value is invalid, or the data do not fit the policy.
     """
     preset, values = parsed_options(kind, options)
     values.setdefault(INSTRUCTION_WIDTH, instruction_width)
@@ -41,7 +41,7 @@ def policy_config(
 
 
 def parsed_options(kind: type[Policy], options: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
-    """The preset, if one is named, and the values.
+    """The preset, if given, and the values.
 
     Raises:
         UserError: There is no such preset or key, or a value has the wrong type.
@@ -96,7 +96,7 @@ def _value(key: str, text: str, hint: Any) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    """JSON if it is some, with lists as tuples, or the text itself."""
+    """The parsed JSON with lists as tuples, or the text itself if it is not JSON."""
     try:
         return _as_tuple(json.loads(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Everything that a run needs, made and checked before its first step."""
+"""Everything that a run needs, built and checked before its first step."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Prepared:
     """A run before its first step.
 
     Attributes:
-        policy: On its device.
-        batches: To learn from.
-        validation: The samples kept apart, if any.
-        instructions: Their features, if the policy takes some.
-        augmentation: Of images.
-        description: What training.json says at first.
-        notes: What to tell before the first step.
+        policy: The policy on its device.
+        batches: Training batches.
+        validation: Held-out samples, if any.
+        instructions: Instruction features, if the policy takes any.
+        augmentation: Image augmentation.
+        description: Initial content of training.json.
+        notes: Messages to show before the first step.
     """
 
     policy: Policy
@@ -64,13 +64,13 @@ def prepare(
     """Check that everything fits and put it together.
 
     Args:
-        name: Of the policy.
-        root: The data set.
-        folder: Where the run goes, or went so far.
+        name: Name of the policy.
+        root: The dataset's folder.
+        folder: Folder of the new or resumed run.
         config: How to train.
-        options: Of the policy.
-        device: Where to train.
-        processes: Who trains.
+        options: Policy options.
+        device: Device to train on.
+        processes: The processes that train.
 
     Raises:
         UserError: Something does not fit.
@@ -139,7 +139,7 @@ def _policy(
     *,
     instructed: bool,
 ) -> Policy:
-    """The policy, new or from the checkpoint to begin with."""
+    """The policy, new or from the checkpoint to start from."""
     if config.start is not None:
         if options or config.inputs:
             raise UserError("--start brings its configuration; leave out --config and --inputs")

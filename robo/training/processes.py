@@ -1,7 +1,7 @@
-"""Several processes that train one policy, started by torchrun; one process without it.
+"""Data-parallel training in several processes started by torchrun; one process without it.
 
-Each takes its share of every batch; gradients are averaged, which is the gradient of the whole
-batch when a loss is a mean over samples.
+Each takes its share of every batch; gradients are averaged, which gives the gradient of the whole
+batch if the loss is a mean over samples.
 """
 
 import os
@@ -21,8 +21,8 @@ class Processes:
     """The processes of a run.
 
     Attributes:
-        rank: Number of this one; 0 alone writes files and talks.
-        count: How many there are.
+        rank: This process's rank; only rank 0 writes files and prints.
+        count: Number of processes (world size).
     """
 
     rank: int = 0
@@ -30,14 +30,14 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes."""
+        """Whether this is rank 0, which writes files."""
         return self.rank == 0
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give every process the mean of the gradients; none counts as zero.
+        """Average gradients over the processes; a missing one counts as zero.
 
-        Where no process has one, none has one afterwards: a zero would make weight decay shrink
-        what a single process leaves alone.
+        A gradient missing in all processes stays missing: with a zero, weight decay would shrink a
+        parameter that a single process leaves alone.
         """
         if self.count == 1:
             return
@@ -64,14 +64,14 @@ class Processes:
         return values / self.count
 
     def share(self, module: nn.Module) -> None:
-        """Give every process the first one's weights and buffers."""
+        """Broadcast rank 0's weights and buffers to all processes."""
         if self.count == 1:
             return
         for tensor in module.state_dict().values():
             group.broadcast(tensor, 0)
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes get here."""
         if self.count > 1:
             group.barrier()
 
@@ -81,7 +81,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
     """The processes that torchrun started, or this one alone.
 
     Raises:
-        UserError: They do not find each other.
+        UserError: They cannot connect to each other.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -100,10 +100,10 @@ def joined(device: torch.device) -> Iterator[Processes]:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device that --device names; each of several processes has a GPU of its own.
+    """The device given by --device; each of several processes has its own GPU.
 
     Raises:
-        UserError: There is no GPU.
+        UserError: There is no GPU, or fewer GPUs than processes.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("torch finds no GPU; leave out --device cuda or install torch for CUDA")

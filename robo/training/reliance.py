@@ -1,7 +1,7 @@
-"""Does a policy use what it is given? Its loss, when one input is that of another sample.
+"""Does a policy use its inputs? Its loss when one input is swapped for another sample's.
 
-Most of an action follows from where the joints are, so that a loss can fall for hours while images
-and words are ignored. A policy that uses them does worse with those of another sample.
+Most of an action follows from the joint positions, so the loss can fall for hours while images and
+words are ignored. A policy that uses them does worse with those of another sample.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from policies.base import INSTRUCTION, PAD, Batch, PolicyConfig
 
 RELIANCE = "reliance_"
-"""How names of these numbers begin, in the log."""
+"""Prefix of these values' names in the log."""
 BATCHES = 4
-"""Of those to validate with, so many are looked at."""
+"""How many of the validation batches are used for this."""
 
 
 def groups(config: PolicyConfig) -> dict[str, tuple[str, ...]]:
-    """By name, keys of inputs that are exchanged together."""
+    """Groups of input keys that are swapped together, by name."""
     vectors = tuple(key for key in config.inputs if key not in config.cameras)
     words = (INSTRUCTION,) if config.instruction_width else ()
     all_groups = {"images": config.cameras, "state": vectors, "words": words}
@@ -23,13 +23,13 @@ def groups(config: PolicyConfig) -> dict[str, tuple[str, ...]]:
 
 
 def exchanged(batch: Batch, keys: tuple[str, ...]) -> Batch:
-    """The batch, each sample with these inputs of the one before it."""
+    """The batch, with these inputs of each sample replaced by those of the previous one."""
     both = [name for key in keys for name in (key, key + PAD) if name in batch]
     return {**batch, **{name: batch[name].roll(1, 0) for name in both}}
 
 
 def in_words(values: dict[str, float]) -> str:
-    """ "; with another sample's images +3%, state +210%", of validation's numbers; maybe empty."""
+    """ "; with another sample's images +3%, state +210%", from validation results; may be empty."""
     parts = [
         f"{name.removeprefix(RELIANCE)} {value:+.0%}"
         for name, value in values.items()

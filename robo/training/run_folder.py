@@ -1,4 +1,4 @@
-"""The folder of a run: training.json says what it is; refusing to mix two runs."""
+"""The folder of a run, described by training.json; refuses to mix two runs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ KNOWN = frozenset({"policy", "dataset", "policy_config", "config"})
 
 
 class RunFolder:
-    """A run's folder, which nobody else writes to meanwhile.
+    """A run's folder, which can be locked against other writers.
 
     Args:
         out: The folder.
-        resume: Whether to go on with the run in it.
+        resume: Whether to resume the run in it.
 
     Attributes:
-        before: What training.json said; nothing when the run begins.
+        before: Previous content of training.json; empty for a new run.
 
     Raises:
-        UserError: It holds a run and is not to go on, or the other way round; it holds something
-            else; another process trains in it.
+        UserError: It holds a run but `resume` is not set, or the other way round; or it holds
+            something else.
     """
 
     def __init__(self, out: Path, *, resume: bool) -> None:
@@ -54,10 +54,10 @@ class RunFolder:
         self._lock: Lock | None = None
 
     def lock(self) -> None:
-        """Make the folder and keep others out of it.
+        """Create the folder and lock it.
 
         Raises:
-            UserError: It cannot be made, or another process trains in it.
+            UserError: It cannot be created, or another process trains in it.
         """
         try:
             with user_errors(DatasetBusyError):
@@ -68,7 +68,7 @@ class RunFolder:
             ) from None
 
     def release(self) -> None:
-        """Let others in."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.release()
 
@@ -77,7 +77,7 @@ class RunFolder:
         write_json(self.out / DESCRIPTION, description)
 
     def check_same(self, policy: str, dataset: dict[str, Any], config: dict[str, Any]) -> None:
-        """Refuse to go on with another policy or another data set.
+        """Refuse to resume with another policy, configuration or dataset.
 
         Raises:
             UserError: Something differs.
@@ -103,7 +103,7 @@ class RunFolder:
 
 @contextmanager
 def write_errors(out: Path, checkpoints: Checkpoints) -> Iterator[None]:
-    """Turn a refused write into one sentence that says what is safe."""
+    """Turn a failed write into a `UserError` that says what is safe."""
     try:
         yield
     except OSError as error:
@@ -118,7 +118,7 @@ def write_errors(out: Path, checkpoints: Checkpoints) -> Iterator[None]:
 
 
 def _is_description(value: object) -> bool:
-    """Whether it is what `describe` writes."""
+    """Whether a value is what `describe` writes."""
     return (
         isinstance(value, dict)
         and value.keys() >= KNOWN
@@ -128,7 +128,7 @@ def _is_description(value: object) -> bool:
 
 
 def _has_files(out: Path) -> bool:
-    """Whether it is a file, or a folder with files other than the lock of a run that never was."""
+    """Whether it is a file, or a folder with files other than the lock of a run never begun."""
     return not out.is_dir() or any(p.is_file() and p.name != LOCK for p in out.rglob("*"))
 
 

@@ -9,12 +9,12 @@ FLOOR = 0.01
 
 @dataclass(frozen=True)
 class Schedule:
-    """By the share of the budget that is used up, so that steps and minutes work alike.
+    """A schedule over the used share of the budget, so that steps and minutes work alike.
 
     Attributes:
-        steps: The budget, or
-        minutes: of training time.
-        warmup: Share in which the rate rises linearly; after it, half a cosine falls.
+        steps: The budget in steps, or None.
+        minutes: The budget in minutes of training time, if `steps` is None.
+        warmup: Share of the budget with linear warm-up; cosine decay follows.
     """
 
     steps: int | None
@@ -22,7 +22,7 @@ class Schedule:
     warmup: float
 
     def share(self, steps: int, seconds: float) -> float:
-        """How much of the budget is used after so many steps and seconds; 1 and more is over."""
+        """The share of the budget used after these steps and seconds; at 1 or more it is over."""
         if self.steps is not None:
             return steps / self.steps
         assert self.minutes is not None

@@ -1,10 +1,10 @@
-"""Learning to see before learning to act: an image encoder is taught what there is to see.
+"""Learning to see before learning to act: pretraining the image encoder.
 
-RT-1 begins with an encoder that knows ImageNet (section 5.1). Ours, which is small, begins with one
-that knows the kitchen: views of random things at random places, labelled place by place, which the
-simulator does for nothing. A demonstration takes a second to record and shows one arrangement; in
-that time 45 views of others are drawn. And each is seen in the light of words, as RT-1 sees: which
-of these things is the one that is named? Without that it learns to take things, but any of them.
+RT-1 starts from an encoder pretrained on ImageNet (section 5.1). Ours, which is small, starts from
+one pretrained on the kitchen: views of random objects at random places, with dense labels that the
+simulator gives for free. A demonstration takes a second to record and shows one arrangement; in
+that time 45 views of others are rendered. Each view is conditioned on words, as in RT-1: which of
+these objects is named? Without that a policy learns to take objects, but any of them.
 
     robo train sight --minutes 20 --out runs/sight
     robo train rt1 --dataset data/kitchen --config small \
@@ -67,25 +67,25 @@ LOG_STEPS: Final = 20
 _KEEP: Final = 2
 _CLIP: Final = 1.0
 _OTHERWISE: Final = Augmentation(brightness=0.3, tint=0.2, mottle=0.4)
-"""What is seen may have other colours, from patch to patch, and be the same thing."""
+"""Objects stay the same when their colours change, even from patch to patch."""
 _COMMON: Final = {"other": 0.1, "robot": 0.1}
-"""Weights of labels that are no place and no thing to be taken: there is fifty times as much."""
+"""Loss weights of labels other than objects and drawers: these are fifty times as common."""
 
 
 def train_sight(
     out: Path, config: SightConfig, *, resume: bool = False, console: Console | None = None
 ) -> Outcome:
-    """Teach an encoder; writes its weights, a log, a curve and a picture of what it sees.
+    """Pretrain an encoder; writes its weights, a log, a curve and a picture of what it sees.
 
     Args:
         out: The run's folder.
-        config: How.
-        resume: Go on with the run in `out`.
-        console: Where to show what happens.
+        config: How to train.
+        resume: Resume the run in `out`.
+        console: Where to show progress.
 
     Raises:
-        UserError: An option makes no sense, the folder does not fit, nothing can be drawn here, the
-            loss became infinite, or the disk refused.
+        UserError: An option is invalid, the folder does not fit, nothing can be rendered here, the
+            loss became infinite or nan, or writing failed.
     """
     config.check()
     if config.threads is not None:
@@ -99,10 +99,10 @@ def train_sight(
 
 
 class Sight(nn.Module):
-    """RT-1's eyes, and what says of their features what they show and what was named.
+    """RT-1's eyes, with heads for what is where and for what is named.
 
     Args:
-        config: RT-1's, whose eyes they are.
+        config: RT-1's configuration.
     """
 
     def __init__(self, config: RT1Config) -> None:
@@ -114,18 +114,18 @@ class Sight(nn.Module):
         self.camera = nn.Parameter(torch.randn(len(CAMERAS), config.condition) * 0.02)
         self.labels = PlaceLabels(self.encoder.channels, len(SHOWN))
         self.points = Pointing(self.encoder.channels)
-        # Of the images' colours, by camera, as policies normalise them.
+        # Normalisation of the images' colours by camera, as in policies.
         self.register_buffer("mean", torch.zeros(len(CAMERAS), 3))
         self.register_buffer("std", torch.ones(len(CAMERAS), 3))
 
     def forward(self, images: Tensor, camera: Tensor, words: Tensor, is_pad: Tensor) -> Tensor:
-        """Logits [n, labels + 1, h, w], the last of what is named.
+        """Logits [n, labels + 1, h, w]; the last channel is for what is named.
 
         Args:
             images: [n, H, W, 3] uint8.
-            camera: Of each image [n].
-            words: Features of instructions' tokens [n, l, w].
-            is_pad: Which of them are none [n, l].
+            camera: Camera index of each image [n].
+            words: Token features of the instructions [n, l, w].
+            is_pad: Which tokens are padding [n, l].
         """
         mean, std = (cast(Tensor, b)[camera][:, None, None] for b in (self.mean, self.std))
         x = ((images - mean) / std).permute(0, 3, 1, 2)
@@ -135,7 +135,7 @@ class Sight(nn.Module):
 
 
 class _Lessons:
-    """The loop."""
+    """The training loop."""
 
     def __init__(self, folder: RunFolder, config: SightConfig, display: TrainingDisplay) -> None:
         self.folder, self.config, self.display = folder, config, display
@@ -168,7 +168,7 @@ class _Lessons:
         self._weights = torch.tensor([_COMMON.get(name, 1.0) for name in SHOWN]).to(self.device)
         self._of_named = torch.tensor([_COMMON["other"], 1.0]).to(self.device)
         self.step, self.seconds = 0, 0.0
-        # Since the last line of the log: the sum of losses, the step and time of that line.
+        # Since the last log line: the sum of losses, its step and time.
         self._sum = torch.zeros((), device=self.device)
         self._since = (0, 0.0)
         latest = self.checkpoints.latest() if folder.before else None
@@ -179,11 +179,11 @@ class _Lessons:
 
     @property
     def share(self) -> float:
-        """Of the budget that is used up."""
+        """The share of the budget used."""
         return self.schedule.share(self.step, self.seconds)
 
     def run(self) -> Outcome:
-        """All of it."""
+        """Run the whole job."""
         signals = StopSignals()
         if self.share < 1:
             with ExitStack() as stack:
@@ -204,7 +204,7 @@ class _Lessons:
         return Outcome(self.step, self.seconds, self.checkpoints.latest(), stopped, None)
 
     def _learn(self, log: TrainingLog, held_out: list[Room], signals: StopSignals) -> None:
-        """Steps until the budget is used up or someone asks to stop."""
+        """Take steps until the budget is used up or a stop is requested."""
         config, saved = self.config, self.seconds
         with closing(self._drawn()) as drawn:
             for number in drawn:
@@ -232,13 +232,13 @@ class _Lessons:
                 self._save(log, held_out)
 
     def _drawn(self) -> Generator[int]:
-        """Rooms as they are drawn, counted from the first that this step still learns from."""
+        """Draw rooms; yields their number from the first that the current step still uses."""
         renewals = max(0, self.step - 1) // self.config.renewed
         for number in self._newest.drawn(renewals):
             yield number - renewals
 
     def _lesson(self) -> Tensor:
-        """One step; its loss."""
+        """Take one step; returns its loss."""
         config, newest = self.config, self._newest
         rng = numpy_generator(config.seed, "step", self.step)
         seed_torch(config.seed, "step", self.step)
@@ -254,7 +254,7 @@ class _Lessons:
         wanted = shown.to(self.device).long()
         named = wanted == torch.from_numpy(asked).to(self.device)[:, None, None]
         loss = functional.cross_entropy(logits[:, :-1], wanted, weight=self._weights)
-        # Of two categories, the other of which has a logit of zero.
+        # Two classes, the other of which has logit zero.
         loss = loss + functional.cross_entropy(
             functional.pad(logits[:, -1:], (0, 0, 0, 0, 1, 0)), named.long(), weight=self._of_named
         )
@@ -266,7 +266,7 @@ class _Lessons:
         return loss.detach()
 
     def _logits(self, images: Tensor, camera: Tensor, words: NDArray[np.int64]) -> Tensor:
-        """Of images [n, H, W, 3] of cameras [n] and phrases [n]: float32 [n, labels + 1, h, w]."""
+        """Float32 logits [n, labels + 1, h, w] of images [n, H, W, 3], cameras [n], phrases [n]."""
         features, is_pad = (table[words].to(self.device) for table in self.questions.features)
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
@@ -283,8 +283,8 @@ class _Lessons:
 
         Args:
             images: [n, H, W, 3].
-            camera: Of all of them.
-            asked: Label of what is named in each [n].
+            camera: Their camera's index.
+            asked: Label of what is named for each [n].
         """
         self.sight.eval()
         words = np.array([self.questions.phrases[label][0] for label in asked])
@@ -342,7 +342,7 @@ class _Lessons:
         storage.write(folder / ENCODER, folder / "encoder.json", eyes_of(self.sight), report)
 
     def _report(self, status: str) -> dict[str, Any]:
-        """What training.json says, and the encoder's file."""
+        """The content of training.json, and of the encoder's metadata."""
         return {
             "policy": "sight",
             "dataset": {"environments": ["robo/Kitchen-v1"]},
@@ -358,7 +358,7 @@ class _Lessons:
         return write_errors(self.folder.out, self.checkpoints)
 
     def _begin_with(self, start: str) -> None:
-        """Take over the eyes of a policy, and the colours that it is used to."""
+        """Take over a policy's eyes and its colour normalisation."""
         keys = [f"observation.images.{name}" for name in CAMERAS]
         with user_errors(PolicyError):
             policy = load(find_checkpoint(start))

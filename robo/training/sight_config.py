@@ -1,4 +1,4 @@
-"""How an image encoder is taught to see. The command line is made from this."""
+"""Options for pretraining an image encoder. The command line is generated from this."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -7,64 +7,64 @@ from robo.errors import UserError
 from robo.training.config import option
 
 FREE = frozenset({"steps", "minutes", "save_minutes", "workers", "threads", "device"})
-"""What may differ when a run goes on."""
+"""Options that may change when a run resumes."""
 
 
 @dataclass(frozen=True)
 class SightConfig:
-    """Everything about teaching an encoder to see."""
+    """All options for pretraining an encoder."""
 
     steps: int | None = None
-    """Train for so many steps; this or --minutes."""
+    """Train for this many steps; this or --minutes."""
 
     minutes: float | None = None
-    """Train for so many minutes, in which saving and drawing the first rooms do not count; this or
+    """Train for this many minutes, not counting saving and drawing the first rooms; this or
     --steps."""
 
     start: str | None = None
-    """Checkpoint of RT-1, by folder or short name, with whose eyes to begin."""
+    """RT-1 checkpoint whose eyes to start from, by folder or short name."""
 
     batch_size: int = 64
-    """Images a step."""
+    """Images per step."""
 
     learning_rate: float = 1e-3
-    """Its peak, for AdamW."""
+    """Peak learning rate of AdamW."""
 
     warmup: float = 0.02
-    """Share of the training in which the learning rate rises; then it falls as a cosine."""
+    """Share of the steps or minutes for learning rate warm-up; cosine decay follows."""
 
     weight_decay: float = 1e-2
-    """Of AdamW."""
+    """Weight decay of AdamW."""
 
     rooms: int = 96
-    """Rooms that are learnt from at a time, 32 views of each camera in each."""
+    """Rooms to learn from at a time, with 32 views from each camera."""
 
     renewed: int = 10
-    """Steps after which the oldest room gives way to a new one."""
+    """Steps after which a new room replaces the oldest."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of activations; bfloat16 pays on GPUs and on processors with AMX."""
+    """Precision of activations; bfloat16 pays off on GPUs and AMX CPUs."""
 
     seed: int = 0
-    """Seed of everything that is drawn."""
+    """Random seed."""
 
     save_minutes: float = 5.0
-    """Validate and save after so many minutes."""
+    """Validate and save every N minutes of training."""
 
     workers: int = 1
-    """Processes that draw views; 0 draws between the steps."""
+    """Processes that draw views; 0 draws between steps."""
 
     threads: int | None = None
-    """Threads of torch; its own choice when left out."""
+    """Number of torch threads; torch's own choice by default."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; "auto" is the GPU when there is one."""
+    """Where to train; "auto" is the GPU if there is one."""
 
     def check(self) -> None:
-        """Refuse values that make no sense.
+        """Refuse invalid values.
 
         Raises:
-            UserError: With the first of them.
+            UserError: A value is invalid; the message names the first.
         """
         if (self.steps is None) == (self.minutes is None):
             raise UserError("say how long to train, with one of --steps and --minutes")
@@ -84,5 +84,5 @@ class SightConfig:
                 )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """As plain values."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""What has been learnt of seeing: asked in rooms that nobody learnt from, and drawn for people."""
+"""Evaluation of what an encoder has learnt to see, on held-out rooms, as numbers and a picture."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from robo.training.sight_rooms import CAMERAS, Room
 Said = Callable[
     [NDArray[np.uint8], int, NDArray[np.int64]], tuple[NDArray[np.int64], NDArray[np.float32]]
 ]
-"""Of images [n, H, W, 3] of a camera and the label that is named in each [n]: the likeliest labels,
-and logits of what is named, both [n, h, w]."""
+"""From images [n, H, W, 3], their camera and the label named in each [n] to the likeliest labels
+and the logits of what is named, both [n, h, w]."""
 
 _TILE: Final = 192
 
@@ -28,20 +28,20 @@ class Exam:
     """Questions about held-out rooms.
 
     Args:
-        rooms: Images and labels of each.
-        questions: What is asked.
-        said: Who answers.
+        rooms: Images and labels of each room.
+        questions: The questions to ask.
+        said: The network that answers.
     """
 
     def __init__(self, rooms: Sequence[Room], questions: Questions, said: Said) -> None:
         self._rooms, self._questions, self._said = rooms, questions, said
 
     def results(self) -> dict[str, float]:
-        """What is found, by camera.
+        """Metrics by camera.
 
-        `overlap`: intersection over union of said and true places, the mean over things, a view as
-        often as there is something to ask about it. `found`: how often the likeliest place of what
-        is named is on it or beside it.
+        `overlap`: intersection over union of predicted and true places, averaged over objects; a
+        view counts once per question about it. `found`: how often the likeliest place of what is
+        named is on it or next to it.
         """
         shape = len(CAMERAS), len(SHOWN)
         inside, either, true, hits, asks = np.zeros((5, *shape))
@@ -72,7 +72,7 @@ class Exam:
         return results
 
     def draw(self, path: Path) -> None:
-        """A sheet (PNG): what was seen, what was there, what was said, where what was named is.
+        """Draw a sheet (PNG): images, true labels, predicted labels and heat maps of what is named.
 
         Raises:
             OSError: It cannot be written.
@@ -84,7 +84,7 @@ class Exam:
         rows = [row for row in rows if row]
         if not rows:
             return
-        # In some rooms a camera sees nothing that can be asked about.
+        # In some rooms a camera sees nothing to ask about.
         width = min(map(len, rows))
         sheet = np.concatenate([np.concatenate(row[:width], 1) for row in rows])
         path.write_bytes(cv2.imencode(".png", sheet[..., ::-1])[1].tobytes())

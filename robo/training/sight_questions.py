@@ -1,4 +1,4 @@
-"""What is asked while learning to see: which of the things in a picture do these words name?"""
+"""Questions asked in encoder pretraining: which of the objects in an image do these words name?"""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from robo.instructions import instruction_features, stacked
 from robo.rollouts.splits import is_held_out, phrasings
 
 ABSENT: Final = 0.15
-"""Share of the questions about any thing, be it in the picture or not; the others are."""
+"""Share of questions about any object, visible or not; the others are about visible ones."""
 
 
 class Questions:
-    """Instructions that name things, in the words that a policy may train with.
+    """Instructions that name objects and drawers, in words that a policy may train with.
 
-    What `robo.rollouts.splits` holds out is not said here either.
+    What `robo.rollouts.splits` holds out is not used here either.
 
     Attributes:
         texts: The phrases.
-        phrases: By label in `SHOWN`, indices of the phrases that name it, the plainest first.
-        features: Features of the phrases' tokens [phrases, l, w], and which are padding.
+        phrases: Indices of the phrases that name each label in `SHOWN`, the plainest first.
+        features: Token features of the phrases [phrases, l, w], and which tokens are padding.
     """
 
     def __init__(self) -> None:
@@ -49,14 +49,14 @@ class Questions:
     def ask(
         self, shown: NDArray[np.uint8], rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """A question for each picture.
+        """Draw a question for each image.
 
         Args:
             shown: Labels [n, h, w].
-            rng: Source of what is asked.
+            rng: Random generator.
 
         Returns:
-            Labels that are named, and indices of the phrases [n].
+            Labels that are named, and indices of the phrases, both [n].
         """
         asked, words = np.zeros((2, len(shown)), np.int64)
         for row, labels in enumerate(shown):
@@ -67,7 +67,7 @@ class Questions:
         return asked, words
 
     def all_of(self, shown: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Every question with an answer in a picture [n, h, w]: indices of pictures, labels."""
+        """Every question with an answer in labels [n, h, w]: indices of images, labels named."""
         pairs = [
             (picture, label)
             for picture, labels in enumerate(shown)

@@ -1,4 +1,4 @@
-"""Rooms to learn to see from: drawn by number, the newest of them kept."""
+"""Rooms for encoder pretraining: drawn by number, with the newest kept."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ CAMERAS: Final = (robot.HEAD_CAMERA, robot.WRIST_CAMERA)
 VIEWS: Final = PLACEMENTS * POSES
 
 Room = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-"""Its views: images [views, cameras, H, W, 3] and labels [views, cameras, h, w]."""
+"""A room's views: images [views, cameras, H, W, 3] and labels [views, cameras, h, w]."""
 
 
 class Rooms(Dataset[Room]):
     """Rooms by number.
 
     Args:
-        seed: Of everything in them.
+        seed: Random seed.
         size: Side of the images (pixels).
         grid: Rows and columns of the encoder's features; labels are `FINER` times as fine.
-        held_out: Whether they are those to validate with.
+        held_out: Whether they are for validation.
     """
 
     def __init__(self, seed: int, size: int, grid: tuple[int, int], *, held_out: bool) -> None:
@@ -51,12 +51,12 @@ class Rooms(Dataset[Room]):
 
 
 class NewestRooms:
-    """The newest so many rooms, of which the oldest gives its place to the next.
+    """A buffer of the newest rooms, in which the next replaces the oldest.
 
     Args:
-        rooms: By number.
-        count: How many are kept.
-        workers: Processes that draw; 0 draws in this one.
+        rooms: All rooms by number.
+        count: How many to keep.
+        workers: Processes that draw rooms; 0 draws in this one.
 
     Attributes:
         images: [count x views, cameras, H, W, 3] uint8.
@@ -68,7 +68,7 @@ class NewestRooms:
         self.images, self.labels = torch.empty(0), torch.empty(0)
 
     def drawn(self, first: int) -> Iterator[int]:
-        """Draw rooms from `first` on, without end; each is in its place when it is told."""
+        """Draw rooms from `first` on, endlessly; each is stored before its number is yielded."""
         loader: DataLoader[Any] = DataLoader(
             self._rooms,
             batch_size=None,
@@ -76,7 +76,7 @@ class NewestRooms:
             num_workers=self._workers,
             prefetch_factor=2 if self._workers else None,
             worker_init_fn=_begin,
-            # What has drawn pictures must not be forked.
+            # A process that has rendered must not be forked.
             multiprocessing_context="spawn" if self._workers else None,
         )
         for number, (images, labels) in zip(itertools.count(first), loader, strict=False):
@@ -89,7 +89,7 @@ class NewestRooms:
             yield number
 
     def colours(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of the colours, by camera, both [cameras, 3]."""
+        """Mean and standard deviation of the colours by camera, both [cameras, 3]."""
         some = self.images[:: max(1, len(self.images) // 256)].float()
         return some.mean((0, 2, 3)), some.std((0, 2, 3))
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill: finish the step, save, say how to go on."""
+"""On Ctrl-C or SIGTERM: finish the step, save, say how to resume."""
 
 import signal
 import threading
@@ -9,10 +9,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignals:
-    """While it is entered, the first SIGINT or SIGTERM is noted; the second acts as it always did.
+    """While entered, records the first SIGINT or SIGTERM; a second one acts as usual.
 
     Attributes:
-        received: The signal that came, if one did.
+        received: The signal received, if any.
     """
 
     def __init__(self) -> None:

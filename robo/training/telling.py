@@ -1,4 +1,4 @@
-"""What a training command says in the end."""
+"""What a training command prints at the end."""
 
 import os
 import shlex
@@ -17,31 +17,31 @@ class Ended(Protocol):
 
     @property
     def steps(self) -> int:
-        """Steps done, in this session and before."""
+        """Steps done, including earlier sessions."""
 
     @property
     def seconds(self) -> float:
-        """Training time of them."""
+        """Their training time."""
 
     @property
     def checkpoint(self) -> Path | None:
-        """The newest one."""
+        """The newest checkpoint."""
 
     @property
     def stopped(self) -> signal.Signals | None:
-        """The signal that ended it before its time."""
+        """The signal that ended it early, if any."""
 
 
 def tell(console: Console, outcome: Ended, more: str = "") -> int:
-    """Say how long it was and where the result is, or how to go on.
+    """Print how long it took and where the result is, or how to resume.
 
     Args:
-        console: Where.
+        console: Where to print.
         outcome: How the job ended.
-        more: Behind how long it was.
+        more: Text to add after the duration.
 
     Returns:
-        The command's exit status: 128 and the signal's number when it was stopped.
+        The command's exit status: 128 plus the signal's number if it was stopped, else 0.
     """
     done = f"{outcome.steps} steps, {duration(outcome.seconds)}"
     if outcome.stopped is None:

@@ -1,7 +1,7 @@
 """Scalars in TensorBoard's event files, written without TensorBoard.
 
-A file is a row of records (length, checksum, content, checksum), each the protocol buffer `Event`
-of tensorflow/core/util/event.proto; of it, only the few fields that a scalar needs.
+A file is a sequence of records (length, checksum, content, checksum), whose content is the protocol
+buffer `Event` of tensorflow/core/util/event.proto, with only the fields that scalars need.
 """
 
 import struct
@@ -14,7 +14,7 @@ class EventFile:
     """One event file of a run.
 
     Args:
-        folder: Where; made if need be.
+        folder: Its folder; created if needed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,7 +77,7 @@ _CRC_TABLE = _crc_table()
 
 
 def crc32c(content: bytes) -> int:
-    """The Castagnoli checksum (RFC 3720, appendix B.4)."""
+    """CRC-32C, the Castagnoli checksum (RFC 3720, appendix B.4)."""
     crc = 0xFFFFFFFF
     for byte in content:
         crc = crc >> 8 ^ _CRC_TABLE[(crc ^ byte) & 0xFF]
@@ -85,6 +85,6 @@ def crc32c(content: bytes) -> int:
 
 
 def _checksum(content: bytes) -> bytes:
-    """The checksum as the files hold it: turned and moved, so that it is none of itself."""
+    """The masked checksum that the files hold: rotated and offset."""
     crc = crc32c(content)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

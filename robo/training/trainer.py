@@ -1,7 +1,7 @@
-"""One step of learning, and validating: what happens to the weights, and nothing else.
+"""One training step, and validation: what happens to the weights, and nothing else.
 
 A step: loss under autocast, gradient, mean over processes, clipping, AdamW (arXiv 1711.05101) with
-the schedule's rate, moving average. All that a step draws depends on the seed and its number.
+the scheduled rate, moving average. Its randomness depends only on the seed, its number and rank.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from robo.training.schedule import Schedule
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step has to say.
+    """The result of a step.
 
     Attributes:
         values: "loss", the loss's parts and "gradient_norm" before clipping, on the policy's
             device; means over the processes.
-        learning_rate: As a share of its peak.
+        learning_rate: Learning rate as a share of its peak.
         stop: Whether any process was asked to stop.
     """
 
@@ -41,17 +41,17 @@ class StepResult:
 
 
 class Trainer:
-    """A policy and what learning needs besides it.
+    """A policy and what training needs besides it.
 
     Args:
-        policy: On its device; its weights are changed.
-        config: How.
-        processes: Who learns together.
+        policy: The policy on its device; its weights are changed.
+        config: How to train.
+        processes: The processes that train together.
 
     Attributes:
         step: Steps done.
         seconds: Training time so far; the same in all processes.
-        average: The moving average, the policy to use.
+        average: The moving average, which is the policy to use.
     """
 
     def __init__(self, policy: Policy, config: TrainingConfig, processes: Processes) -> None:
@@ -72,16 +72,16 @@ class Trainer:
 
     @property
     def share(self) -> float:
-        """How much of the budget is used."""
+        """The share of the budget used."""
         return self.schedule.share(self.step, self.seconds)
 
     def learn(self, batch: Batch, began: float, *, stop: bool = False) -> StepResult:
-        """One step.
+        """Take one step.
 
         Args:
             batch: This process's part of the batch, on the policy's device.
-            began: When the step began by `time.perf_counter`, reading the batch included.
-            stop: Whether this process was asked to stop; all are told.
+            began: When the step began by `time.perf_counter`, including reading the batch.
+            stop: Whether this process was asked to stop; this is shared with all.
         """
         factor = self.schedule.factor(self.share)
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
@@ -100,12 +100,12 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Mean loss and parts of the averaged policy; each process gives its own batches.
+        """Mean loss and its parts for the averaged policy; each process gives its own batches.
 
         Returns:
-            By name, the means over all batches of all processes; and of the first batches, by how
-            large a share the loss rises with inputs of other samples, see `reliance`; that is left
-            out where a batch is one sample.
+            Means over all batches of all processes, by name; and, for the first batches, the
+            relative rise of the loss with inputs of other samples, see `reliance`, which is left
+            out if a batch is one sample.
         """
         policy = self.average.policy
         policy.eval()
@@ -120,7 +120,7 @@ class Trainer:
             for name, value in {"loss": loss, **parts}.items():
                 sums[name] = sums.get(name, torch.zeros(())) + value.detach().double().cpu()
             count += 1
-            # A sample alone has none whose inputs it could be given.
+            # A single sample has no other to take inputs from.
             looked_at = number < BATCHES and len(batch[ACTION]) > 1
             for name, keys in others.items() if looked_at else ():
                 seed_torch(self.config.seed, "validation", number, self.processes.rank)
@@ -135,7 +135,7 @@ class Trainer:
         return dict(zip([*sums, *rises], self.processes.mean(joint).tolist(), strict=True))
 
     def weights(self) -> dict[str, Tensor]:
-        """The weights that are trained, not averaged."""
+        """The trained weights, not the average."""
         return self.policy.state_dict()
 
     def optimizer_state(self) -> dict[str, Tensor]:
@@ -150,7 +150,7 @@ class Trainer:
         step: int,
         seconds: float,
     ) -> None:
-        """Take back the state after a step.
+        """Restore the state after a step.
 
         Raises:
             UserError: It is that of another policy.
