@@ -1,8 +1,8 @@
-"""Makes `gymnasium.make("robo/Kitchen-v1")` work without an import of this package.
+"""Makes `gymnasium.make("robo/Kitchen-v1")` work without importing this package.
 
-Gymnasium dropped its entry points for environments in version 1.0. So the installation puts one
-line into site-packages (`robo_gymnasium.pth`, see `setup.py`) that calls `install` when Python
-starts; nothing else happens until somebody imports gymnasium.
+Gymnasium 1.0 dropped entry points for environments, so installation adds one line to site-packages
+(`robo_gymnasium.pth`, see `setup.py`) that calls `install` when Python starts; nothing else happens
+until gymnasium is imported.
 """
 
 import sys
@@ -42,5 +42,5 @@ class GymnasiumWatcher:
 
 
 def install() -> None:
-    """Begin to wait for the import of gymnasium."""
+    """Start waiting for gymnasium to be imported."""
     sys.meta_path.insert(0, GymnasiumWatcher())

@@ -1,4 +1,4 @@
-"""Images in observations: their size, and the space that they and a state vector make."""
+"""Images in observations: their size, and the observation space with a state vector."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
@@ -12,10 +12,10 @@ ObservationDict = dict[str, NDArray[Any]]
 
 
 def checked_image_size(size: int | Sequence[int] | None) -> tuple[int, int] | None:
-    """Height and width; one number is for square images, None for no images at all.
+    """Height and width; one number means square images, None no images.
 
     Raises:
-        ValueError: they are too small.
+        ValueError: the images are too small.
     """
     if size is None:
         return None
@@ -31,8 +31,8 @@ def observation_space(
     """The space of observations.
 
     Args:
-        state: length of the vector.
-        cameras: names of the observed cameras.
+        state: length of the state vector.
+        cameras: names of the cameras to observe.
         image_size: height and width of their images; None for no images.
     """
     observed: dict[str, spaces.Space[Any]] = {

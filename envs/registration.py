@@ -5,11 +5,11 @@ KITCHEN_ID = "robo/Kitchen-v1"
 
 TRANSFER_CUBE_ID = "robo/AlohaTransferCube-v1"
 INSERTION_ID = "robo/AlohaInsertion-v1"
-"""Two arms, at 50 actions a second; their episodes are cut off after 400 and 500 steps, as in ACT's
+"""Two arms, at 50 actions a second; episodes are truncated after 400 and 500 steps, as in ACT's
 simulation."""
 
 HUMANOID_WALK_ID = "robo/HumanoidWalk-v1"
-"""A humanoid that is told where to go, at 50 actions a second."""
+"""A humanoid that follows velocity commands, at 50 actions a second."""
 
 
 def register() -> None:

@@ -1,8 +1,8 @@
-"""Camera pictures without a screen.
+"""Offscreen camera images.
 
 Measured on one core with the stocked kitchen: shadows, reflections, multisampling and finely
-tessellated primitives are what costs, and the shadow map's allocation is what makes a new model
-expensive. Observations do without all of them; videos take their time.
+tessellated primitives dominate the cost, and allocating the shadow map is what makes a new model
+expensive. Observations do without all of them; videos may be slower.
 """
 
 import atexit
@@ -26,18 +26,18 @@ _HIDDEN_GROUP: Final = 5
 
 
 class RenderingUnavailableError(RuntimeError):
-    """No GL library can draw here; the text says what to install."""
+    """No GL library can draw here; the message says what to install."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What a picture may cost.
+    """Rendering quality.
 
     Attributes:
         shadow_size: side of the shadow map in pixels, 0 for no shadows.
         samples: multisampling, 0 for none.
         slices: tessellation of round primitives.
-        reflections: whether shiny floors mirror.
+        reflections: whether shiny floors reflect.
     """
 
     shadow_size: int = 0
@@ -47,20 +47,20 @@ class Quality:
 
 
 OBSERVATION: Final = Quality()
-"""For the robot's cameras: about 2 ms a picture of 96 pixels."""
+"""For the robot's cameras: about 2 ms per image of 96 x 96 pixels."""
 
 VIDEO: Final = Quality(shadow_size=1024, slices=20)
 """For people: about 60 ms at 480 x 640, of which shadows take half; multisampling would add 100."""
 
 
 class CameraRenderer:
-    """Draws cameras at one size. Keep it: a change of model costs a few milliseconds, the GL
-    context behind it is made once in each thread.
+    """Renders cameras at one size. Reuse it: changing the model costs a few milliseconds; the GL
+    context behind it is created once per thread.
 
     Args:
-        height: of the pictures in pixels.
-        width: of the pictures in pixels.
-        quality: what a picture may cost.
+        height: of the images in pixels.
+        width: of the images in pixels.
+        quality: rendering quality.
 
     Raises:
         RenderingUnavailableError: no GL library can be loaded.
@@ -81,7 +81,7 @@ class CameraRenderer:
     def render(
         self, model: mujoco.MjModel, data: mujoco.MjData, camera: str | mujoco.MjvCamera
     ) -> NDArray[np.uint8]:
-        """Picture of `camera` (its name, or a free camera), RGB, shape (height, width, 3)."""
+        """Image of `camera` (its name, or a free camera), RGB, shape (height, width, 3)."""
         self._draw(model, data, camera)
         return np.ascontiguousarray(self._pixels[::-1])
 
@@ -90,7 +90,7 @@ class CameraRenderer:
     ) -> NDArray[np.int64]:
         """Which geom of the model each pixel of a camera shows, -1 for none, (height, width)."""
         scene = self._draw(model, data, camera, as_numbers=True)
-        # Colours count the drawn geoms from 1.
+        # Colours number the drawn geoms from 1.
         drawn = self._pixels[::-1].astype(np.int64) @ np.array([1, 1 << 8, 1 << 16])
         geoms = np.full(scene.ngeom + 1, -1)
         for geom in scene.geoms[: scene.ngeom]:
@@ -106,7 +106,7 @@ class CameraRenderer:
         *,
         as_numbers: bool = False,
     ) -> mujoco.MjvScene:
-        """Fill `_pixels`, from below, with colours or the drawn geoms' numbers; what was drawn."""
+        """Fill `_pixels`, bottom row first, with colours or geom numbers; returns the scene."""
         self._gl.make_current()
         if self._model is not model:
             self._adopt(model)
@@ -132,14 +132,14 @@ class CameraRenderer:
         return scene
 
     def close(self) -> None:
-        """Give back what the pictures needed; the next `render` takes it again."""
+        """Free the GL resources; the next `render` allocates them again."""
         if self._context is not None:
             self._gl.make_current()
             self._context.free()
         self._model = self._context = self._scene = None
 
     def _adopt(self, model: mujoco.MjModel) -> None:
-        """Upload a model: the context reads qualities from it, which are put back afterwards."""
+        """Upload a model: the context reads its quality settings, which are then restored."""
         self.close()
         quality, screen = model.vis.quality, model.vis.global_
         wanted = (
@@ -169,9 +169,9 @@ class CameraRenderer:
 def in_view(
     model: mujoco.MjModel, data: mujoco.MjData, camera: int, height: int, width: int
 ) -> NDArray[np.bool_]:
-    """Which geoms can be seen by a camera, shape (ngeom,): in its view, and not below half a pixel.
+    """Which geoms a camera sees, shape (ngeom,): in its view, with a radius above half a pixel.
 
-    Every geom costs about a hundredth of a millisecond, most of the room is behind the camera.
+    Every geom costs about 0.01 ms, and most of the room is behind the camera.
     """
     sight = (data.geom_xpos - data.cam_xpos[camera]) @ data.cam_xmat[camera].reshape(3, 3)
     depth, radius = -sight[:, 2], model.geom_rbound
@@ -191,12 +191,12 @@ _contexts = threading.local()
 
 
 def _gl_context() -> Any:
-    """The GL context of this thread, made on the first call."""
+    """The GL context of this thread, created on the first call."""
     context = getattr(_contexts, "context", None)
     if context is None:
         context = _contexts.context = _new_context()
         context.make_current()
-        # Before the interpreter takes the GL library apart.
+        # Before the interpreter tears down the GL library.
         atexit.register(context.free)
     return context
 
@@ -218,7 +218,7 @@ def _new_context() -> Any:
                 f'MUJOCO_GL is {backend!r}, it must be "egl", "osmesa" or "glfw", or unset'
             )
         with warnings.catch_warnings():
-            # What GLFW lacks it says in warnings; `_has_window` makes an error of it.
+            # GLFW reports failures as warnings; `_has_window` leads to an error instead.
             warnings.simplefilter("ignore")
             context = GLContext(64, 64)
             usable = backend != "glfw" or _has_window(context)
@@ -230,7 +230,7 @@ def _new_context() -> Any:
 
 
 def _has_window(context: Any) -> bool:
-    """Whether GLFW has made one; where it could not, it only warns."""
+    """Whether GLFW has created a window; on failure it only warns."""
     import glfw
 
     context.make_current()

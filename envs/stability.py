@@ -12,6 +12,6 @@ _WARNINGS: Final = (
 
 
 def is_unstable(data: mujoco.MjData) -> bool:
-    """Whether MuJoCo has met positions, velocities or accelerations that are no numbers, or huge,
-    since `data` was reset."""
+    """Whether MuJoCo has met NaN or huge positions, velocities or accelerations since `data` was
+    reset."""
     return any(data.warning[kind].number for kind in _WARNINGS)

@@ -1,4 +1,4 @@
-"""What every table of randomisation terms can do: be chosen from by name, and be printed."""
+"""Shared by all tables of randomisation terms: selection by name, and printing."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -37,7 +37,7 @@ def table(terms: Mapping[str, _Line]) -> list[tuple[str, str, str, str]]:
 
 
 def check_terms(names: Iterable[str], terms: Mapping[str, _Line]) -> tuple[str, ...]:
-    """The names, or the one name, as a tuple in the table's order.
+    """The names, or a single name, as a tuple in the table's order.
 
     Raises:
         ValueError: there is no such term.
@@ -50,5 +50,5 @@ def check_terms(names: Iterable[str], terms: Mapping[str, _Line]) -> tuple[str, 
 
 
 def _range(drawn: _Drawn) -> str:
-    """Both ends and their unit, for people."""
+    """Both ends and their unit, for printing."""
     return f"{drawn.low:g} to {drawn.high:g} {drawn.unit}".strip()

@@ -43,30 +43,30 @@ if TYPE_CHECKING:
 STATE_NAMES: Final[tuple[str, ...]] = tuple(
     f"{side}_{name}" for side in SIDES for name in (*JOINTS, "gripper")
 )
-"""Of each arm, the left one first: joint positions (rad), opening of the gripper (0 to 1)."""
+"""For each arm, left first: joint positions (rad), then gripper opening (0 to 1)."""
 
 ACTION_NAMES: Final = STATE_NAMES
-"""Where the same joints and grippers are to go."""
+"""Targets for the same joints and grippers."""
 
 CONTROL_HZ: Final[int] = 50
 
 Ranges = tuple[tuple[float, float, float], tuple[float, float, float]]
 
-# Into the log, where MuJoCo itself would write a file beside whatever is being run.
+# To the log: by default MuJoCo writes warnings to a file in the working directory.
 mujoco.set_mju_user_warning(logging.getLogger(__name__).warning)
 
 
 class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
-    """Two arms at a table; the tasks are its subclasses.
+    """Two arms at a table; each task is a subclass.
 
-    The reward of a step is the stage that the rule sees after it, 0 to 4; `info["success"]` says
-    whether the episode has reached 4.
+    The reward of a step is the stage reached after it, 0 to 4; `info["success"]` is whether the
+    episode has reached 4.
 
     Args:
-        image_size: (height, width) or one number for square images; None for no images at all.
-        cameras: names of the observed cameras, of `envs.aloha.model.CAMERAS`.
-        success_ends_episode: whether the episode is over when its task is done.
-        render_mode: "rgb_array" makes `render` return a picture of the table.
+        image_size: (height, width) or one number for square images; None for no images.
+        cameras: cameras to observe, from `envs.aloha.model.CAMERAS`.
+        success_ends_episode: whether success ends the episode.
+        render_mode: "rgb_array" makes `render` return an image of the table.
 
     Raises:
         ValueError: an argument is out of range; the message says what to do.
@@ -79,14 +79,14 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
     }
 
     scene: ClassVar[str]
-    """Which of the model files."""
+    """Name of the scene, see `scene_model`."""
     instruction: ClassVar[str]
-    """What is to be done, in words."""
+    """The task in words."""
     starts: ClassVar[Mapping[str, Ranges]]
-    """Where each thing may begin: lowest and highest position (world frame, m)."""
+    """Start range of each object: lowest and highest position (world frame, m)."""
     recording_image_size: ClassVar[tuple[int, int]] = (240, 320)
-    """Height and width for data sets, where nothing else is asked for: what LeRobot's sets of these
-    tasks show, at half their resolution. The cube is seven pixels wide, the peg's play three."""
+    """Default height and width for datasets: half the resolution of LeRobot's datasets of these
+    tasks. The cube is seven pixels wide, the peg's clearance three."""
 
     def __init__(
         self,
@@ -118,12 +118,12 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
 
     @staticmethod
     def stage(touching: Touching) -> int:
-        """The success rule: which stage, 0 to 4, the task is at."""
+        """The success rule: the stage of the task, 0 to 4."""
         raise NotImplementedError
 
     @property
     def aloha_state(self) -> AlohaState:
-        """The true state now; for experts, not for policies."""
+        """The current true state; for experts, not for policies."""
         joints, openings = {}, {}
         for index, side in enumerate(SIDES):
             joints[side] = self._data.qpos[8 * index : 8 * index + 6].copy()
@@ -132,7 +132,7 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
 
     @property
     def model(self) -> mujoco.MjModel:
-        """What is simulated; for rendering and tools."""
+        """The simulated model; for rendering and tools."""
         return self._model
 
     @property
@@ -146,12 +146,12 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         """Begin an episode.
 
         Args:
-            seed: of everything random in this and the following episodes.
-            options: may hold `objects`, poses of things by their names for this episode: position
-                (world frame, m), with or without a quaternion (w, x, y, z) behind it.
+            seed: random seed for this and the following episodes.
+            options: may hold `objects`, start poses by object name: position (world frame, m),
+                optionally followed by a quaternion (w, x, y, z).
 
         Raises:
-            ValueError: such a pose is malformed.
+            ValueError: `objects` is malformed.
         """
         super().reset(seed=seed)
         drawn = {
@@ -174,17 +174,17 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[ObservationDict, float, bool, bool, dict[str, Any]]:
-        """Act for a fiftieth of a second.
+        """Apply an action for 1/50 s.
 
         Args:
-            action: shape (14,); numbers beyond the action space are clipped.
+            action: shape (14,); values outside the action space are clipped.
 
         Raises:
             ValueError: the action has another shape or is not finite.
         """
         model, data = self._model, self._data
         data.ctrl[:] = self._controls(action)
-        # The contacts, like everything else that is seen, are to be those of the state now.
+        # Ends on mj_step1, so that contacts, like all that is observed, match the new state.
         mujoco.mj_step2(model, data)
         mujoco.mj_step(model, data, self._substeps - 1)
         mujoco.mj_step1(model, data)
@@ -200,19 +200,19 @@ class AlohaEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         return self._observation, float(stage), terminated, False, info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A picture of the table, shape (480, 640, 3), or None without a render mode."""
+        """An image of the table, shape (480, 640, 3), or None without a render mode."""
         if self.render_mode is None:
             return None
         return self._picture("angle", observation=False)
 
     def close(self) -> None:
-        """Free what draws the images."""
+        """Free the renderers."""
         for renderer in self._renderers.values():
             renderer.close()
         self._renderers.clear()
 
     def _controls(self, action: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What each actuator is to do, shape (16,): the fingers of a gripper mirror each other."""
+        """Actuator controls, shape (16,): the fingers of a gripper mirror each other."""
         try:
             numbers = np.asarray(action, dtype=np.float64)
         except (TypeError, ValueError):
@@ -308,7 +308,7 @@ class AlohaTransferCubeEnv(AlohaEnv):
 
 
 class AlohaInsertionEnv(AlohaEnv):
-    """The left arm picks up the socket, the right arm the peg; the peg goes into it in the air."""
+    """The left arm picks up the socket, the right arm the peg and inserts it in mid-air."""
 
     scene = "insertion"
     instruction = "pick up the socket and the peg and put the peg into the socket"
@@ -324,7 +324,7 @@ class AlohaInsertionEnv(AlohaEnv):
 
 
 def _action_bounds(model: mujoco.MjModel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where the actuators of the joints saturate, and openings from 0 to 1; shapes (14,)."""
+    """Control ranges of the joint actuators, and 0 to 1 for the openings; shapes (14,)."""
     ranges = model.actuator_ctrlrange.reshape(2, 8, 2)[:, :6]
     low = np.hstack([ranges[:, :, 0], np.zeros((2, 1))]).ravel()
     high = np.hstack([ranges[:, :, 1], np.ones((2, 1))]).ravel()

@@ -1,8 +1,8 @@
-"""The arms, the table and the things, from the model files of the `gym-aloha` distribution.
+"""Arms, table and objects, from the model files of the `gym-aloha` distribution.
 
-Only its files are read: the package itself is never imported, for it needs dm-control and an older
-MuJoCo. What is simulated is the model as it stands there. What is drawn for observations has its
-mesh faces thinned out (see `drawing_model`), because faces are what a picture costs.
+Only its files are read: the package itself is never imported, because it needs dm-control and an
+older MuJoCo. The model is simulated unchanged. Observations are drawn with fewer mesh faces (see
+`drawing_model`), which dominate the cost of an image.
 """
 
 import copy
@@ -23,7 +23,7 @@ SIDES: Final[tuple[str, str]] = ("left", "right")
 JOINTS: Final[tuple[str, ...]] = (
     "waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate",
 )  # fmt: skip
-"""Of one arm, from the base on."""
+"""Joints of one arm, starting at the base."""
 
 CAMERAS: Final[tuple[str, ...]] = (
     "top", "angle", "front_close", "left_pillar", "right_pillar", "left_wrist", "right_wrist",
@@ -40,15 +40,15 @@ START_POSE: Final[tuple[float, ...]] = (
 """Joints (rad) and fingers (m) of each arm at the start of an episode."""
 
 TOOL_OFFSET: Final[tuple[float, float, float]] = (0.147, 0.0, 0.0)
-"""Between the fingertips, frame of the gripper's link (x forward, y from right to left finger)."""
+"""Point between the fingertips, gripper link frame (x forward, y from right to left finger)."""
 
 THINNING: Final = 0.002
-"""Side of the cells (m) in which vertices are joined for drawing. At 240 x 320 a pixel of the top
+"""Side of the cells (m) in which vertices are merged for drawing. At 240 x 320 a pixel of the top
 camera is 5 mm on the table."""
 
 
 def opening_of(finger: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Opening, 0 closed to 1 open, of the position of a left finger (m)."""
+    """Opening, 0 closed to 1 open, at a position of a left finger (m)."""
     return (np.asarray(finger) - FINGER_CLOSED) / (FINGER_OPEN - FINGER_CLOSED)
 
 
@@ -61,7 +61,7 @@ def assets_folder() -> Path:
     """The folder of the distribution's model files.
 
     Raises:
-        gymnasium.error.DependencyNotInstalled: the distribution is missing or another version.
+        gymnasium.error.DependencyNotInstalled: the distribution is missing or has another version.
     """
     advice = f"pip install --no-deps {DISTRIBUTION}=={DISTRIBUTION_VERSION}"
     try:
@@ -85,7 +85,7 @@ def scene_model(scene: str) -> mujoco.MjModel:
 
 
 def arm_model(side: str) -> mujoco.MjModel:
-    """One arm alone, its kinematics without shapes and fingers, with a site "tool".
+    """Kinematics of one arm alone, without geoms and fingers, with a site "tool".
 
     The world frame is that of the scenes. nq is 6, in the order of `JOINTS`.
     """
@@ -108,10 +108,10 @@ def arm_model(side: str) -> mujoco.MjModel:
 
 
 def drawing_model(model: mujoco.MjModel, cell: float = THINNING) -> mujoco.MjModel:
-    """A copy of a model to be drawn only, with fewer mesh faces.
+    """A copy of a model with fewer mesh faces, for drawing only.
 
-    The vertices in a cube of side `cell` (m) become the one nearest to their mean, and faces that
-    lose a corner or double another go (vertex clustering, Rossignac and Borrel 1993).
+    Vertices in a cube of side `cell` (m) collapse to the one nearest to their mean; degenerate and
+    duplicate faces are dropped (vertex clustering, Rossignac and Borrel 1993).
     """
     thin = copy.copy(model)
     for mesh in range(model.nmesh):
@@ -129,7 +129,7 @@ def drawing_model(model: mujoco.MjModel, cell: float = THINNING) -> mujoco.MjMod
 
 
 def _joined(vertices: NDArray[np.float64], cell: float) -> NDArray[np.intp]:
-    """For each vertex, shape (n, 3), the one that stands for its cell, shape (n,)."""
+    """For each vertex, shape (n, 3), the one that represents its cell, shape (n,)."""
     cells = np.floor((vertices - vertices.min(axis=0)) / cell).astype(int)
     _, label, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
     label = label.ravel()

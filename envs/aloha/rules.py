@@ -1,9 +1,9 @@
-"""Success rules: the stages 0 to 4 of each task. Pure functions of what touches what.
+"""Success rules: the stages 0 to 4 of each task. Pure functions of the contacts.
 
 They are those of `gym-aloha` 0.1.5 (tasks/sim.py), which are those of ACT's simulation. A change of
 meaning needs a new `SUCCESS_RULE_VERSION`: results are only comparable within one version.
 
-An episode has succeeded when its stage was `DONE` after any of its steps.
+An episode succeeds if its stage is `DONE` after any of its steps.
 """
 
 from collections.abc import Set
@@ -19,7 +19,7 @@ Touching = Set[frozenset[str]]
 
 LEFT_FINGER: Final = "vx300s_left/10_left_gripper_finger"
 RIGHT_FINGER: Final = "vx300s_right/10_right_gripper_finger"
-"""The one finger of each arm that counts."""
+"""The finger of each arm whose contacts count."""
 
 TABLE: Final = "table"
 CUBE: Final = "red_box"
@@ -29,8 +29,8 @@ SOCKET: Final[tuple[str, ...]] = ("socket-1", "socket-2", "socket-3", "socket-4"
 
 
 def transfer_stage(touching: Touching) -> int:
-    """1 the right finger touches the cube, 2 and lifts it, 3 the left finger touches it, 4 off
-    the table."""
+    """1 the right finger touches the cube, 2 and it is off the table, 3 the left finger touches it,
+    4 and it is off the table."""
     left, right = _touch(touching, CUBE, LEFT_FINGER), _touch(touching, CUBE, RIGHT_FINGER)
     lifted = not _touch(touching, CUBE, TABLE)
     if left:
@@ -41,8 +41,8 @@ def transfer_stage(touching: Touching) -> int:
 
 
 def insertion_stage(touching: Touching) -> int:
-    """1 the left finger touches the socket and the right one the peg, 2 both off the table, 3 peg
-    and socket touch off the table, 4 the peg touches the pin inside the socket."""
+    """1 the left finger touches the socket and the right one the peg, 2 and both are off the table,
+    3 peg and socket touch off the table, 4 the peg touches the pin inside the socket."""
     if _touch(touching, PEG, PIN):
         return DONE
     socket_held = any(_touch(touching, wall, LEFT_FINGER) for wall in SOCKET)

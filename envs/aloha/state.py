@@ -1,4 +1,4 @@
-"""What is truly so, for experts and rules; policies see the observation only."""
+"""The true state, for experts and rules; policies see only the observation."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ class AlohaState:
     """The true state.
 
     Attributes:
-        joints: Joint positions of each arm by its side, shape (6,), rad.
-        openings: Opening of each gripper by its side, 0 closed to 1 open.
-        objects: Pose of each thing by its name, shape (7,): position (world frame, m) and
-            quaternion (w, x, y, z).
+        joints: Joint positions of each arm by side, shape (6,), rad.
+        openings: Opening of each gripper by side, 0 closed to 1 open.
+        objects: Pose of each object by name, shape (7,): position (world frame, m) and quaternion
+            (w, x, y, z).
         touching: Unordered pairs of the names of geoms in contact.
     """
 

@@ -1,1 +1,1 @@
-"""Humanoids that walk: robots, a batched simulator, randomisation, rewards and curricula."""
+"""Walking humanoids: robots, a batched simulator, randomisation, rewards and curricula."""

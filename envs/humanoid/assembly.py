@@ -1,4 +1,4 @@
-"""Models of robots: their links, welded where they do not move, with motors, soles and sensors."""
+"""Robot models: links, welded at fixed joints, with motors, soles and sensors."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,31 +13,30 @@ if TYPE_CHECKING:
 Vector = tuple[float, float, float]
 
 FEET: Final = ("left_foot", "right_foot")
-"""Sites in the middle of the soles; with `_position`, `_velocity`, `_force`: sensors there."""
+"""Sites at the sole centres; the suffixes `_position`, `_velocity`, `_force` name sensors there."""
 SOLES: Final = ("left_sole", "right_sole")
-"""Prefixes of the names of the spheres under the feet, the left foot's first."""
+"""Name prefixes of the spheres under the feet, left foot first."""
 PAYLOAD: Final = "payload"
-"""A body on the torso, without mass until randomisation gives it some."""
+"""A body on the torso, massless unless randomisation gives it mass."""
 _LIGHT: Final = (0.82, 0.84, 0.87, 1.0)
 _DARK: Final = (0.2, 0.22, 0.26, 1.0)
 EFFORT_SENSOR: Final = "_effort"
-"""After a joint's name: the sensor of its motor's torque (Nm)."""
+"""Suffix to a joint's name: the sensor of its motor torque (Nm)."""
 
 
 def robot_spec(robot: "RobotConfig", *, figure: bool = False) -> Any:
-    """The robot standing at x = y = 0 in its default pose, without a ground.
+    """The robot standing at x = y = 0 in its default pose, without ground.
 
-    Motors hold targets: torque = kp (target - q) - kd qd, cut off at the effort. Sensors, in this
-    order: torques of the motors; then of each foot its position (world, m), its velocity (world,
-    m/s) and the force on it (N). Ground geoms of contact type 1 touch the soles and nothing else.
+    Motors are position servos: torque = kp (target - q) - kd qd, clipped to the effort. Sensors, in
+    order: motor torques; then position (world, m), velocity (world, m/s) and contact force (N) of
+    each foot. Ground geoms of contact type 1 touch the soles and nothing else.
 
     Args:
         robot: its config.
-        figure: whether to draw its links, for pictures: with its meshes where they are installed,
-            else as capsules.
+        figure: whether to add visual geoms: meshes where installed, else capsules.
 
     Returns:
-        A `mujoco.MjSpec` to add a ground to and to compile.
+        A `mujoco.MjSpec`, to be given a ground and compiled.
     """
     spec = robot.links()
     if figure and has_shell(robot):
@@ -59,7 +58,7 @@ def robot_spec(robot: "RobotConfig", *, figure: bool = False) -> Any:
 
 
 def _weld(spec: Any, robot: "RobotConfig") -> None:
-    """Hold the joints that do not move and let MuJoCo merge what they carry."""
+    """Weld the joints that do not move and let MuJoCo merge their bodies."""
     turn, held = np.zeros(4), np.zeros(4)
     for joint in list(spec.joints):
         if joint.type == mujoco.mjtJoint.mjJNT_FREE or joint.name in robot.joints:
@@ -69,7 +68,7 @@ def _weld(spec: Any, robot: "RobotConfig") -> None:
         mujoco.mju_mulQuat(held, np.array(body.quat), turn)
         body.quat = held
         spec.delete(joint)
-    # Bodies are merged by compiling; a payload's body must be added after, or it would be, too.
+    # Compiling merges bodies; the payload's body must be added later, or it would be merged too.
     spec.compiler.fusestatic = True
     spec.compile()
     spec.compiler.fusestatic = False
@@ -151,7 +150,7 @@ def _add_feet(spec: Any, robot: "RobotConfig") -> None:
 
 
 def _add_figure(spec: Any, robot: "RobotConfig") -> None:
-    """A capsule from every body to each body that it carries; nothing touches it."""
+    """Capsules from each body to its children, a torso, a head and feet; none of them collides."""
     for body in list(spec.bodies)[1:]:
         for child in body.bodies:
             end = np.array(child.pos)

@@ -1,8 +1,8 @@
-"""Many walkers at once: `mujoco.rollout` with a randomised model per copy, all else in NumPy.
+"""Many walkers at once: `mujoco.rollout` with a randomised model per copy, the rest in NumPy.
 
-There is no Python loop over copies in a step; only the few copies that begin an episode have their
-models written one after the other. Everything that is random comes from `Streams`, so copy k of a
-batch is bit for bit the same alone, and the gymnasium environment is a batch of one.
+A step has no Python loop over copies; only the models of the few copies that begin an episode are
+written one by one. All random numbers come from `Streams`, so copy k of a batch is bit for bit the
+same on its own, and the gymnasium environment is a batch of one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,32 +32,32 @@ Indices = NDArray[np.int64]
 Observation = dict[str, NDArray[np.float32]]
 
 ACTION_LIMIT: Final = 10.0
-"""Actions are cut off here: 2.5 rad from the default pose with the usual scale."""
+"""Actions are clipped to ± this: 2.5 rad from the default pose at the usual scale."""
 GAIT_HZ: Final = 1.25
-"""Cycles of the gait's clock per second."""
+"""Cycles of the gait clock per second."""
 TILT: Final = -0.6
-"""Above this upward part of gravity in its frame (a tilt of 53 degrees) the base has fallen."""
+"""The robot has fallen if gravity's z in the base frame is above this (a tilt of 53 degrees)."""
 LOWEST: Final = 0.55
-"""Below this share of its standing height above the ground, too."""
+"""Or if the base is below this share of its standing height above the ground."""
 ASTRAY_TIME: Final = 0.4
-"""Time constant of `State.astray` (s): a step, half a cycle of the gait."""
+"""Time constant of `State.astray` (s): one step, half a gait cycle."""
 _TOUCH: Final = 1.0
 
 
 @dataclass(frozen=True)
 class Step:
-    """What came of an action, n copies.
+    """The result of an action, n copies.
 
     Attributes:
-        observation: "policy" [n, p] and "privileged" [n, q]; of copies that ended, already of
-            their next episode.
+        observation: "policy" [n, p] and "privileged" [n, q]; for copies that were reset, those of
+            the next episode.
         reward: [n].
         terminated: fallen, or physics became unstable [n].
         truncated: out of time [n].
-        info: "final_observation": {"copies": [k], "policy": [k, p], "privileged": [k, q]} of those
+        info: "final_observation": {"copies": [k], "policy": [k, p], "privileged": [k, q]} of copies
             that ended; "episode": {"copies", "length" (steps), "return", "rewards" [k, terms],
-            "fell"} of those; "unstable": [n]; "rewards": [n, terms], weighted; "state": the
-            `State` that was rewarded.
+            "fell"} of the same; "unstable": [n]; "rewards": [n, terms], weighted; "state": the
+            rewarded `State`, with new commands where the old ones had expired.
     """
 
     observation: Observation
@@ -71,32 +71,32 @@ class WalkBatch:
     """Copies of one robot, each with its own physics, ground, commands and random numbers.
 
     Args:
-        robot: of all copies.
-        copies: how many.
-        seed: of everything random.
+        robot: config of all copies.
+        copies: number of copies.
+        seed: random seed.
         randomization: names of terms in `randomization.TERMS`.
-        terrain: a kind of `terrain.KINDS`, or "mixed".
+        terrain: one of `terrain.KINDS`, or "mixed".
         control_hz: actions per second.
-        physics_hz: physics steps per second, a multiple of it.
-        threads: that run physics.
+        physics_hz: physics steps per second, a multiple of `control_hz`.
+        threads: number of physics threads.
         ranges: of commands.
-        curriculum: moves each copy's factor on randomisation; None: it stays 1.
+        curriculum: adapts each copy's randomisation factor; None: it stays 1.
         seconds: longest episode.
         first: number of the first copy: a batch of one with `first=k` is copy k.
         auto_reset: whether a copy that ended begins its next episode in the same step.
-        terms: what the names of randomisation mean, if not the table.
-        engine: runs physics in the place of MuJoCo's, which takes the threads; closed with this.
+        terms: randomisation terms by name, if not the standard table.
+        engine: physics engine instead of MuJoCo's, which uses `threads`; closed with the batch.
 
     Attributes:
         commands: vx, vy (m/s), yaw rate (rad/s) [n, 3].
-        factor: of the randomisation's curriculum [n].
-        penalties: factor on rewards that are penalties; a training moves it.
-        command_scale: factor on the ranges of commands; a training moves it.
-        unstable: how many episodes physics has ended by becoming unstable.
-        models: of the copies, `mujoco.MjModel`s.
+        factor: of the randomisation curriculum [n].
+        penalties: factor on penalty rewards; set by the training.
+        command_scale: factor on the command ranges; set by the training.
+        unstable: number of episodes that ended because physics became unstable.
+        models: `mujoco.MjModel` of each copy.
 
     Raises:
-        ValueError: an argument is not what it may be.
+        ValueError: an argument is invalid.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class WalkBatch:
         self.commands = np.zeros((n, 3))
         self._held = False
         self._sums = np.zeros((n, len(rewards.TERMS)))
-        # Of the episode so far: what it missed of its commands, and would have on the spot.
+        # Summed over the episode so far: tracking error, and what it would be on the spot.
         self._errors = np.zeros((2, n))
         self._length = np.zeros(n, dtype=np.int64)
         self._age = np.zeros(n, dtype=np.int64)
@@ -179,8 +179,8 @@ class WalkBatch:
         """Begin an episode in every copy.
 
         Args:
-            seed: begins everything anew; None: the next episodes.
-            stagger: give copies different times until their first time-out, as a learner likes.
+            seed: restarts everything; None: begin the next episodes.
+            stagger: give copies different times to their first time-out, as suits a learner.
 
         Returns:
             The first observation.
@@ -194,23 +194,23 @@ class WalkBatch:
         return observations.observe(self._observe(self._everyone, "first noise"))
 
     def hold_commands(self, commands: Floats | None) -> None:
-        """Command these [n, 3] or [3] from now on; None: draw them again when the last runs out."""
+        """Hold commands [n, 3] or [3] from now on; None: draw new ones once the last expire."""
         self._held = commands is not None
         if commands is not None:
             self.commands[:] = commands
 
     def push(self, velocities: Floats) -> None:
-        """Add to the bases' horizontal velocities (world frame, m/s), [n, 2] or [2], now."""
+        """Add [n, 2] or [2] to the bases' horizontal velocities (world frame, m/s), at once."""
         self.physics.state[:, self.physics.base_velocity][:, :2] += velocities
 
     def step(self, actions: NDArray[Any]) -> Step:
-        """Hold targets for one action: default pose + scale times action.
+        """Hold joint targets, default pose + scale times action, for one control step.
 
         Args:
-            actions: [n, m], cut off at ±`ACTION_LIMIT`.
+            actions: [n, m], clipped to ±`ACTION_LIMIT`.
 
         Raises:
-            ValueError: of another shape, or not finite.
+            ValueError: wrong shape, or not finite.
         """
         self._take(actions)
         self._clock += 1
@@ -250,11 +250,11 @@ class WalkBatch:
         return Step(observation, parts.sum(axis=1), terminated, truncated, info)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """All that `restore` needs, by name."""
+        """Everything that `restore` needs, by name."""
         return {name: values.copy() for name, values in self._arrays().items()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on, bit for bit, where a batch of the same arguments was when it gave `state`."""
+        """Resume, bit for bit, from the `state` of a batch with the same arguments."""
         self._episode[:], self.factor[:] = state["episode"], state["factor"]
         self.randomizer.draw(self._everyone, self._episode, self.factor)
         levels = self.randomizer.parameters.terrain_level
@@ -263,7 +263,7 @@ class WalkBatch:
             values[:] = state[name]
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        """What a step changes, but for what follows from the episode's number and factor."""
+        """What a step changes, except what follows from the episode's number and factor."""
         physics = self.physics
         return {
             "clock": self._clock,
@@ -294,7 +294,7 @@ class WalkBatch:
         }
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         self.physics.close()
 
     def __enter__(self) -> Self:
@@ -310,12 +310,12 @@ class WalkBatch:
 
     @property
     def qpos(self) -> Floats:
-        """Positions as in MuJoCo, [n, 7 + m]."""
+        """MuJoCo's positions, [n, 7 + m]."""
         return self.physics.state[:, 1 : self.physics.velocities.start]
 
     @property
     def qvel(self) -> Floats:
-        """Velocities as in MuJoCo, [n, 6 + m]."""
+        """MuJoCo's velocities, [n, 6 + m]."""
         return self.physics.state[:, self.physics.velocities]
 
     def _take(self, actions: NDArray[Any]) -> None:
@@ -334,17 +334,17 @@ class WalkBatch:
         self.physics.control[:] = np.where(
             waiting[:, :, None], self._target[:, None], target[:, None]
         )
-        # Encoders that read too much make motors stop short of the target by as much.
+        # An encoder that reads high makes its motor stop short of the target by as much.
         self.physics.control -= parameters.joint_offset[:, None]
         self._target = target
 
     def _follow(self) -> None:
-        """Keep up with what physics brought."""
+        """Update contacts, air times, gait phase and mean errors after physics."""
         physics = self.physics
         physics.shift(self.terrain.wrap(physics.state[:, 1:3]))
         contact = physics.feet[:, :, 6] > _TOUCH
         self._landed[:] = contact & ~self._contact
-        # At touch-down a foot's time in the air is read once more before it begins anew.
+        # At touch-down a foot's air time is kept for one more step before it restarts.
         aloft = np.where(self._contact, 0.0, self._air)
         self._air[:] = np.where(contact, aloft, aloft + 1.0 / self.control_hz)
         self._contact[:] = contact
@@ -354,7 +354,7 @@ class WalkBatch:
         self._astray += (off - self.commands - self._astray) / (ASTRAY_TIME * self.control_hz)
 
     def _observe(self, rows: Indices, use: str) -> State:
-        """The state of some copies; `use` names the random numbers of their noise."""
+        """The state of some copies; `use` names the random stream of their noise."""
         physics = self.physics
         state = physics.state[rows]
         speeds = state[:, physics.velocities]
@@ -405,7 +405,7 @@ class WalkBatch:
         return sense(self.physics, parameters, rows, noise)
 
     def _command_anew(self, state: State, ended: NDArray[np.bool_]) -> State:
-        """Draw commands where the last has run out; the next observation shows the new one."""
+        """Draw commands where the last has expired; the next observation shows the new one."""
         if self._held:
             return state
         self._command_left -= 1.0 / self.control_hz
@@ -444,7 +444,7 @@ class WalkBatch:
         self._phase[rows] = drawn[:, 4]
         if not self._held:
             self._draw_commands(rows)
-        # It stands.
+        # At first it stands.
         self._astray[rows] = -self.commands[rows]
 
 

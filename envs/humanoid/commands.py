@@ -1,4 +1,4 @@
-"""What the robot is told: forward, sideways and turning speed, in the level frame of its base."""
+"""Velocity commands: forward, sideways and turning speed, in the level frame of the base."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from envs.humanoid.streams import Streams
 
 STANDING = 0.05
-"""Commands below this norm are commands to stand."""
+"""Commands below this norm mean standing."""
 
 
 @dataclass(frozen=True)
 class CommandRanges:
-    """From which commands are drawn, uniformly.
+    """Ranges from which commands are drawn, uniformly.
 
     Attributes:
         forward: vx (m/s).
         sideways: vy, positive to the left (m/s).
         turning: yaw rate, positive to the left (rad/s).
         stand: share of commands to stand.
-        single: share of the others along one axis alone; so each is met without the others.
+        single: share of the others along one axis alone, so that each also occurs by itself.
         hold: how long a command lasts (s).
     """
 
@@ -39,14 +39,14 @@ def draw_commands(
     ranges: CommandRanges,
     scale: float = 1.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """New commands.
+    """Draw new commands.
 
     Args:
-        streams: of random numbers.
-        counter: per row.
-        rows: copies that get one.
+        streams: random streams.
+        counter: draw counter per row.
+        rows: copies that get a command.
         ranges: to draw from.
-        scale: on the ranges' ends, 0 to 1 (the command curriculum).
+        scale: factor on the ranges, 0 to 1 (the command curriculum).
 
     Returns:
         Commands [k, 3] and how long they last (s) [k].
@@ -63,7 +63,7 @@ def draw_commands(
 
 
 def moving(commands: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether each command, [n, 3], is one to walk or to turn."""
+    """Whether each command, [n, 3], is to walk or turn."""
     return np.asarray(np.linalg.norm(commands, axis=1) >= STANDING)
 
 

@@ -1,7 +1,7 @@
-"""Curricula: how hard it is, from how well it goes.
+"""Curricula: difficulty that follows performance.
 
-Randomisation has a factor per copy, which the batch itself moves. Penalties and commands have one
-factor for all, which a training sets on the batch: `batch.penalties = curriculum.update(...)`.
+Randomisation has a factor per copy, adapted by the batch itself. Penalties and commands have one
+factor for all, which the training sets on the batch: `batch.penalties = curriculum.update(...)`.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RandomizationCurriculum:
-    """A copy's factor rises after episodes that it walks to their end and sinks after falls.
+    """Raises a copy's factor after episodes walked to the end, lowers it after falls.
 
-    To stay upright is not enough: a robot that only steps on the spot survives more and more, and
-    never learns to follow commands on ever harder ground.
+    Staying upright is not enough: a robot that only steps on the spot survives more and more, and
+    never learns to follow commands as the ground gets harder.
 
     Attributes:
-        start: of every copy.
-        rise: after an episode that lasted to its end and followed its commands.
-        drop: after a fall; by so much that it stays where one of three episodes is walked.
+        start: initial factor of every copy.
+        rise: after an episode that ran to its end and followed its commands.
+        drop: after a fall; by default such that the factor settles where one episode in three is
+            walked.
         floor: lowest factor.
-        follows: error of an episode below which its commands were followed, as a share of what it
-            would have been on the spot.
+        follows: largest error of an episode that counts as following its commands, as a share of
+            the error on the spot.
     """
 
     start: float = 0.0
@@ -38,9 +39,9 @@ class RandomizationCurriculum:
         """New factors of k copies.
 
         Args:
-            factor: old ones [k].
-            upright: whether the episode lasted to its end [k].
-            error: `rewards.error` of the episode, over `rewards.error_on_the_spot` [k].
+            factor: old factors [k].
+            upright: whether the episode ran to its end [k].
+            error: the episode's `rewards.error` over its `rewards.error_on_the_spot` [k].
         """
         walked = upright & (error < self.follows)
         change = np.where(walked, self.rise, np.where(upright, 0.0, -self.drop))
@@ -49,14 +50,14 @@ class RandomizationCurriculum:
 
 @dataclass
 class EpisodeCurriculum:
-    """One factor that follows the mean length of episodes; for penalties and for commands.
+    """One factor that follows the mean episode length; for penalties and for commands.
 
     Attributes:
-        factor: now.
-        lowest: where it starts, and its lower end.
-        rise: per update while episodes are long.
+        factor: current value.
+        lowest: lower bound.
+        rise: change per update, up while episodes are long and down while they are short.
         grow_above: mean share of the longest duration above which it rises.
-        shrink_below: and below which it sinks.
+        shrink_below: and below which it falls.
     """
 
     factor: float = 0.1
@@ -66,7 +67,7 @@ class EpisodeCurriculum:
     shrink_below: float = 0.25
 
     def update(self, mean_share: float) -> float:
-        """The new factor, given the mean share of the longest duration that episodes lasted."""
+        """The new factor, given the mean episode length as a share of the longest duration."""
         if mean_share > self.grow_above:
             self.factor = min(1.0, self.factor + self.rise)
         elif mean_share < self.shrink_below:

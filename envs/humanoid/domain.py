@@ -1,4 +1,4 @@
-"""What randomisation is made of: distributions, a copy's parameters, model fields, terms."""
+"""Building blocks of randomisation: distributions, copies' parameters, model fields, terms."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Distribution:
         kind: "uniform" or "log-uniform".
         low: lower end.
         high: upper end.
-        nominal: what a curriculum factor of zero leaves of it.
+        nominal: value at a curriculum factor of zero.
         unit: of the ends; "" for factors.
     """
 
@@ -31,10 +31,10 @@ class Distribution:
     unit: str = ""
 
     def values(self, share: Floats, factor: Floats) -> Floats:
-        """Numbers in [0, 1) made draws, on the way from nominal that `factor` says."""
+        """Map numbers in [0, 1) to draws, interpolated from nominal (`factor` 0) to full (1)."""
         if self.kind == "log-uniform":
             power = np.log(self.low / self.nominal) + share * np.log(self.high / self.low)
-            # Not a power: NumPy's last bit of one would depend on how many copies share a factor.
+            # Not `**`, whose last bit in NumPy would depend on how many copies share a factor.
             return np.asarray(self.nominal * np.exp(power * factor))
         full = self.low + share * (self.high - self.low)
         return np.asarray(self.nominal + (full - self.nominal) * factor)
@@ -42,11 +42,11 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Parts:
-    """Where in the model the parts are that terms change, m joints.
+    """Model ids of the parts that terms change, m joints.
 
     Attributes:
         bodies: every body of the robot but the payload.
-        links: those but the base, whose places are the links' lengths.
+        links: the same without the base; their positions are the link lengths.
         torso: body.
         payload: body.
         soles: geoms.
@@ -79,27 +79,26 @@ class Parts:
 
 @dataclass
 class Parameters:
-    """What a copy's physics is, beside its model; also the teacher's privileged knowledge.
+    """Physics parameters besides the model; also the teacher's privileged knowledge.
 
     n copies, m joints.
 
     Attributes:
         friction: of the soles [n].
-        size: factor on the links' lengths [n].
+        size: factor on the link lengths [n].
         payload: kg [n].
-        payload_place: from its nominal place, torso frame (m) [n, 3].
+        payload_place: offset from its nominal place, torso frame (m) [n, 3].
         centre: shift of the torso's centre of mass (m) [n, 3].
         strength: factor on each motor [n, m].
-        joint_offset: true minus measured zero of each joint, so measured = true + offset (rad)
-            [n, m].
+        joint_offset: measured minus true angle of each joint (rad) [n, m].
         action_delay: s [n].
         observation_delay: s [n].
-        noise: factor on the observations' noise [n].
+        noise: factor on the observation noise [n].
         push_speed: what a push adds to the base's horizontal velocity (m/s) [n].
         terrain_level: 0 to 1 [n].
         time_step: of the physics (s) [n].
-        start_pose: joints at the start, from the default pose (rad) [n, m].
-        start_velocity: of the base at the start, world frame (m/s, rad/s) [n, 6].
+        start_pose: initial joint angles relative to the default pose (rad) [n, m].
+        start_velocity: of the base: linear (world frame, m/s), angular (base frame, rad/s) [n, 6].
     """
 
     friction: Floats
@@ -122,7 +121,7 @@ class Parameters:
     def nominal(
         cls, copies: int, joints: int, friction: float, time_step: float, level: float
     ) -> "Parameters":
-        """Those of copies that nothing is randomised in."""
+        """Parameters without randomisation."""
         zeros = np.zeros
         return cls(
             friction=np.full(copies, friction),
@@ -145,11 +144,11 @@ class Parameters:
 
 @dataclass
 class Draw:
-    """What a term gets: k copies begin an episode.
+    """Input of a term: k copies begin an episode.
 
     Attributes:
         values: draws of the term's distribution, `values(width)` is [k, width].
-        fields: model fields by name, [k, ...]; those that are read are written to the models.
+        fields: model fields by name, [k, ...]; those that are read are written back to the models.
         parameters: of all copies; a term writes to `parameters.x[rows]`.
         rows: the k copies' indices.
         parts: of the model.
@@ -163,7 +162,7 @@ class Draw:
 
 
 class Nominal(dict[str, NDArray[Any]]):
-    """Fields as they are in a model; each is copied when a term first asks for it."""
+    """Fields of a model, each copied on first access."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -192,8 +191,8 @@ class Term:
     """One line of the table.
 
     Attributes:
-        name: by which it is chosen.
-        what: what it changes, for people.
+        name: by which it is selected.
+        what: what it changes, in words.
         distribution: what it draws from.
         apply: makes the changes and returns the draws, [k, any].
     """

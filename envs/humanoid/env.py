@@ -1,7 +1,7 @@
 """`robo/HumanoidWalk-v1`: one walker as a gymnasium environment; a batch of one, bit for bit.
 
 Observation (dict): `policy`, what a robot senses, and `privileged`, what only a simulator knows;
-the terms of both in `envs.humanoid.observations`. Action: one number per joint, in units of the
+the terms of both are in `envs.humanoid.observations`. Action: one number per joint, in units of the
 robot's action scale, added to its default pose. Reward: the table in `envs.humanoid.rewards`.
 """
 
@@ -26,18 +26,18 @@ CONTROL_HZ = 50
 
 
 class HumanoidWalkEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
-    """A humanoid that is told where to go.
+    """A humanoid that follows velocity commands.
 
     Args:
         robot: name in `envs.humanoid.robots.ROBOTS`.
         randomization: names of terms in `envs.humanoid.randomization.TERMS`.
-        terrain: a kind of `envs.humanoid.terrain.KINDS`.
-        command: vx, vy (m/s) and yaw rate (rad/s) for all episodes; None: drawn, and drawn again.
+        terrain: one of `envs.humanoid.terrain.KINDS`.
+        command: vx, vy (m/s) and yaw rate (rad/s) for all episodes; None: drawn repeatedly.
         seconds: longest episode.
-        render_mode: "rgb_array" makes `render` return a picture.
+        render_mode: "rgb_array" makes `render` return an image.
 
     Raises:
-        ValueError: an argument is not what it may be; the message says what to do.
+        ValueError: an argument is invalid; the message says what to do.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
@@ -86,7 +86,7 @@ class HumanoidWalkEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin an episode; with a seed, everything anew."""
+        """Begin an episode; a seed restarts everything."""
         first = self._np_random is None
         super().reset(seed=seed)
         if seed is None and first:
@@ -97,14 +97,14 @@ class HumanoidWalkEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Hold targets for a fiftieth of a second.
+        """Hold joint targets for 1/50 s.
 
         Args:
-            action: [m]; numbers beyond the action space are cut off.
+            action: [m]; values outside the action space are clipped.
 
         Returns:
-            Observation, reward, whether it fell, whether time is up, and `info` with "command",
-            "unstable" and each reward by its name under "rewards".
+            Observation, reward, whether it fell or became unstable, whether time is up, and `info`
+            with "command", "unstable" and each reward by name under "rewards".
 
         Raises:
             ValueError: the action has another shape or is not finite.
@@ -124,7 +124,7 @@ class HumanoidWalkEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         )
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A picture of the robot, shape (480, 640, 3), or None without a render mode."""
+        """An image of the robot, shape (480, 640, 3), or None without a render mode."""
         if self.render_mode is None:
             return None
         # Imported late: an environment without images needs no GL library.
@@ -135,7 +135,7 @@ class HumanoidWalkEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return self._camera.picture()
 
     def close(self) -> None:
-        """End its threads and free what draws."""
+        """Stop the threads and free the renderer."""
         self.batch.close()
         if self._camera is not None:
             self._camera.close()

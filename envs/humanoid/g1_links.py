@@ -1,8 +1,8 @@
-"""Links of the Unitree G1 (29 joints, revision 1.0), with the figures that Unitree publishes.
+"""Links of the Unitree G1 (29 joints, revision 1.0), with Unitree's published parameters.
 
-Frames: of a link in its parent's, quaternions w, x, y, z; the inertia's principal axes in the
-link's. SI units. Tests compare every figure with the MuJoCo Menagerie's model of the robot, rotor
-inertias with MuJoCo Playground's.
+Frames: links in their parent's, principal axes of inertia in the link's; quaternions w, x, y, z.
+SI units. Tests compare every value with the MuJoCo Menagerie's model of the robot, rotor inertias
+with MuJoCo Playground's.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _SMALL_HIP: Final = 0.01017752004
 _DOUBLE_ARM: Final = 0.00721945
 _ARM: Final = 0.003609725
 _WRIST: Final = 0.00425
-"""Rotor inertias behind the gears (kg m²), by motor; ankles and waist are driven by two."""
+"""Reflected rotor inertias (kg m²), by motor; two motors drive ankles, waist roll and pitch."""
 
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
@@ -25,10 +25,10 @@ class Joint:
 
     Attributes:
         name: of the joint and of its motor.
-        axis: of the link's frame.
+        axis: in the link's frame.
         limits: rad.
         effort: largest torque (Nm).
-        armature: rotor inertia behind the gear (kg m²).
+        armature: reflected rotor inertia (kg m²).
     """
 
     name: str
@@ -44,7 +44,7 @@ class Link:
 
     Attributes:
         name: of the body.
-        parent: name of the body that carries it; None: it floats.
+        parent: name of the parent body; None: it floats.
         position: in the parent's frame (m).
         orientation: in the parent's frame.
         mass: kg.

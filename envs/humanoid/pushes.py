@@ -1,4 +1,4 @@
-"""Pushes: now and then the horizontal velocity of a base changes at once."""
+"""Pushes: occasional instantaneous changes of a base's horizontal velocity."""
 
 from typing import Final
 
@@ -10,20 +10,20 @@ from envs.humanoid.streams import Streams
 Floats = NDArray[np.float64]
 
 EVERY: Final = (5.0, 10.0)
-"""From one push to the next, drawn uniformly (s)."""
+"""Time between pushes, drawn uniformly (s)."""
 
 
 class Pushes:
-    """When each of n copies is pushed next.
+    """Schedules the pushes of n copies.
 
     Args:
-        streams: of random numbers.
+        streams: random streams.
         copies: n.
         seconds: from one draw to the next.
 
     Attributes:
-        last: what came in the last action, world frame (m/s) [n, 2]; zero without a push.
-        left: until the next (s) [n].
+        last: push in the last action, world frame (m/s) [n, 2]; zero without one.
+        left: time to the next push (s) [n].
     """
 
     def __init__(self, streams: Streams, copies: int, seconds: float) -> None:
@@ -32,11 +32,11 @@ class Pushes:
         self.left = np.zeros(copies)
 
     def draw(self, speed: Floats, counter: NDArray[np.int64]) -> Floats:
-        """Time passes, and some copies are due.
+        """Advance time and push the copies that are due.
 
         Args:
-            speed: of each copy's pushes (m/s) [n]; none where it is zero.
-            counter: per copy, of the draws [n].
+            speed: of each copy's pushes (m/s) [n]; no pushes where it is zero.
+            counter: draw counter per copy [n].
 
         Returns:
             `last`.
@@ -52,7 +52,7 @@ class Pushes:
         return self.last
 
     def begin(self, rows: NDArray[np.int64], share: Floats) -> None:
-        """An episode begins: numbers in [0, 1), `share` [k], say when its first push comes."""
+        """Begin episodes: numbers in [0, 1), `share` [k], set the time of the first push."""
         self.last[rows] = 0.0
         self._wait(rows, share)
 

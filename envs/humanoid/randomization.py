@@ -1,8 +1,8 @@
-"""Domain randomisation of the walker: one table of named terms, drawn anew for every episode.
+"""Domain randomisation of the walker: one table of named terms, redrawn for every episode.
 
 A term is a plain function that draws, changes model fields or parameters of the copies that begin
-an episode, and returns what it drew, one row per copy. Draws depend on seed, copy, episode and term
-alone. A curriculum factor per copy leads from the nominal robot (0) to the full ranges (1). The
+an episode, and returns what it drew, one row per copy. Draws depend only on seed, copy, episode and
+term. A curriculum factor per copy leads from the nominal robot (0) to the full ranges (1). The
 ranges lie within those of the published recipes for such robots (MuJoCo Playground, mjlab,
 Unitree's RL gym, holosoma); those of link size, time step and delays are ours.
 """
@@ -27,14 +27,14 @@ _CONSTANTS: Final = {
     *("body_mass", "body_inertia", "body_ipos", "body_iquat", "body_pos", "body_quat"),
     *("dof_armature", "jnt_pos", "jnt_axis", "qpos0"),
 }
-"""Fields from which MuJoCo derives others, which are then computed anew."""
+"""Fields from which MuJoCo derives others, which are then recomputed."""
 
 _PAYLOAD_RADIUS: Final = 0.1
-"""Of the ball whose inertia a payload has (m)."""
+"""Radius of the ball whose inertia a payload has (m)."""
 
 
 def friction(draw: Draw) -> Floats:
-    """Slide friction between soles and ground."""
+    """Sliding friction between soles and ground."""
     drawn = draw.values(1)
     draw.fields["geom_friction"][:, draw.parts.soles, 0] = drawn
     draw.parameters.friction[draw.rows] = drawn[:, 0]
@@ -42,7 +42,7 @@ def friction(draw: Draw) -> Floats:
 
 
 def link_mass(draw: Draw) -> Floats:
-    """Mass of each link and its inertia with it."""
+    """Mass of each link, and its inertia in proportion."""
     bodies = draw.parts.bodies
     drawn = draw.values(len(bodies))
     draw.fields["body_mass"][:, bodies] *= drawn
@@ -61,7 +61,7 @@ def link_size(draw: Draw) -> Floats:
 
 
 def payload(draw: Draw) -> Floats:
-    """A ball of some mass on the torso."""
+    """Mass of a ball on the torso."""
     drawn = draw.values(1)
     draw.fields["body_mass"][:, draw.parts.payload] = drawn[:, 0]
     draw.fields["body_inertia"][:, draw.parts.payload] = 0.4 * _PAYLOAD_RADIUS**2 * drawn
@@ -70,7 +70,7 @@ def payload(draw: Draw) -> Floats:
 
 
 def payload_place(draw: Draw) -> Floats:
-    """Where on the torso the payload is, along each axis."""
+    """Offset of the payload on the torso, along each axis."""
     drawn = draw.values(3)
     draw.fields["body_pos"][:, draw.parts.payload] += drawn
     draw.parameters.payload_place[draw.rows] = drawn
@@ -86,7 +86,7 @@ def centre_of_mass(draw: Draw) -> Floats:
 
 
 def motor_strength(draw: Draw) -> Floats:
-    """Torque that each motor gives, and its largest torque, of what it should."""
+    """Factor on each motor's torque and torque limit."""
     drawn = draw.values(len(draw.parts.dofs))
     draw.fields["actuator_gainprm"][:, :, 0] *= drawn
     draw.fields["actuator_biasprm"][:, :, 1:3] *= drawn[:, :, None]
@@ -96,7 +96,7 @@ def motor_strength(draw: Draw) -> Floats:
 
 
 def gains(draw: Draw) -> Floats:
-    """Stiffness, then damping, of each joint's PD loop."""
+    """Factors on stiffness, then damping, of each joint's PD loop."""
     joints = len(draw.parts.dofs)
     drawn = draw.values(2 * joints)
     draw.fields["actuator_gainprm"][:, :, 0] *= drawn[:, :joints]
@@ -127,7 +127,7 @@ def joint_offset(draw: Draw) -> Floats:
 
 
 def action_delay(draw: Draw) -> Floats:
-    """Time until the motors know a new target, rounded to physics steps."""
+    """Time until a new target reaches the motors, rounded to physics steps."""
     drawn = draw.values(1)
     draw.parameters.action_delay[draw.rows] = drawn[:, 0]
     return drawn
@@ -141,7 +141,7 @@ def observation_delay(draw: Draw) -> Floats:
 
 
 def observation_noise(draw: Draw) -> Floats:
-    """Uniform noise on what is sensed, of the amplitudes in the observation's table."""
+    """Factor on the uniform sensor noise, whose amplitudes are in the table of observations."""
     drawn = draw.values(1)
     draw.parameters.noise[draw.rows] = drawn[:, 0]
     return drawn
@@ -162,14 +162,14 @@ def terrain(draw: Draw) -> Floats:
 
 
 def time_step(draw: Draw) -> Floats:
-    """Of the physics; an action lasts as much longer or shorter."""
+    """Physics time step; an action lasts longer or shorter in proportion."""
     drawn = draw.values(1)
     draw.parameters.time_step[draw.rows] *= drawn[:, 0]
     return drawn
 
 
 def start(draw: Draw) -> Floats:
-    """Joint angles (rad), then the base's velocity (m/s and rad/s, three times the draw)."""
+    """Joint offsets (rad), then the base's velocity (m/s and rad/s, three times the draw)."""
     joints = len(draw.parts.dofs)
     drawn = draw.values(joints + 6)
     draw.parameters.start_pose[draw.rows] = drawn[:, :joints]
@@ -237,28 +237,28 @@ TERMS: Final[Mapping[str, Term]] = MappingProxyType({term.name: term for term in
 SLIPPERY: Final = replace(
     TERMS["friction"], distribution=Distribution("log-uniform", 0.2, 1.25, 0.6)
 )
-"""Friction as training draws it: on uniform draws from the table's range a walker learns little of
-its slippery end, and there it falls (below 0.4 after 13% of pushes of 1 m/s, above 0.6 after 0.4%;
-after 6% and 1% with this)."""
+"""Friction as drawn in training: with uniform draws from the table's range a walker learns little
+about its slippery end, and falls there (after 13% of 1 m/s pushes below 0.4, and 0.4% above 0.6;
+with this, 6% and 1%)."""
 
 TRAINING: Final[Mapping[str, Term]] = MappingProxyType(dict(TERMS) | {"friction": SLIPPERY})
-"""The terms as training draws them; what is measured is measured with the table."""
+"""The terms as drawn in training; measurements use the table."""
 
 
 class Randomizer:
-    """Draws for the copies of a batch that begin an episode.
+    """Randomises the copies of a batch that begin an episode.
 
     Args:
         robot: the copies' robot.
         models: of each copy, as compiled.
-        streams: of random numbers.
+        streams: random streams.
         names: of the terms to draw; others stay nominal.
-        terms: what the names mean; the table, or a changed one (other ranges).
+        terms: terms by name: the table, or a modified one (other ranges).
 
     Attributes:
         names: in the table's order.
         parameters: of all copies.
-        draws: the log: what each term drew last for each copy, [n, any]; nan before.
+        draws: last draw of each term for each copy, [n, any]; NaN before the first.
 
     Raises:
         ValueError: there is no such term.
@@ -279,7 +279,7 @@ class Randomizer:
         self._parts = Parts.of(models[0], robot)
         self._nominal = Nominal(models[0])
         self._step = float(models[0].opt.timestep)
-        # Views once: a field of a model is looked up by name in microseconds.
+        # Views are cached: looking up a model's field by name takes microseconds.
         self._views: list[dict[str, NDArray[Any]]] = [{} for _ in models]
         self._scratch = mujoco.MjData(models[0])
         self.parameters = Parameters.nominal(
@@ -292,12 +292,12 @@ class Randomizer:
         self.draws: dict[str, Floats] = {}
 
     def draw(self, rows: NDArray[np.int64], episode: NDArray[np.int64], factor: Floats) -> None:
-        """New physics for some copies.
+        """Draw new physics for some copies.
 
         Args:
             rows: indices of k copies.
             episode: number of the episode that each begins, [k].
-            factor: 0 (nominal) to 1 (the whole ranges), [k].
+            factor: 0 (nominal) to 1 (the full ranges), [k].
         """
         fields = Fields(self._nominal, len(rows))
         self.parameters.time_step[rows] = self._step

@@ -1,4 +1,4 @@
-"""What the walker is rewarded for: one table of named terms, each a plain function with a weight.
+"""The walker's rewards: one table of named terms, each a plain function with a weight.
 
 A term takes a state of k copies and returns [k]. A reward is the sum of weights times terms times
 the duration of an action, so weights do not depend on the control rate. Terms that are penalties
@@ -18,19 +18,19 @@ from envs.humanoid.robots import RobotConfig
 from envs.humanoid.state import STANCE, Flags, Floats, State
 
 SWING_HEIGHT: Final = 0.09
-"""How high a foot's sole is lifted in the middle of its swing (m)."""
+"""Height of a sole in the middle of its swing (m)."""
 SWING_BEND: Final = 0.3
-"""Of hip and ankle in the middle of a swing; the knee bends twice as much (rad)."""
+"""Bend of hip and ankle in the middle of a swing; the knee bends twice as much (rad)."""
 FEET_APART: Final = 0.12
-"""Sideways distance of the feet below which they come into each other's way (m)."""
+"""Lateral distance of the feet below which they get in each other's way (m)."""
 
 ASKED: Final = 1.1
-"""What is rewarded, as a share of what is told. Within a step the base swings to and fro, by more
-the faster it goes, and rewards of single moments punish it: who is asked for no more than told ends
-a tenth below it, in all axes."""
+"""Rewarded velocity as a share of the command. Within a step the base sways, more so the faster it
+goes, and instantaneous rewards punish that: a robot that is rewarded for exactly the command ends
+up a tenth below it, in all axes."""
 
 SIDEWAYS: Final = 1.5
-"""Weight of being off sideways in `error`: a stride aside costs balance, and is given up first."""
+"""Weight of the sideways error in `error`: a side step costs balance and is given up first."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Term:
     Attributes:
         name: in logs.
         weight: per second.
-        value: of the k copies.
+        value: computes it for k copies.
         penalty: whether the penalty curriculum scales it.
     """
 
@@ -51,31 +51,31 @@ class Term:
 
 
 def track_forward(state: State) -> Floats:
-    """exp(-e²/0.2) of how far the forward velocity is off (m/s)."""
+    """exp(-e²/0.2) of the error of the forward velocity (m/s)."""
     return np.asarray(np.exp(-((state.velocity[:, 0] - ASKED * state.command[:, 0]) ** 2) / 0.2))
 
 
 def track_sideways(state: State) -> Floats:
-    """exp(-e²/0.1) of how far the sideways velocity is off (m/s)."""
+    """exp(-e²/0.1) of the error of the sideways velocity (m/s)."""
     return np.asarray(np.exp(-((state.velocity[:, 1] - ASKED * state.command[:, 1]) ** 2) / 0.1))
 
 
 def track_turning(state: State) -> Floats:
-    """exp(-e²/0.15) of how far the yaw rate is off (rad/s)."""
+    """exp(-e²/0.15) of the error of the yaw rate (rad/s)."""
     return np.asarray(np.exp(-((state.gyro[:, 2] - ASKED * state.command[:, 2]) ** 2) / 0.15))
 
 
 def error(state: State) -> Floats:
-    """|ex| + 1.5 |ey| + |e yaw| / 2 of the mean, at most 1.75: pulls where the kernels are flat.
+    """|ex| + 1.5 |ey| + |e yaw| / 2 of mean errors, at most 1.75: pulls where the kernels are flat.
 
-    Of single moments, which swing by more than the mean is off, it would hardly pull at all.
+    On instantaneous errors, which sway by more than the mean error, it would hardly pull at all.
     """
     off = state.astray - (ASKED - 1.0) * state.command
     return _miss(off[:, :2], off[:, 2])
 
 
 def error_on_the_spot(state: State) -> Floats:
-    """What `error` would be of a robot that does not move."""
+    """The `error` of a robot that does not move."""
     return _miss(ASKED * state.command[:, :2], ASKED * state.command[:, 2])
 
 
@@ -85,21 +85,21 @@ def alive(state: State) -> Floats:
 
 
 def fallen(state: State) -> Floats:
-    """One where the robot lies, which ends its episode."""
+    """One where the robot has fallen, which ends its episode."""
     return state.fallen.astype(float)
 
 
 def gait(state: State) -> Floats:
-    """One where both feet are on the ground or in the air as the clock says.
+    """One where the contacts of both feet match the clock.
 
-    Counted foot by foot, standing would have more than half of it.
+    Counted per foot, standing would earn more than half of it.
     """
     expected = (state.foot_phase < STANCE) | ~state.striding[:, None]
     return np.asarray((state.contact == expected).all(axis=1).astype(float))
 
 
 def swing_height(state: State) -> Floats:
-    """Squared error of the swinging feet's heights, along a half wave (dm²)."""
+    """Squared error of the swinging feet's heights from a half sine (dm²)."""
     progress = (state.foot_phase - STANCE) / (1.0 - STANCE)
     swinging = (progress > 0.0) & state.striding[:, None]
     wanted = SWING_HEIGHT * np.sin(np.pi * np.clip(progress, 0.0, 1.0))
@@ -108,9 +108,9 @@ def swing_height(state: State) -> Floats:
 
 
 def stepping(state: State) -> Floats:
-    """exp(-e²/0.25) of how far the knees are from stepping in time with the clock (rad).
+    """exp(-e²/0.25) of the knees' error from stepping in time with the clock (rad).
 
-    A swinging leg bends along a half wave. After the reference motion of humanoid-gym (Gu et al.
+    A swinging leg bends along a half sine. After the reference motion of humanoid-gym (Gu et al.
     2024): without it, standing is found long before stepping. Hips and ankles are free to stride.
     """
     bend = stepping_bend(state.robot, state.foot_phase, state.striding)
@@ -121,10 +121,10 @@ def stepping(state: State) -> Floats:
 
 
 def stepping_bend(robot: RobotConfig, foot_phase: Floats, moving: Flags) -> Floats:
-    """How far joints are from the default pose in stepping on the spot (rad), [k, m].
+    """Joint offsets from the default pose when stepping on the spot (rad), [k, m].
 
     Args:
-        robot: whose legs.
+        robot: the robot.
         foot_phase: of each foot, as `State.foot_phase` [k, 2].
         moving: false where it stands [k].
     """
@@ -166,7 +166,7 @@ def action_rate(state: State) -> Floats:
 
 
 def action_jerk(state: State) -> Floats:
-    """Squared change of the action's change."""
+    """Squared second difference of the action."""
     second = state.action - 2.0 * state.action_before + state.action_earlier
     return np.asarray(np.minimum((second**2).sum(axis=1), 400.0))
 
@@ -187,7 +187,7 @@ def joint_acceleration(state: State) -> Floats:
 
 
 def joint_limits(state: State) -> Floats:
-    """How far joints are inside the outer twentieths of their ranges, or beyond (rad)."""
+    """How far joints are into the outer twentieths of their ranges, or beyond (rad)."""
     low, high = np.array(state.robot.limits).T
     margin = 0.05 * (high - low)
     below = np.maximum(low + margin - state.joint_position, 0.0)
@@ -196,7 +196,7 @@ def joint_limits(state: State) -> Floats:
 
 
 def pose(state: State) -> Floats:
-    """Squared distance of joints that walking does not need from their default pose (rad²)."""
+    """Squared distance from the default pose of joints that walking does not need (rad²)."""
     default = np.array(state.robot.default_pose)
     # Not a matrix product: its last bit would depend on the number of copies.
     squares = (state.joint_position - default) ** 2 * _reluctance(state.robot.joints)
@@ -204,13 +204,13 @@ def pose(state: State) -> Floats:
 
 
 def stand_still(state: State) -> Floats:
-    """Distance of the joints from the default pose when it is told to stand and can (rad)."""
+    """Distance of the joints from the default pose when told to stand and able to (rad)."""
     away = np.abs(state.joint_position - np.array(state.robot.default_pose)).sum(axis=1)
     return np.asarray(away * ~state.striding)
 
 
 def feet_apart(state: State) -> Floats:
-    """How much closer the feet are sideways than `FEET_APART` (m)."""
+    """How much closer laterally the feet are than `FEET_APART` (m)."""
     distance = state.foot_position[:, 0, 1] - state.foot_position[:, 1, 1]
     return np.asarray(np.maximum(FEET_APART - distance, 0.0))
 
@@ -221,14 +221,14 @@ def hard_landing(state: State) -> Floats:
 
 
 def _miss(velocity: Floats, turning: Floats) -> Floats:
-    """See `error`: of how far velocities [k, 2] and yaw rates [k] are off."""
+    """See `error`; takes errors of velocities [k, 2] and yaw rates [k]."""
     ahead, aside = np.abs(velocity).T
     return np.asarray(np.minimum(ahead + SIDEWAYS * aside + 0.5 * np.abs(turning), 1.75))
 
 
 @cache
 def _swing_bend(joints: tuple[str, ...]) -> Floats:
-    """How a leg bends in the middle of its swing (rad), [2, m]: the left one's, the right one's."""
+    """Bend of the joints in the middle of a swing (rad), [2, m]: of the left leg, of the right."""
     shares = {"hip_pitch": -1.0, "knee": 2.0, "ankle_pitch": -1.0}
     bend = np.zeros((2, len(joints)))
     for index, joint in enumerate(name.lower() for name in joints):
@@ -281,7 +281,7 @@ TERMS: Final = (
 
 
 def names() -> tuple[str, ...]:
-    """Of the terms, in order."""
+    """Names of the terms, in order."""
     return tuple(term.name for term in TERMS)
 
 

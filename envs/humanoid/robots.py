@@ -1,11 +1,11 @@
-"""Humanoids as typed configs, and the MuJoCo models that are built from them.
+"""Humanoids as typed configs, and the MuJoCo models built from them.
 
-A robot is a `RobotConfig` beside its links: a table of figures (the G1) or an MJCF file (the T1,
-from the wheel of the extra `humanoid`). Joints that the config does not name are welded at the
-angle that it holds them at, and MuJoCo merges the masses and inertias behind them. A model touches
-the ground with the spheres under its feet alone; falls are told by height and tilt.
+A robot is a `RobotConfig` plus its links: a table of parameters (the G1) or an MJCF file (the T1,
+from the wheel of the extra `humanoid`). Joints that the config does not name are welded at its
+`held` angles, and MuJoCo merges the masses and inertias behind them. Only the spheres under the
+feet touch the ground; falls are detected by height and tilt.
 
-Frames: every robot's base looks along x, y to its left, z up. Units SI, angles in radians.
+Base frames: x forward, y left, z up. SI units, angles in radians.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,31 +25,31 @@ Vector = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class RobotConfig:
-    """Everything that a controller must know of a robot, joints always in the same order.
+    """Everything that a controller must know about a robot, joints always in the same order.
 
     Attributes:
         name: for people and files.
         joints: names, in the order of actions and observations.
-        default_pose: where actions of zero hold the joints (rad).
+        default_pose: joint angles that actions of zero hold (rad).
         kp: stiffness of the PD loop (Nm/rad).
         kd: its damping (Nms/rad).
         effort: largest torque (Nm).
-        armature: rotor inertia behind the gear (kg m²).
+        armature: reflected rotor inertia (kg m²).
         limits: range of each joint (rad).
         action_scale: what an action of one adds to the default pose (rad).
-        base: body that floats; velocities are commanded in its frame.
+        base: floating body; velocities are commanded in its level frame.
         base_height: of its origin above flat ground in the default pose (m).
         torso: body that carries payloads.
         payload_position: in the torso's frame (m).
         feet: bodies, the left one first.
         soles: centres of the spheres under the left foot, in its frame (m); mirrored on the right.
         sole_radius: of these spheres (m).
-        mirror_joints: `q[mirror_joints] * mirror_signs` is the pose in a mirror (the x-z plane).
+        mirror_joints: `q[mirror_joints] * mirror_signs` is the pose mirrored in the x-z plane.
         mirror_signs: 1 or -1.
-        held: angles of joints that are welded (rad); zero for those that are not named.
+        held: angles of welded joints (rad); zero for those that are not named.
         friction_loss: dry friction of each joint (Nm).
         links: the bodies and joints alone, as an MjSpec without geoms.
-        shell: MJCF in the extra's wheel whose meshes show its links, if there is one.
+        shell: MJCF in the extra's wheel with meshes of its links, if there is one.
     """
 
     name: str
@@ -89,9 +89,9 @@ _G1_LEG: Final = MappingProxyType(
         "ankle_roll": (0.0, 40.0, 2.0),
     }
 )
-"""Default pose (rad), kp and kd: those with which Unitree trains walking. Ankles are soft on
-purpose: they give way to the ground, and balance is left to the controller. It would take more than
-113 Nm/rad in each to hold the robot upright by itself."""
+"""Default pose (rad), kp and kd with which Unitree trains walking. Ankles are soft on purpose: they
+comply with the ground and leave balance to the controller. To hold the robot upright passively,
+each would need more than 113 Nm/rad."""
 
 _G1_UPPER: Final = MappingProxyType(
     {
@@ -107,12 +107,12 @@ _G1_UPPER: Final = MappingProxyType(
         "wrist_yaw": (0.0, 20.0, 0.5),
     }
 )
-"""The same for waist and left arm. The waist's two weak axes are held stiffer than in Unitree's
-trainings (40): at 40 they hardly hold the body above them up."""
+"""The same for waist and left arm. The waist's two weak axes are stiffer than in Unitree's training
+(40): at 40 they hardly hold up the body above them."""
 
 _SOLE_RADIUS: Final = 0.03
-"""Of the spheres under the feet (m), whose lowest points are as published. They sink in by 5 mm and
-more, and a sphere that sinks in by its radius meets the walls inside a height field."""
+"""Radius of the spheres under the feet (m), whose lowest points are as published. They sink in by
+5 mm and more, and one that sinks in by its radius hits the walls inside a height field."""
 
 _G1_SOLES: Final = (
     (-0.05, 0.025, -0.005),
@@ -129,7 +129,7 @@ def g1(joints: int = 12) -> RobotConfig:
         joints: 12 (legs, the upper body welded) or 29.
 
     Raises:
-        ValueError: it has no such form.
+        ValueError: there is no such form.
     """
     if joints not in (12, 29):
         raise ValueError(f"the G1 has forms with 12 and 29 joints, not with {joints}")
@@ -246,7 +246,7 @@ def robot_config(name: str) -> RobotConfig:
 
 
 def mirror_joints(names: tuple[str, ...]) -> tuple[int, ...]:
-    """For each joint the index of its twin: left and right change places, others stay."""
+    """For each joint the index of its twin: left and right swap, others stay."""
     swaps = {"left_": "right_", "right_": "left_", "Left_": "Right_", "Right_": "Left_"}
     twins = [
         next((new + name[len(old) :] for old, new in swaps.items() if name.startswith(old)), name)

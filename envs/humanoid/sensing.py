@@ -1,4 +1,4 @@
-"""What a robot's sensors say: late, off by the encoders' offsets, and noisy."""
+"""A robot's sensor readings: delayed, off by the encoders' offsets, and noisy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ def sense(
     """Read the sensors of k copies with m joints.
 
     Args:
-        physics: of all copies; the delay is in what it says was sensed.
+        physics: of all copies; its `sensed` includes the delay.
         parameters: of all copies.
         rows: indices of the copies.
         noise: to add to gyro, gravity, joint positions and joint velocities [k, 6 + 2 m].

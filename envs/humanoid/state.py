@@ -15,12 +15,12 @@ STANCE = 0.55
 """Share of a gait cycle in which a foot is on the ground."""
 
 CARRIED = 0.2
-"""Above this speed (m/s) a robot that is told to stand cannot just stand."""
+"""Above this speed (m/s) a robot that is told to stand has to step."""
 
 
 @dataclass(frozen=True)
 class Sensed:
-    """What a robot's sensors say, k copies with m joints; late, off and noisy as it may be.
+    """Sensor readings of k copies with m joints; possibly delayed, offset and noisy.
 
     Attributes:
         gyro: angular velocity, base frame (rad/s) [k, 3].
@@ -37,42 +37,42 @@ class Sensed:
 
 @dataclass(frozen=True)
 class State:
-    """The truth about k copies with m joints, and what they were told.
+    """True state of k copies with m joints, and their commands.
 
     Attributes:
         robot: of all copies.
         rows: indices of the copies in their batch [k].
-        parameters: of all copies of the batch, indexed by `rows`; those of the next episode as soon
-            as a copy has begun it.
-        sensed: what the controller learns.
+        parameters: of all copies of the batch, indexed by `rows`; once a copy has begun its next
+            episode, they are that episode's.
+        sensed: what the controller sees.
         gyro: angular velocity, base frame (rad/s) [k, 3].
         gravity: unit vector downwards, base frame [k, 3].
-        velocity: of the base, level frame that looks where the base does (m/s) [k, 3].
+        velocity: of the base, level frame with the base's heading (m/s) [k, 3].
         height: of the base above the ground under the feet (m) [k].
         joint_position: rad [k, m].
         joint_velocity: rad/s [k, m].
         joint_acceleration: mean over the last physics step (rad/s²) [k, m].
-        torque: of the motors (Nm), mean square root over the action [k, m].
-        power: mechanical power that the motors give, braking counted as none (W) [k].
-        foot_height: of the soles' middle above the ground (m) [k, 2].
-        foot_position: of the soles' middle, level frame, from the base (m) [k, 2, 3].
+        torque: root mean square motor torque over the action (Nm) [k, m].
+        power: mean mechanical power of the motors, braking counted as zero (W) [k].
+        foot_height: of the sole centres above the ground (m) [k, 2].
+        foot_position: of the sole centres relative to the base, level frame (m) [k, 2, 3].
         foot_velocity: world frame (m/s) [k, 2, 3].
         foot_force: from the ground (N) [k, 2].
         contact: whether each foot is on the ground [k, 2].
         landed: which feet touched down in this action [k, 2].
-        air_time: how long each foot was in the air; at touch-down the whole swing (s) [k, 2].
+        air_time: how long each foot has been in the air; at touch-down the whole swing (s) [k, 2].
         action: the last one [k, m].
         action_before: the one before it [k, m].
         action_earlier: the one before that [k, m].
         command: vx, vy (m/s), yaw rate (rad/s) [k, 3].
-        moving: whether the command is not to stand [k].
-        astray: velocity and yaw rate less the command, an exponential mean over `ASTRAY_TIME`:
-            within a step the base swings to and fro by more than it is off [k, 3].
-        phase: of the gait cycle, 0 to 1, the left foot's; the right foot is half a cycle off. It
-            runs on when the command is to stand [k].
+        moving: whether the command is to walk or turn [k].
+        astray: velocity and yaw rate minus the command, exponential mean over `ASTRAY_TIME`: within
+            a step the base sways by more than its mean error [k, 3].
+        phase: gait phase of the left foot, 0 to 1; the right foot is half a cycle off. It keeps
+            running when the command is to stand [k].
         push: what a push added to the velocity in this action, level frame (m/s) [k, 2].
-        ground: heights of points around, relative to the ground under the base (m) [k, 21].
-        fallen: whether it lies [k].
+        ground: ground heights around, relative to that under the base (m) [k, 21].
+        fallen: whether it has fallen [k].
     """
 
     robot: RobotConfig
@@ -108,17 +108,17 @@ class State:
 
     @property
     def foot_phase(self) -> Floats:
-        """Of each foot, 0 to 1: below `STANCE` it should be on the ground [k, 2]."""
+        """Phase of each foot, 0 to 1: below `STANCE` it should be on the ground [k, 2]."""
         return np.stack((self.phase, (self.phase + 0.5) % 1.0), axis=1)
 
     @property
     def striding(self) -> Flags:
-        """Whether it has to step: told to move, or carried along, by a push perhaps [k]."""
+        """Whether it has to step: told to move, or carried along, as by a push [k]."""
         return np.asarray(self.moving | (np.hypot(*self.velocity[:, :2].T) > CARRIED))
 
 
 def down(quaternion: Floats) -> Floats:
-    """The unit vector downwards in the frames of quaternions (w, x, y, z), [k, 4] to [k, 3]."""
+    """Downward unit vector in the frames of quaternions (w, x, y, z), [k, 4] to [k, 3]."""
     w, x, y, z = quaternion.T
     return np.stack(
         (2.0 * (w * y - x * z), -2.0 * (y * z + w * x), 2.0 * (x * x + y * y) - 1.0), axis=1

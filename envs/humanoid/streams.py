@@ -1,6 +1,6 @@
-"""Random numbers for many copies at once: each depends on its copy, its use and a counter alone.
+"""Random numbers for many copies at once: each depends only on seed, copy, use and counter.
 
-So copy k draws the same numbers alone, in a batch of any size, and whatever the others do. The
+So copy k draws the same numbers on its own and in a batch of any size, whatever the others do. The
 generator is splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
 2014), started from a hash of seed, copy, use and counter.
 """
@@ -21,8 +21,8 @@ class Streams:
     """Independent streams of uniform numbers.
 
     Args:
-        seed: of all of them.
-        copies: how many copies draw.
+        seed: random seed.
+        copies: number of copies.
         first: number of the first copy.
     """
 
@@ -36,8 +36,8 @@ class Streams:
         """Numbers in [0, 1), shape [rows, width].
 
         Args:
-            use: what they are for.
-            counter: per row, of the draws for this use.
+            use: what the numbers are for.
+            counter: draw counter per row, for this use.
             width: numbers per row.
             rows: which copies draw.
         """

@@ -1,8 +1,8 @@
-"""Grounds: a plane, or a height field that repeats itself, so that no copy ever walks off it.
+"""Terrain: a plane, or a periodic height field, so that no copy ever walks off it.
 
-A pattern is 8 m by 8 m and continues at its edges; a copy that leaves the middle one is set back by
+A pattern is 8 m by 8 m and repeats at its edges; a copy that leaves the central one is set back by
 8 m onto the same ground. Its level scales heights from 0 (flat) to 1. All copies share the
-patterns; each has its own place on them and its own level.
+patterns; each has its own offset and its own level.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 FLAT: Final = "flat"
 KINDS: Final = (FLAT, "rough", "slopes", "steps")
 MIXED: Final = "mixed"
-"""Copies in turn on each kind."""
+"""Copies take turns on the kinds."""
 
 PERIOD: Final = 8.0
-"""After which the ground repeats itself, along x and y (m)."""
+"""Period of the ground along x and y (m)."""
 STEEPNESS: Final = 0.3
 """Rise of slopes at level 1, per metre."""
 RISE: Final = 0.12
 TREAD: Final = 0.35
-"""Of steps at level 1 (m)."""
+"""Rise and tread of steps at level 1 (m)."""
 ROUGHNESS: Final = 0.08
-"""Between the lowest and the highest point of rough ground at level 1 (m)."""
+"""Height range of rough ground at level 1 (m)."""
 
 GROUND: Final = "ground"
 FIELD: Final = "field"
@@ -41,7 +41,7 @@ _TOP: Final = 1.5
 
 
 def add_ground(spec: Any, *, field: bool) -> None:
-    """Add a plane, and a height field if there is to be one."""
+    """Add a plane and, with `field`, a height field."""
     spec.worldbody.add_geom(
         name=GROUND,
         type=mujoco.mjtGeom.mjGEOM_PLANE,
@@ -99,7 +99,7 @@ def pattern(kind: str) -> NDArray[np.float64]:
 
 
 def _between(coarse: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Four rows for each, on straight lines to the next; the last one's next is the first."""
+    """Interpolate linearly, four rows for each; the last one is followed by the first."""
     share = (np.arange(4) / 4.0)[None, :, None]
     following = np.roll(coarse, -1, axis=0)
     fine = coarse[:, None] * (1.0 - share) + following[:, None] * share
@@ -107,12 +107,12 @@ def _between(coarse: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class Terrain:
-    """The grounds of a batch.
+    """The ground of each copy of a batch.
 
     Args:
         terrain: one of `KINDS`, or `MIXED`.
         copies: number of copies.
-        places: where each copy's pattern begins, two numbers in [0, 1) per copy.
+        places: offset of each copy's pattern, two numbers in [0, 1) per copy.
         first: number of the first copy.
 
     Attributes:
@@ -138,7 +138,7 @@ class Terrain:
     def height(
         self, rows: NDArray[np.int64], x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Ground under points.
+        """Ground height under points.
 
         Args:
             rows: copies, [k].
@@ -163,7 +163,7 @@ class Terrain:
         look: NDArray[np.float64],
         points: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Ground around bases, relative to that below them.
+        """Ground heights around bases, relative to that below them.
 
         Args:
             rows: copies, [k].
@@ -187,21 +187,21 @@ class Terrain:
         return np.asarray(np.rint(along / _CELL).astype(np.int64) + _CELLS // 2)
 
     def wrap(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What to add to x and y of each copy, [n, 2], so that it stays on its middle pattern."""
+        """Shift of x and y of each copy, [n, 2], that keeps it on its central pattern."""
         shift = -PERIOD * np.round(position / PERIOD)
         return np.asarray(np.where(self.uneven[:, None], shift, 0.0))
 
     def shape(
         self, models: Sequence[Any], rows: NDArray[np.int64], levels: NDArray[np.float64]
     ) -> None:
-        """Give some copies their levels, [k], and write those grounds that change."""
+        """Set the levels of some copies, [k], and write the grounds that change."""
         self.level[rows] = levels
         for copy in rows[self._written[rows] != levels]:
             self.write(models[copy], copy)
         self._written[rows] = levels
 
     def write(self, model: Any, copy: int) -> None:
-        """Make the ground of a copy's model the copy's."""
+        """Write a copy's ground into a model."""
         if len(self.present) == 1:
             return
         model.geom(FIELD if not self.uneven[copy] else GROUND).contype = 0

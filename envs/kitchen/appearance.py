@@ -1,4 +1,4 @@
-"""What things look like: the mesh of every object, and the materials of objects and room."""
+"""Appearance: the mesh of every object, and the materials of objects and room."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -45,14 +45,14 @@ def object_mesh(name: str) -> Mesh:
 
 
 def add_object_looks(spec: mujoco.MjSpec, names: Iterable[str]) -> None:
-    """Add mesh, texture and material of each named object, all called as the object."""
+    """Add mesh, texture and material of each named object, all named after it."""
     for name in sorted(set(names)):
         look = object_mesh(name)
         mesh = spec.add_mesh(name=name)
         mesh.uservert = look.vertices.ravel()
         mesh.userface = look.faces.ravel()
         mesh.usertexcoord = look.coordinates.ravel()
-        # Seen only: it has no say in masses, and need not be watertight.
+        # Visual only: it does not affect masses and need not be watertight.
         mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
         shine = 0.5 if KINDS[name].round else 0.1
         _add_material(spec, name, labels.label(name), (1.0, 1.0), shine)
@@ -91,7 +91,7 @@ def _add_material(
 def _can(kind: ObjectKind) -> Mesh:
     radius, half = kind.half[0], kind.half[2]
     rim, bevel = radius - 0.006, 0.009
-    # The lid's outer ring has the label's colour: cans differ from above, too.
+    # The lid's outer ring has the label's colour, so cans also differ from above.
     return meshes.lathe(
         (
             (0.0, -half + 0.004, 0.99),
@@ -132,7 +132,7 @@ def _bottle() -> Mesh:
 
 def _fruit(kind: ObjectKind, dimple: float) -> Mesh:
     radius = kind.half[0]
-    # Half a turn from the foot to the top; apples sink in at the stem.
+    # Half a turn from bottom to top; apples are dimpled at the stem.
     angle = np.linspace(-np.pi / 2, np.pi / 2, 10)
     height = np.sin(angle)
     sunk = height - dimple * np.clip((height - 0.85) / 0.15, 0.0, 1.0) ** 2
@@ -149,7 +149,7 @@ def _banana() -> Mesh:
     corners = np.array(BANANA_LINE)[:, :2]
     ends = corners[[0, -1]] + np.array([(-0.012, -0.011), (0.012, -0.011)])
     line = np.concatenate([ends[:1], corners, ends[1:]])
-    # Rounded: midpoints between the corners are kept, corners are cut twice.
+    # Rounded by cutting the corners twice (Chaikin).
     for _ in range(2):
         line = np.concatenate(
             [line[:1], *(((3 * a + b) / 4, (a + 3 * b) / 4) for a, b in pairwise(line)), line[-1:]]

@@ -1,9 +1,9 @@
 """From the 11-number action to servo targets: a leashed gripper target, inverse kinematics, a base.
 
-An action is one step of the environment (`control_hz` a second); servo targets are renewed
+An action lasts one step of the environment (`control_hz` a second); servo targets are updated
 `SERVO_HZ` times a second. In arm mode a target pose of the gripper, kept in the base frame, moves
-by the action's deltas and mink's differential inverse kinematics follows it on a model of the arm
-alone. In base mode the base's target moves with limited speed and acceleration and the arm holds.
+by the action's deltas, and mink's differential inverse kinematics follows it on a model of the arm
+alone. In base mode the base's target moves with limited speed and acceleration; the arm holds.
 """
 
 from typing import Final
@@ -31,17 +31,17 @@ GRIPPER_TURN: Final[float] = 2.5
 BASE_SPEED: Final[float] = 1.0
 BASE_TURN: Final[float] = 1.4
 BASE_ACCELERATION: Final[float] = 2.0
-"""Limit of the base target (m/s²); it brakes as hard as it speeds up."""
+"""Acceleration limit of the base target (m/s²), also for braking."""
 BASE_TURN_ACCELERATION: Final[float] = 6.0
 
 LEASH: Final[float] = 0.06
-"""The gripper target stays this close to the gripper (m): a blocked arm does not wind up."""
+"""The gripper target stays this close to the gripper (m), so a blocked arm does not wind up."""
 LEASH_ANGLE: Final[float] = 0.4
 BASE_LEASH: Final[float] = 0.03
 BASE_LEASH_ANGLE: Final[float] = 0.06
 
 _SHUT: Final[float] = -0.01
-"""Servo target of a closed gripper (m): below zero, so that thin things are squeezed too."""
+"""Servo target of a closed gripper (m): below zero, so that thin objects are squeezed too."""
 
 Vector = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def action_bounds(control_hz: int) -> tuple[Vector, Vector]:
 
 
 def check_action(action: object, env_id: str) -> Vector:
-    """Refuse what is no action.
+    """Return an action as a vector, if it is valid.
 
     Raises:
         ValueError: the shape is not (11,) or a number is not finite.
@@ -79,7 +79,7 @@ def check_action(action: object, env_id: str) -> Vector:
 
 
 class ArmIK:
-    """Differential inverse kinematics of the arm in the base frame, joint limits respected."""
+    """Differential inverse kinematics of the arm in the base frame, within joint limits."""
 
     def __init__(self) -> None:
         model = robot.arm_model()
@@ -129,12 +129,12 @@ class ArmIK:
 class Controller:
     """Turns actions into `MjData.ctrl`.
 
-    Call `reset` after the state was set, `command` once per action, then `tick` before each
-    1 / `SERVO_HZ` seconds of physics, of which each step takes its row of `ramp`.
+    Call `reset` after setting the state, `command` once per action, then `tick` before each
+    1 / `SERVO_HZ` seconds of physics, each step of which uses its row of `ramp`.
 
     Attributes:
         ramp: servo targets of the coming physics steps, shape (steps, nu): a line from the last
-            targets to the new ones, so that the servos do not jerk what is in the hand.
+            targets to the new ones, so that the servos do not jerk a held object.
     """
 
     def __init__(self, model: mujoco.MjModel, control_hz: int) -> None:
@@ -151,7 +151,7 @@ class Controller:
         self._grip_ctrl = int(_actuators(model, (robot.GRIPPER_ACTUATOR,))[0])
         self._site = model.site(robot.GRIPPER_SITE).id
         self._base_body = model.body(robot.BASE_BODY).id
-        # Servos pull their joint to a standstill; this much lead makes them keep up with a motion.
+        # Servo damping holds a moving joint back; this much lead lets it keep up.
         self._arm_lead = np.array(robot.DAMPING) / np.array(robot.STIFFNESS)
         self._base_lead = np.array(robot.BASE_DAMPING) / np.array(robot.BASE_STIFFNESS)
         self._ik = ArmIK()
@@ -168,7 +168,7 @@ class Controller:
         self._base_wanted = np.zeros(3)
 
     def reset(self, data: mujoco.MjData, opening: float) -> None:
-        """Take the present pose as the target; `opening` is 0 (closed) to 1 (open)."""
+        """Take the current pose as the target; `opening` is 0 (closed) to 1 (open)."""
         self._ik.reset(data.qpos[self._arm_qpos])
         pose = self._ik.pose()
         self._position, self._rotation = pose.translation().copy(), pose.rotation()
@@ -180,7 +180,7 @@ class Controller:
         data.ctrl[:] = self._target
 
     def command(self, action: Vector) -> int:
-        """Take an action, shape (11,), already checked; numbers out of range are clipped.
+        """Accept a checked action, shape (11,); values out of range are clipped.
 
         Returns:
             The mode: ARM, BASE or TERMINATE.
@@ -198,7 +198,7 @@ class Controller:
         return self._mode
 
     def tick(self, data: mujoco.MjData) -> None:
-        """Renew the servo targets; needs `data`'s kinematics."""
+        """Update the servo targets; needs current kinematics in `data`."""
         velocity = np.zeros(len(robot.ARM_JOINTS))
         if self._mode == ARM:
             self._move_gripper_target(data)

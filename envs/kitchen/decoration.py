@@ -1,6 +1,6 @@
-"""What makes the room a kitchen and pleasant: window, stove, sink, fridge, cupboards, the user.
+"""Decoration of the room: window, stove, sink, fridge, cupboards, the user.
 
-Nothing here is worked with. What stands on the floor is solid; the rest is only seen.
+Nothing here is manipulated. What stands on the floor is solid; the rest is only visual.
 """
 
 from typing import Any, Final
@@ -32,7 +32,7 @@ _WALL: Final = layout.ROOM_HALF
 
 
 def add_decoration(spec: mujoco.MjSpec) -> None:
-    """Add everything that is only there to be seen, and the user."""
+    """Add everything that is not manipulated, and the user."""
     _add_window(spec)
     _add_stove(spec)
     _add_sink(spec)
@@ -49,14 +49,14 @@ def _block(spec: mujoco.MjSpec, centre: Vector, half: Vector, **options: Any) ->
 def add_front(
     spec: mujoco.MjSpec, centre: Vector, half_width: float, half_height: float, facing: str
 ) -> None:
-    """A cabinet door with a knob, 12 mm thick.
+    """Add a cabinet door with a knob, 12 mm thick.
 
     Args:
         spec: gets the geoms.
         centre: of the door, on the surface it covers (world, m).
         half_width: half its width (m).
         half_height: half its height (m).
-        facing: "south", "west" or "east": where it looks.
+        facing: "south", "west" or "east".
     """
     normal = {"south": (0.0, -1.0), "west": (-1.0, 0.0), "east": (1.0, 0.0)}[facing]
     side = abs(normal[0]) > 0.5
@@ -71,7 +71,7 @@ def add_front(
 
 def _add_window(spec: mujoco.MjSpec) -> None:
     x, y, z, half_x, half_z = -0.85, _WALL - 0.004, 1.55, 0.55, 0.38
-    # The picture is mapped along the box's own z axis, which looks into the room.
+    # The image is mapped along the box's own z axis, which points into the room.
     spec.worldbody.add_geom(
         name="window", type=_BOX, pos=(x, y, z), size=(half_x, half_z, 0.004),
         xyaxes=(1, 0, 0, 0, 0, 1), material="view 0", **SEEN,
@@ -162,7 +162,7 @@ def _add_fridge(spec: mujoco.MjSpec) -> None:
 
 
 def _add_cupboards(spec: mujoco.MjSpec) -> None:
-    """Wall cupboards above the drawers' cabinet, tiles behind the worktops."""
+    """Wall cupboards above the drawer cabinet, tiles behind the worktops."""
     x = layout.CABINET_CENTRE[0]
     _block(spec, (x, _WALL - 0.16, 1.75), (0.5, 0.16, 0.32), rgba=CREAM, **SEEN)
     for side in (-1.0, 1.0):

@@ -52,24 +52,24 @@ STATE_NAMES: Final[tuple[str, ...]] = (
 two columns of its rotation (base frame), opening (0..1), base pose (world frame, m), base velocity
 (base frame, m/s, rad/s)."""
 
-# Into the log, where MuJoCo itself would write a file beside whatever is being run.
+# To the log: by default MuJoCo writes warnings to a file in the working directory.
 mujoco.set_mju_user_warning(logging.getLogger(__name__).warning)
 
 SuccessRule = Callable[[KitchenState], bool]
 
 
 class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
-    """A kitchen in which a robot finds, fetches, and puts away things.
+    """A kitchen in which a robot finds, fetches and puts away objects.
 
     Args:
-        image_size: (height, width) or one number for square images; None for no images at all.
-        cameras: names of the observed cameras.
-        start: where everything begins; `reset(options={"start": ...})` goes first.
+        image_size: (height, width) or one number for square images; None for no images.
+        cameras: names of the cameras to observe.
+        start: default start state; `reset(options={"start": ...})` overrides it.
         success: a rule on the true state; it gives the reward (0 or 1) and `info["success"]`.
         control_hz: actions a second; a divisor of 50.
-        randomization: names of the terms to draw anew at each reset (`randomization.TERMS`).
+        randomization: names of the terms to draw at each reset (`randomization.TERMS`).
         terminate_ends_episode: whether an action of mode "terminate" ends the episode.
-        render_mode: "rgb_array" makes `render` return a picture of the room.
+        render_mode: "rgb_array" makes `render` return an image of the room.
 
     Raises:
         ValueError: an argument is out of range; the message says what to do.
@@ -118,7 +118,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
 
     @property
     def kitchen_state(self) -> KitchenState:
-        """The true state now; for experts, rules and feedback, not for policies."""
+        """The current true state; for experts, rules and feedback, not for policies."""
         return self._state
 
     @property
@@ -132,7 +132,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         """Begin an episode.
 
         Args:
-            seed: of everything random in this and the following episodes.
+            seed: random seed for this and the following episodes.
             options: may hold `start`, a `StartState` or its dictionary, for this episode.
 
         Raises:
@@ -158,10 +158,10 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[ObservationDict, float, bool, bool, dict[str, Any]]:
-        """Act for 1 / `control_hz` seconds.
+        """Apply an action for 1 / `control_hz` seconds.
 
         Args:
-            action: shape (11,); numbers beyond the action space are clipped.
+            action: shape (11,); values outside the action space are clipped.
 
         Raises:
             ValueError: the action has another shape or is not finite.
@@ -182,13 +182,13 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         return self._observation, float(info["success"]), terminated, False, info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """A picture of the room, shape (480, 640, 3), or None without a render mode."""
+        """An image of the room, shape (480, 640, 3), or None without a render mode."""
         if self.render_mode is None:
             return None
         return self._picture((480, 640), OVERVIEW_CAMERA)
 
     def close(self) -> None:
-        """Free what draws the images."""
+        """Free the renderers."""
         for renderer in self._renderers.values():
             renderer.close()
         self._renderers.clear()

@@ -27,7 +27,7 @@ OVERVIEW_CAMERA: Final = "overview"
 """Sees the whole room."""
 
 FOLLOW_CAMERA: Final = "follow"
-"""Turns after the robot."""
+"""Turns to follow the robot."""
 
 _WOOD: Final = (0.80, 0.66, 0.48, 1.0)
 
@@ -58,7 +58,7 @@ def add_room(spec: mujoco.MjSpec) -> None:
 
 
 def add_follow_camera(spec: mujoco.MjSpec, body: str) -> None:
-    """Add the camera that stays in place and turns after a body."""
+    """Add the camera that stays in place and turns to follow a body."""
     spec.worldbody.add_camera(
         name=FOLLOW_CAMERA,
         pos=(0.2, -3.4, 2.9),
@@ -69,7 +69,7 @@ def add_follow_camera(spec: mujoco.MjSpec, body: str) -> None:
 
 
 def _add_shell(spec: mujoco.MjSpec) -> None:
-    """Floor and three walls; the south is open, as a doll's house, for the overview camera."""
+    """Floor and three walls; the south is open, like a doll's house, for the overview camera."""
     world, half, height = spec.worldbody, layout.ROOM_HALF, layout.WALL_HEIGHT / 2
     spec.add_texture(
         name="sky",
@@ -121,7 +121,7 @@ def _add_deck(spec: mujoco.MjSpec, place: str) -> None:
             front = (x + offset, y - hy + 0.015) if hx > hy else (x - hx + 0.015, y + offset)
             add_front(spec, (*front, top / 2 + 0.02), length / 3 - 0.012, top / 2 - 0.07, facing)
         return
-    # Solid below, as seen by the robot's base; drawn as a frame on legs.
+    # Solid below for the robot's base; drawn as a frame on legs.
     _box(spec, surface.extent, 0.05, top - thick, name=f"{place} body", group=4)
     apron = Rectangle((x, y), (hx - 0.03, hy - 0.03))
     _box(spec, apron, top - thick - 0.07, top - thick, material="wood 1", **SEEN)
@@ -130,7 +130,7 @@ def _add_deck(spec: mujoco.MjSpec, place: str) -> None:
             leg = Rectangle((x + dx * (hx - 0.045), y + dy * (hy - 0.045)), (0.025, 0.025))
             _box(spec, leg, 0.0, top - thick, material="wood 1", **SEEN)
     if place == "user":
-        # The tray: a raised rim that is only seen, so nothing catches on it.
+        # The tray: a raised rim that is only visual, so nothing catches on it.
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             centre = (x + dx * (hx - 0.012), y + dy * (hy - 0.012))
             rim = Rectangle(centre, (0.008 if dx else hx - 0.004, 0.008 if dy else hy - 0.004))
@@ -176,7 +176,7 @@ def _add_cabinet(spec: mujoco.MjSpec) -> None:
 
 
 def _add_drawer(spec: mujoco.MjSpec, drawer: str) -> None:
-    """Body frame: middle of the drawer's floor, axes as the world's."""
+    """Add a drawer; its body frame is at the middle of its floor, with the world's axes."""
     surface = layout.SURFACES[drawer]
     (x, y), (hx, hy) = surface.extent.centre, layout.DRAWER_INNER
     body = spec.worldbody.add_body(name=drawer, pos=(x, y, surface.height))
@@ -217,7 +217,7 @@ def _add_drawer(spec: mujoco.MjSpec, drawer: str) -> None:
 
 
 def _add_lights(spec: mujoco.MjSpec) -> None:
-    """Daylight from the window's side casts the shadows, the lamp fills them."""
+    """Daylight casts the shadows, the lamp fills them."""
     headlight = spec.visual.headlight
     headlight.ambient, headlight.diffuse, headlight.specular = (0.40,) * 3, (0.26,) * 3, (0.05,) * 3
     spec.worldbody.add_light(

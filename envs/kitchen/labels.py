@@ -21,7 +21,7 @@ def _can(image: Image) -> Image:
 
 
 def _around(paint: Callable[[Image, int], None], image: Image, copies: int = 2) -> Image:
-    """The same motif several times around: one of them faces the camera."""
+    """The same motif repeated around the object, so that one faces the camera."""
     for copy in range(copies):
         paint(image, int(image.shape[1] * (copy + 0.5) / copies))
     return image
@@ -178,7 +178,7 @@ def _sponge() -> Image:
     image[:86] = (45, 140, 75)
     noise = rng.integers(-22, 22, (86, 128, 1))
     image[:86] = np.clip(image[:86].astype(int) + noise, 0, 255)
-    # The scourer ends before the edge: yellow is seen from above, too.
+    # The scourer ends before the edge, so yellow is also seen from above.
     image[:9] = image[55:64] = (252, 222, 70)
     image[:64, :10] = image[:64, -10:] = (252, 222, 70)
     return image
@@ -277,10 +277,10 @@ LABELS: Final[Mapping[str, Callable[[], Image]]] = MappingProxyType(
         "blue chip bag": _blue_bag,
     }
 )
-"""How each object's image is painted."""
+"""Painter of each object's image."""
 
 
 @cache
 def label(name: str) -> Image:
-    """The image around an object. Do not write into it."""
+    """The image around an object. Do not modify it."""
     return LABELS[name]()

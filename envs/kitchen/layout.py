@@ -1,4 +1,4 @@
-"""The room plan: where furniture stands, where things may lie, where the robot stands to work.
+"""The room plan: where furniture stands, objects may lie and the robot stands to work.
 
 World frame, metres and radians: the room is a square around the origin, x to the east, y to the
 north, z up. All furniture stands along the walls, so the middle of the room is one convex free
@@ -38,7 +38,7 @@ DRAWER_TRAVEL: Final = 0.30
 """Range of a drawer's slide joint (m); 0 is closed."""
 
 DRAWER_OPEN: Final = 0.22
-"""A drawer pulled out at least this far (m) is open: things can be put into it from above."""
+"""A drawer pulled out at least this far (m) is open: objects can be put into it from above."""
 
 DRAWER_CLOSED: Final = 0.03
 """A drawer pulled out at most this far (m) is closed."""
@@ -82,11 +82,11 @@ TABLE_HEIGHT: Final = 0.65
 TRAY_HEIGHT: Final = 0.60
 BIN_RIM: Final = 0.46
 BIN_FLOOR: Final = 0.32
-"""The bin has a raised floor: the arm reaches everything in it."""
+"""The bin has a raised floor, so that the arm reaches everything in it."""
 
 BIN_INNER_HALF: Final = 0.20
 USER_POSITION: Final = (2.12, -1.88)
-"""Where the user stands (world x, y), facing west."""
+"""Where the user stands (world x, y), facing north-west."""
 
 USER_REACH: Final = 0.9
 """A gripper at most this far (m, horizontally) from the user is within their reach."""
@@ -127,16 +127,16 @@ class Station:
 
 @dataclass(frozen=True)
 class Surface:
-    """A horizontal surface on which things lie.
+    """A horizontal surface on which objects lie.
 
     Attributes:
-        extent: the whole surface; a thing whose centre is above it is on it.
-        usable: where centres of things should go: within reach from the front edge, clear of
+        extent: the whole surface; an object whose centre is above it is on it.
+        usable: where centres of objects should go: within reach from the front edge, clear of
             walls, rims and edges by the width of a hand.
         height: world z of the surface (m).
-        ceiling: world z below which a thing's centre counts as on this surface or in this
+        ceiling: world z below which an object's centre counts as on this surface or in this
             container (m).
-        capacity: the most things that a start state may put here.
+        capacity: the most objects that a start state may put here.
     """
 
     extent: Rectangle
@@ -146,7 +146,7 @@ class Surface:
     capacity: int
 
     def contains(self, position: ArrayLike) -> bool:
-        """Whether a thing whose centre is at `position` (world x, y, z, m) lies on or in this."""
+        """Whether an object with its centre at `position` (world x, y, z, m) lies on or in this."""
         x, y, z = np.asarray(position, dtype=np.float64)
         return self.extent.contains(x, y) and self.height < z < self.ceiling
 
@@ -175,7 +175,7 @@ class Surface:
 def _counter(
     centre: tuple[float, float], half_length: float, facing: float, height: float
 ) -> Surface:
-    """A deck along a wall; `facing` is the yaw of a robot that looks at it from the front."""
+    """A deck along a wall; `facing` is the yaw of a robot that faces it."""
     normal = np.array([np.cos(facing), np.sin(facing)])
     along_x = abs(normal[1]) > 0.5
     depth = FURNITURE_DEPTH / 2
@@ -191,7 +191,7 @@ def _drawer(name: str) -> Surface:
     """The inside of a closed drawer."""
     face = FRONT + DRAWER_PANEL_THICKNESS
     centre = (_DRAWER_X[name], face + DRAWER_INNER[1])
-    # Centres stay 0.07 m behind the front panel and, once it is out, 0.07 m off the cabinet.
+    # Centres stay 0.07 m behind the front panel and, fully open, 0.09 m off the cabinet.
     usable = Rectangle((centre[0], centre[1] - 0.01), (DRAWER_INNER[0] - 0.05, 0.06))
     floor = _DRAWER_FLOOR[name]
     return Surface(Rectangle(centre, DRAWER_INNER), usable, floor, floor + 0.15, 6)
@@ -206,7 +206,7 @@ STOVE: Final = Rectangle((0.125, FRONT + FURNITURE_DEPTH / 2), (0.215, FURNITURE
 SINK: Final = Rectangle((-(FRONT + FURNITURE_DEPTH / 2), 0.95), (FURNITURE_DEPTH / 2, 0.45))
 FRIDGE: Final = Rectangle((1.86, FRONT + 0.23), (0.34, 0.27))
 PLANT: Final = Rectangle((-2.22, -1.75), (0.15, 0.15))
-"""What stands along the walls and is not worked at."""
+"""What stands along the walls but is not a place to work at."""
 
 _WALL_LINE: Final = FRONT + FURNITURE_DEPTH / 2
 _BIN_CENTRE: Final = (-0.55, -(FRONT + 0.23))
@@ -259,7 +259,7 @@ def surface(place: str, opening: float = 0.0) -> Surface:
 
 
 def place_at(position: ArrayLike, openings: Mapping[str, float] | None = None) -> str | None:
-    """The place on or in which a thing with its centre at `position` lies, or None.
+    """The place on or in which an object with its centre at `position` lies, or None.
 
     Args:
         position: world x, y, z (m).
@@ -280,7 +280,7 @@ def distance(place_a: str, place_b: str) -> float:
 
 def distance_to_station(place: str, x: float, y: float) -> float:
     """Metres from a base centre to where the base may stand to work at `place`: the line through
-    the station along the surface, as long as the surface's usable part (drawers: the cabinet)."""
+    the station along the surface, as long as the surface's usable part (drawers: 0.5 m)."""
     station = STATIONS[place]
     usable = SURFACES[place].usable
     if place in DRAWERS:

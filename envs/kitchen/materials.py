@@ -1,4 +1,4 @@
-"""Painted floors, walls, worktops and fronts: see `painting`."""
+"""Painted floors, walls, worktops, wood, tiles and a view: see `painting`."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -12,7 +12,7 @@ from envs.kitchen.painting import WHITE, Colour, Image, canvas
 
 
 def _grain(image: Image, amount: float, seed: int, along: int = 1) -> Image:
-    """Soft streaks, as in wood (`along` 1: along the columns)."""
+    """Soft streaks, as in wood, along image axis `along`."""
     noise = np.random.default_rng(seed).normal(0.0, amount, image.shape[:2]).astype(np.float32)
     size = (1, 31) if along == 0 else (31, 1)
     streaks = 4.0 * cv2.blur(noise, size)[..., None]
@@ -57,7 +57,7 @@ def _plain(colour: Colour) -> Image:
 
 
 def _sky() -> Image:
-    """What is seen through the window: sky over green hills."""
+    """The view from the window: sky over green hills."""
     rows = np.linspace(0.0, 1.0, 128)[:, None]
     sky = (1 - rows) * np.array([120, 180, 240]) + rows * np.array([225, 240, 252])
     image = np.repeat(sky[:, None], 192, axis=1).astype(np.uint8)
@@ -96,10 +96,10 @@ VARIANTS: Final[Mapping[str, tuple[Callable[[], Image], ...]]] = MappingProxyTyp
         "view": (_sky,),
     }
 )
-"""Images of the room's materials; the first is the usual one, randomisation takes any."""
+"""Images of the room's materials; the first is the default, randomisation takes any."""
 
 
 @cache
 def variant(material: str, index: int) -> Image:
-    """One image of a room material. Do not write into it."""
+    """One image of a room material. Do not modify it."""
     return VARIANTS[material][index]()

@@ -1,4 +1,4 @@
-"""Small textured meshes: what objects look like (their colliders are primitives).
+"""Small textured meshes for the looks of objects (their colliders are primitives).
 
 A texture coordinate is (u, v) with v = 0 at the top row of the image.
 """
@@ -30,7 +30,7 @@ def lathe(profile: Sequence[tuple[float, float, float]], slices: int = 14) -> Me
 
     Args:
         profile: (radius, z, v) from bottom to top; repeat a point for a sharp edge.
-        slices: how many sides.
+        slices: number of sides.
     """
     turn = np.linspace(0.0, 1.0, slices + 1)
     angle = 2 * np.pi * turn
@@ -49,7 +49,7 @@ def sweep(line: ArrayLike, radii: Sequence[float], sides: int = 8) -> Mesh:
     Args:
         line: shape (n, 2), x and y (m).
         radii: of the tube at each point of the line (m).
-        sides: how many sides.
+        sides: number of sides.
     """
     points = np.asarray(line, dtype=np.float64)
     along = np.gradient(points, axis=0)
@@ -87,7 +87,7 @@ def pillow(half: tuple[float, float, float], columns: int = 6, rows: int = 8) ->
 
 
 def box(half: tuple[float, float, float], split: float) -> Mesh:
-    """A box; the image's rows above `split` (0..1) are its top and bottom, the rest each side."""
+    """A box; image rows above `split` (0..1) cover its top and bottom, the rest each side."""
     hx, hy, hz = half
     vertices: list[NDArray[np.float64]] = []
     faces: list[tuple[int, int, int]] = []
@@ -121,7 +121,7 @@ def _grid_faces(rows: int, columns: int) -> NDArray[np.int64]:
 def _clean(
     vertices: NDArray[np.float64], faces: NDArray[np.int64], coordinates: NDArray[np.float64]
 ) -> Mesh:
-    """Without triangles of no area."""
+    """The mesh without triangles of zero area."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
     return Mesh(vertices, faces[area > 1e-10], coordinates)

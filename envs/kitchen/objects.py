@@ -1,6 +1,6 @@
-"""What can be picked up: shape, size, mass and friction of every object.
+"""The graspable objects: shape, size, mass and friction of each.
 
-Object frame: origin in the middle of the object, z up when it stands as it should; x is the long
+Object frame: origin in the middle of the object, z up when it is upright; x is the long
 horizontal side. The fingers close along y (round objects: along any horizontal direction).
 """
 
@@ -21,7 +21,7 @@ Vector = tuple[float, float, float]
 
 LOOK_GROUP: Final = 2
 COLLIDER_GROUP: Final = 3
-"""Geom groups: what is seen of an object, and what it touches with (not drawn)."""
+"""Geom groups: an object's visual mesh, and its colliders (not drawn)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ObjectKind:
         mass: kg.
         colliders: shape, one to three primitives.
         colour: main colour, RGB in 0..1.
-        grasp_width: how far apart the fingers touch it (m).
+        grasp_width: distance between the fingers that grasp it (m).
         grasp_height: where the gripper site should go, above the surface on which it stands (m).
         round: whether it can be grasped from any horizontal direction.
         friction: MuJoCo's sliding, torsional (m) and rolling (m) friction against furniture.
@@ -70,7 +70,7 @@ class ObjectKind:
 
 
 _PALM = 0.030
-"""Tall objects are grasped this far below their top (m): the palm stays clear of it."""
+"""Tall objects are grasped this far below their top (m), so that the palm stays clear of it."""
 
 
 def _can(name: str, colour: Vector, radius: float, height: float, mass: float) -> ObjectKind:
@@ -90,7 +90,7 @@ BOTTLE_RADIUS: Final = 0.031
 BOTTLE_NECK: Final = 0.016
 BOTTLE_HEIGHT: Final = 0.165
 BOTTLE_SHOULDER: Final = 0.100
-"""Height of a bottle's full width above its foot (m); the neck begins 0.018 above."""
+"""Height up to which a bottle has its full width (m); the drawn neck begins 0.018 above."""
 
 
 def _bottle(name: str, colour: Vector, mass: float) -> ObjectKind:
@@ -134,7 +134,7 @@ def _fruit(name: str, colour: Vector, radius: float, mass: float) -> ObjectKind:
         2 * radius,
         radius,
         round=True,
-        # A real apple has flat sides: it does not roll off.
+        # A real apple has flat spots: it does not roll away.
         friction=(0.9, 0.01, 0.006),
     )
 
@@ -146,7 +146,7 @@ BANANA_LINE: Final[tuple[Vector, ...]] = (
     (0.027, 0.0, 0.0),
     (0.072, -0.026, 0.0),
 )
-"""The middle line of the banana: it lies on its side."""
+"""Centre line of the banana, which lies on its side (object frame, m)."""
 
 
 def _banana() -> ObjectKind:
@@ -199,7 +199,7 @@ def object_name(instance: int) -> str:
 def add_object(spec: mujoco.MjSpec, kind: ObjectKind, instance: int) -> None:
     """Add a free body for one instance, upright above the world's origin.
 
-    The scene must have its looks already (`appearance.add_object_looks`).
+    Its looks must have been added before (`appearance.add_object_looks`).
     """
     name = object_name(instance)
     body = spec.worldbody.add_body(name=name, pos=(0.0, 0.0, 3.0 + 0.3 * instance))
@@ -234,7 +234,7 @@ def add_object(spec: mujoco.MjSpec, kind: ObjectKind, instance: int) -> None:
 
 
 def _mass_shares(kind: ObjectKind) -> tuple[float, ...]:
-    """Fractions of the mass: a bottle's neck is light, other parts are alike."""
+    """Fractions of the mass: a bottle's neck is light, other parts are equal."""
     if len(kind.colliders) == 2:
         return (0.9, 0.1)
     return (1.0 / len(kind.colliders),) * len(kind.colliders)

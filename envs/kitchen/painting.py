@@ -1,4 +1,4 @@
-"""What images are painted with: RGB, uint8, shape (height, width, 3); the first row is the top."""
+"""Tools to paint images: RGB, uint8, shape (height, width, 3); the first row is the top."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ def canvas(colour: Colour, height: int = 128, width: int = 256) -> Image:
 def write(
     image: Image, text: str, centre: tuple[int, int], height: int, colour: Colour, bold: int = 4
 ) -> None:
-    """Text of a given height in pixels around a centre (column, row)."""
+    """Write text of a given height in pixels around a centre (column, row)."""
     font = cv2.FONT_HERSHEY_DUPLEX
     scale = height / 22.0
     (width, rows), _ = cv2.getTextSize(text, font, scale, bold)
@@ -29,5 +29,5 @@ def write(
 
 
 def disc(image: Image, centre: tuple[int, int], radius: int, colour: Colour) -> None:
-    """A filled circle around a centre (column, row)."""
+    """Paint a filled circle around a centre (column, row)."""
     cv2.circle(image, centre, radius, colour, -1, cv2.LINE_AA)

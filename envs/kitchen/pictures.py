@@ -1,7 +1,7 @@
-"""Pictures of the kitchen and what each pixel shows: to learn to see from, before learning to act.
+"""Images of the kitchen with labels per pixel, for learning to see before learning to act.
 
-A demonstration shows one arrangement of things for seconds, of a few that were recorded; here are
-as many as there is time to draw.
+A demonstration shows one of a few recorded arrangements of objects, for seconds; here there are as
+many as there is time to draw.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,9 +29,9 @@ SHOWN: Final[tuple[str, ...]] = ("other", *OBJECTS, *DRAWERS, "robot")
 """What a pixel may show, by label."""
 
 PLACEMENTS: Final = 4
-"""So often the same things are put elsewhere, which is faster than taking other things."""
+"""How often the same objects are rearranged, which is faster than taking other objects."""
 POSES: Final = 8
-"""So many poses of the robot show one placement."""
+"""Poses of the robot per placement."""
 
 LOOKS: Final[tuple[str, ...]] = ("camera pose", "field of view", "lights", "colours")
 """Terms of `envs.kitchen.randomization` that are drawn for every other placement."""
@@ -41,7 +41,7 @@ _IK_STEPS: Final = 30
 
 @dataclass(frozen=True)
 class View:
-    """What the robot's cameras see, and what that is.
+    """What the robot's cameras see, with labels.
 
     Attributes:
         images: RGB, [cameras, n, n, 3] uint8.
@@ -57,17 +57,17 @@ def views(
     image_size: int = 96,
     cameras: Sequence[str] = (robot.HEAD_CAMERA, robot.WRIST_CAMERA),
 ) -> Iterator[View]:
-    """`PLACEMENTS` x `POSES` views of random things, the robot at work among them.
+    """`PLACEMENTS` x `POSES` views of random objects, with the robot at work among them.
 
-    The robot stands where something lies, its arm at home or on the way to the thing. At half of
-    the placements its cameras, the light and all colours are a little others.
+    The robot stands where an object lies, its arm at home or on the way to the object. In half of
+    the placements its cameras, the lights and all colours differ slightly.
 
     Args:
-        rng: source of everything that is drawn.
+        rng: source of randomness.
         image_size: side of the images (pixels).
         cameras: names.
     """
-    # Imported late: whoever draws nothing needs no GL library.
+    # Imported late: without drawing, no GL library is needed.
     from envs.rendering import CameraRenderer
 
     renderer = CameraRenderer(image_size, image_size)
@@ -93,7 +93,7 @@ def views(
 
 
 def _elsewhere(start: StartState, rng: np.random.Generator) -> StartState:
-    """The same things with their places exchanged, and other drawers open."""
+    """The same objects with their places permuted, and drawers open or closed at random."""
     places = rng.permutation([place for _, place in start.objects]).tolist()
     names = (name for name, _ in start.objects)
     drawers = {name: str(rng.choice(("open", "closed"))) for name in DRAWERS}
@@ -101,7 +101,7 @@ def _elsewhere(start: StartState, rng: np.random.Generator) -> StartState:
 
 
 def _labels(scene: Scene) -> NDArray[np.uint8]:
-    """Label of each geom, and of none behind them."""
+    """Label of each geom; the last entry is for no geom."""
     model = scene.model
     labels = np.zeros(model.ngeom + 1, np.uint8)
     for geom in range(model.ngeom):
@@ -116,7 +116,7 @@ def _labels(scene: Scene) -> NDArray[np.uint8]:
 
 
 def _pose(scene: Scene, data: mujoco.MjData, arm: ArmIK, rng: np.random.Generator) -> None:
-    """Put the robot somewhere on its way to something that it could take."""
+    """Put the robot somewhere on its way to an object that it could grasp."""
     state = read_state(scene, data)
     things = [thing for thing in state.objects if thing.place and rules.visible(state, thing.id)]
     place = str(rng.choice(PLACES))
@@ -128,7 +128,7 @@ def _pose(scene: Scene, data: mujoco.MjData, arm: ArmIK, rng: np.random.Generato
     station, along = layout.STATIONS[place], rng.random()
     at_home = rng.random() < 0.4
     if at_home:
-        # On the way from the middle of the place to where the thing is in front.
+        # On the way from the middle of the place to where the object is in front.
         base = along * base + (1 - along) * np.array([station.x, station.y, station.yaw])
     base += rng.normal(0.0, (0.03, 0.03, 0.03))
     data.qpos[scene.base_qpos] = base
@@ -151,7 +151,7 @@ def _on_the_way(
     along: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Joint angles with the gripper between home, above a thing (half the way) and at it."""
+    """Joint angles with the gripper between home, above an object (halfway) and at it."""
     cosine, sine = np.cos(base[2]), np.sin(base[2])
     dx, dy = point[:2] - base[:2]
     there = np.array([cosine * dx + sine * dy, cosine * dy - sine * dx, point[2]])

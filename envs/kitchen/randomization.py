@@ -1,8 +1,8 @@
 """Domain randomisation: one table of named terms, all off by default.
 
 A term is a plain function that draws from its distribution, changes the model (or the start
-poses) and returns what it drew. `Randomizer` puts the model back before every episode, so a draw
-never depends on the episode before.
+poses) and returns what it drew. `Randomizer` restores the model before every episode, so a draw
+never depends on the previous episode.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -74,8 +74,8 @@ class Term:
     """One line of the table.
 
     Attributes:
-        name: by which it is chosen.
-        what: what it changes, for people.
+        name: by which it is selected.
+        what: what it changes, in words.
         distribution: what its main number is drawn from.
         apply: changes the scene or its data, returns the draws as plain values.
         moves: whether it acts on start poses (after placing) instead of the model (before).
@@ -118,7 +118,7 @@ def colours(
 def surface_textures(
     scene: Scene, data: mujoco.MjData, distribution: Distribution, rng: np.random.Generator
 ) -> Any:
-    """Choose a variant of floor, walls, worktops and wood; all are uploaded already."""
+    """Choose a variant of floor, walls, worktops and wood; all are already uploaded."""
     model, chosen = scene.model, {}
     for material, variants in materials.VARIANTS.items():
         if len(variants) < 2:
@@ -162,7 +162,7 @@ def field_of_view(
 def object_poses(
     scene: Scene, data: mujoco.MjData, distribution: Distribution, rng: np.random.Generator
 ) -> Any:
-    """Shift every object along x and y and turn it freely, where that hits nothing else.
+    """Shift every object along x and y and turn it freely, where nothing is in the way.
 
     Objects in drawers and in the bin stay: there is no room.
     """
@@ -234,7 +234,7 @@ def actuator_gains(
 def control_delay(
     scene: Scene, data: mujoco.MjData, distribution: Distribution, rng: np.random.Generator
 ) -> Any:
-    """Steps of the environment between an action and its effect; the environment applies it."""
+    """Environment steps between an action and its effect; the environment applies it."""
     return int(distribution.draw(rng))
 
 
@@ -293,7 +293,7 @@ class Randomizer:
         self._pristine = {field: getattr(scene.model, field).copy() for field in _FIELDS}
 
     def restore(self) -> None:
-        """Put the model back as it was compiled."""
+        """Restore the model as compiled."""
         for field, values in self._pristine.items():
             getattr(self._scene.model, field)[:] = values
 

@@ -1,10 +1,10 @@
 """The mobile manipulator: a holonomic base, a 7-joint Franka Panda arm, a parallel gripper, a head.
 
-Names in the model all begin with `robot/`: joints `robot/base_x`, `robot/base_y` (slides, world
-frame), `robot/base_yaw`, `robot/joint1` .. `robot/joint7`, `robot/finger_left`,
-`robot/finger_right`; actuators with the names of the joints, and `robot/gripper`; the body
-`robot/base` (origin on the floor, x forward); the site `robot/gripper` between the fingertips
-(z out of the hand, y the direction in which the fingers open). Cameras are `head` and `wrist`.
+Names in the model begin with `robot/`: joints `robot/base_x`, `robot/base_y` (slides, world frame),
+`robot/base_yaw`, `robot/joint1` .. `robot/joint7`, `robot/finger_left`, `robot/finger_right`;
+actuators with the names of base and arm joints, and `robot/gripper`; the body `robot/base` (origin
+on the floor, x forward); the site `robot/gripper` between the fingertips (z out of the hand, y the
+direction in which the fingers open). Only the cameras, `head` and `wrist`, have no prefix.
 
 Kinematics: the modified Denavit-Hartenberg table and the limits that Franka publishes for the
 Panda. Masses and inertias: the identification by Gaz et al., "Dynamic identification of the Franka
@@ -19,7 +19,7 @@ import mujoco
 import numpy as np
 
 ARM_MOUNT: Final[tuple[float, float, float]] = (0.12, 0.0, 0.50)
-"""Where the arm stands on the base (base frame, m)."""
+"""Where the arm is mounted on the base (base frame, m)."""
 
 BASE_HALF_EXTENTS: Final[tuple[float, float]] = (0.25, 0.23)
 """Half length (x) and half width (y) of the base on the floor (m)."""
@@ -40,7 +40,7 @@ HEAD_CAMERA: Final[str] = "head"
 WRIST_CAMERA: Final[str] = "wrist"
 
 VELOCITY_LIMITS: Final[tuple[float, ...]] = (2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61)
-"""Of the arm joints (rad/s)."""
+"""Velocity limits of the arm joints (rad/s)."""
 
 STIFFNESS: Final[tuple[float, ...]] = (3000.0, 3000.0, 3000.0, 3000.0, 1000.0, 1000.0, 1000.0)
 """Position gain of the arm servos (Nm/rad)."""
@@ -49,7 +49,7 @@ DAMPING: Final[tuple[float, ...]] = (150.0, 150.0, 150.0, 150.0, 30.0, 30.0, 30.
 """Velocity gain of the arm servos (Nms/rad)."""
 
 ROTOR_INERTIA: Final[tuple[float, ...]] = (0.3, 0.3, 0.3, 0.3, 0.15, 0.15, 0.15)
-"""Of the arm's motors, behind their gears (kg m²)."""
+"""Reflected rotor inertia of the arm's motors (kg m²)."""
 
 BASE_STIFFNESS: Final[tuple[float, ...]] = (60000.0, 60000.0, 12000.0)
 BASE_DAMPING: Final[tuple[float, ...]] = (6000.0, 6000.0, 1000.0)
@@ -167,8 +167,8 @@ def add_robot(spec: mujoco.MjSpec) -> None:
     """Add the robot to a scene, its base frame at the world origin.
 
     The scene should use an elliptic friction cone and an `impratio` of 10. The integrator is set
-    to Euler here: the implicit ones damp the servos after the contacts have been solved, so a held
-    thing is pushed by an acceleration that the fingers do not have, and creeps (measured: 18 mm/s,
+    to Euler here: implicit ones damp the servos after the contacts have been solved, so a held
+    object is pushed by an acceleration that the fingers do not have, and creeps (measured: 18 mm/s,
     with Euler 0.1 mm/s).
 
     Args:
@@ -303,7 +303,7 @@ def _add_hand(flange: mujoco.MjsBody, fingers: bool) -> None:
         contype=ROBOT_CONTYPE, conaffinity=ROBOT_CONAFFINITY,
     )  # fmt: skip
     hand.add_site(name=GRIPPER_SITE, pos=(0, 0, 0.1034), size=(0.005, 0, 0), group=4)
-    # On the side of the hand that faces away from the base, tilted to the fingertips.
+    # On the side of the hand that faces away from the base, tilted towards the fingertips.
     tilt = 0.30
     looking = np.array([-np.sin(tilt), 0.0, np.cos(tilt)])
     hand.add_camera(

@@ -15,14 +15,14 @@ from envs.kitchen.vocabulary import DRAWERS, PLACES
 SUCCESS_RULE_VERSION: Final = "kitchen-1"
 
 REST_SPEED: Final = 0.05
-"""A thing slower than this (m/s) lies still."""
+"""An object slower than this (m/s) lies still."""
 
 AT_STATION: Final = 0.35
 """Largest distance (m) of the base from the line along which it works at a place."""
 
 
 def held(state: KitchenState, instance: int) -> bool:
-    """Both fingers touch it and nothing but the robot bears it from below."""
+    """Both fingers touch it and nothing but the robot supports it from below."""
     return state.holding == instance
 
 
@@ -87,11 +87,11 @@ def is_closed(state: KitchenState, drawer: str) -> bool:
 
 
 def visited(history: Iterable[KitchenState], place: str) -> bool:
-    """Whether the robot was at `place` in any state of the history (one at the end of a skill)."""
+    """Whether the robot was at `place` in any state of the history (one per finished skill)."""
     return any(robot_at(state, place) for state in history)
 
 
 def visible(state: KitchenState, instance: int) -> bool:
-    """Not in the hand and not in a drawer that is not open."""
+    """Neither in the hand nor in a drawer that is not open."""
     place = state.objects[instance].place
     return not held(state, instance) and (place not in DRAWERS or is_open(state, place))

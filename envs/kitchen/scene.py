@@ -22,19 +22,19 @@ IMPRATIO: Final = 10.0
 """Friction constraints ten times stiffer than normal ones: held objects do not creep."""
 
 SETTLE_STEPS: Final = 60
-"""Physics steps at reset until things lie still."""
+"""Physics steps at reset that let objects settle."""
 
 SPACINGS: Final = (0.19, 0.16, 0.13, 0.11, 0.09)
-"""Distances between things at one place (m), the widest that fits is taken."""
+"""Distances between objects at one place (m); the widest that fits is used."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A compiled kitchen and where things are in it.
+    """A compiled kitchen and the indices of what is in it.
 
     Attributes:
         model: the compiled model. Do not share it between threads.
-        start: what it was built for.
+        start: start state that it was built for.
         names: object name by instance id.
         kinds: object kind by instance id.
         object_bodies: body id by instance id, shape (n,).
@@ -77,7 +77,7 @@ def build_scene(start: StartState) -> Scene:
     spec.option.timestep = TIMESTEP
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = IMPRATIO
-    # Things at rest are put to sleep until something touches them: seven times faster physics.
+    # Objects at rest sleep until something touches them: seven times faster physics.
     spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP
     add_room_materials(spec)
     add_object_looks(spec, start.object_names)
@@ -162,9 +162,9 @@ def place_objects(
 def sample_spots(
     surface: layout.Surface, count: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Centres for `count` things on a surface, shape (count, 2), world x, y (m).
+    """Centres for `count` objects on a surface, shape (count, 2), world x, y (m).
 
-    They are cells of the widest grid that has enough of them, shuffled and shaken.
+    They are random cells, jittered, of the widest grid that has enough of them.
     """
     for spacing in SPACINGS:
         spots = surface.spots(spacing)
@@ -176,8 +176,8 @@ def sample_spots(
 
 
 def _yaw(kind: ObjectKind, place: str, rng: np.random.Generator) -> float:
-    """A heading (rad): bags show their face to the robot, low things lie along its heading; in
-    drawers the thin side is across, for the hand's wide side is then free."""
+    """A heading (rad): bags face the robot, low objects lie along its heading; in drawers the
+    narrow side is across, which leaves room for the hand's wide side."""
     heading = layout.STATIONS[place].yaw
     if place in DRAWERS:
         return heading + rng.uniform(-0.25, 0.25)

@@ -1,7 +1,7 @@
-"""Random starts in which a skill makes sense, and the rule that says whether it was done.
+"""Random starts in which a skill makes sense, and the rule that judges its success.
 
-A start holds 8 to 12 random objects at random places, drawers open or closed, and the robot where
-the skill needs it, else at a random place.
+Besides the skill's own object, a start holds 8 to 12 random objects at random places; drawers are
+open or closed, and the robot is where the skill needs it, else at a random place.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ class SkillStart:
     Attributes:
         skill: One of `experts.SKILLS`.
         start: Where everything is.
-        thing: Instance that is to be found, picked up, put down or brought; None for others.
+        thing: Instance to find, pick up, put down or bring; None for other skills.
         place: Where to go or to put it, or the drawer; None for "find" and "pick_up".
     """
 
@@ -42,7 +42,7 @@ def draw_skill_start(
 
     Args:
         skill: One of `experts.SKILLS`.
-        rng: What it is drawn from.
+        rng: Source of randomness.
         argument: The object of "find", "pick_up", "put_down" (and "bring"), the place of "go_to",
             the drawer of "open" and "close"; drawn when None.
     """
@@ -93,7 +93,7 @@ def _clutter(
 
 
 def succeeded(state: KitchenState, task: SkillStart) -> bool:
-    """Whether the rules say that the skill did what it is for."""
+    """Whether the skill succeeded, by the rules."""
     thing, place = task.thing, task.place
     match task.skill:
         case "find":

@@ -15,7 +15,7 @@ _POSITIONS: Final = ("open", "closed")
 
 @dataclass(frozen=True)
 class StartState:
-    """A start of an episode, checked when it is made.
+    """Start of an episode, checked on creation.
 
     Attributes:
         robot: the place at whose station the robot stands.
@@ -24,7 +24,7 @@ class StartState:
         drawers: "open" or "closed" for every drawer; omitted drawers are closed.
 
     Raises:
-        ValueError: a name is unknown or a place holds too much; one sentence says what.
+        ValueError: a name is unknown or there are too many objects; the message says what.
     """
 
     robot: str = "user"
@@ -76,7 +76,7 @@ class StartState:
         """Read the `start` of a scenario.
 
         Raises:
-            ValueError: something in it is malformed or unknown; one sentence says what.
+            ValueError: something in it is malformed or unknown; the message says what.
         """
         if not isinstance(record, Mapping):
             raise ValueError(f"the start state is {record!r}, it must be an object with {_KEYS}")

@@ -13,7 +13,7 @@ from envs.kitchen.scene import Scene
 from envs.kitchen.vocabulary import DRAWERS
 
 _UPWARD: Final = 0.5
-"""A contact bears weight when its normal's vertical part is at least this."""
+"""A contact bears weight when its normal's vertical component is at least this."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class ObjectState:
         quaternion: w, x, y, z, world frame, shape (4,).
         speed: of its centre (m/s).
         fingers: how many of the two fingers touch it.
-        supported: whether anything but the robot bears it from below.
-        place: on or in what it lies (its centre is in that region); None in the hand, on the
+        supported: whether anything but the robot supports it from below.
+        place: that it lies on or in (its centre is in that region); None in the hand, on the
             floor, or in the air.
     """
 
@@ -66,7 +66,7 @@ class KitchenState:
 
 
 def read_state(scene: Scene, data: mujoco.MjData) -> KitchenState:
-    """The state of `data`, copied (nothing changes with the next step)."""
+    """A copy of the state of `data`, unaffected by later steps."""
     openings = {name: float(data.qpos[scene.drawer_qpos[name]]) for name in DRAWERS}
     fingers, supported = _contacts(scene, data)
     holding = None
@@ -104,7 +104,7 @@ def read_state(scene: Scene, data: mujoco.MjData) -> KitchenState:
 
 
 def _contacts(scene: Scene, data: mujoco.MjData) -> tuple[list[set[int]], NDArray[np.bool_]]:
-    """Which fingers touch each object, and which objects something else bears from below."""
+    """Which fingers touch each object, and which objects something else supports from below."""
     count = len(scene.names)
     fingers: list[set[int]] = [set() for _ in range(count)]
     supported = np.zeros(count, dtype=bool)

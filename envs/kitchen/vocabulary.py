@@ -26,7 +26,7 @@ OBJECTS: Final[tuple[str, ...]] = (
 """Objects that the robot can pick up. A kitchen holds up to `MAX_INSTANCES` of each."""
 
 DRAWERS: Final[tuple[str, ...]] = ("top drawer", "bottom drawer")
-"""Both are in one cabinet, stacked."""
+"""Both are in one cabinet, in different columns and at different heights."""
 
 PLACES: Final[tuple[str, ...]] = (
     "table",

@@ -1,7 +1,7 @@
-"""Scripted experts for the two tasks: closed loop, only through the 14-number action.
+"""Scripted closed-loop experts for the two tasks, acting only through the 14-number action.
 
-They read the true state (that is why they are named experts): `make_expert("transfer_cube",
-seed)` and then `act(state)` at each step.
+They read the true state, hence "experts": call `make_expert("transfer_cube", seed)`, then
+`act(state)` at each step.
 """
 
 from collections.abc import Callable
@@ -18,15 +18,15 @@ Script = Callable[[Pilot, np.random.Generator], Motion]
 SCRIPTS: Final[dict[str, Script]] = {"transfer_cube": transfer_cube, "insertion": insertion}
 
 PACES: Final = (0.92, 1.08)
-"""Range of the factor on all speeds that an episode draws."""
+"""Range of the factor on all speeds, drawn per episode."""
 
 
 class Expert:
-    """One task being carried out.
+    """Executes one task.
 
     Attributes:
         failure: why it gave up, in a few words, or None.
-        finished: whether it has nothing more to do; it then holds still.
+        finished: whether it is done; it then holds still.
     """
 
     def __init__(self, script: Script, rng: np.random.Generator) -> None:
@@ -59,7 +59,7 @@ def make_expert(scene: str, seed: int) -> Expert:
 
     Args:
         scene: "transfer_cube" or "insertion".
-        seed: of its way-points' and its pace's variation.
+        seed: random seed of waypoints and pace.
 
     Raises:
         ValueError: there is no such scene.

@@ -12,17 +12,17 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 ROUNDS: Final = 2
-"""Newton steps for each pose: poses follow each other closely, so they start near the solution."""
+"""Newton steps per pose: successive poses are close, so each starts near its solution."""
 
 SEARCH_ROUNDS: Final = 20
-"""So many times as many from afar."""
+"""Calls of `solve` when the search starts far from the solution."""
 
 POSTURE_COST: Final = 1e-3
 DAMPING: Final = 1e-4
 
 
 class ArmKinematics:
-    """Where the tool of one arm is, and which joints bring it to a pose.
+    """Forward and inverse kinematics of one arm.
 
     Args:
         side: "left" or "right".
@@ -38,11 +38,11 @@ class ArmKinematics:
         self._limits = [mink.ConfigurationLimit(self._configuration.model)]
 
     def reset(self, joints: Vector) -> None:
-        """Begin from joint positions, shape (6,), rad."""
+        """Start from joint positions, shape (6,), rad."""
         self._configuration.update(np.asarray(joints, dtype=np.float64))
 
     def tool_pose(self, joints: Vector) -> tuple[Vector, Matrix]:
-        """Position (3,) and rotation (3, 3) of the tool, world frame, at some joint positions."""
+        """Position (3,) and rotation (3, 3) of the tool, world frame, for joint positions."""
         kept = self._configuration.q.copy()
         self._configuration.update(np.asarray(joints, dtype=np.float64))
         pose = self._configuration.get_transform_frame_to_world("tool", "site")
@@ -50,15 +50,15 @@ class ArmKinematics:
         return pose.translation(), pose.rotation().as_matrix()
 
     def joints_at(self, position: Vector, rotation: Matrix, wrist_angle: float) -> Vector:
-        """Joint positions, shape (6,), at a pose (world frame), the wrist bent to one side.
+        """Joint positions, shape (6,), for a tool pose (world frame), wrist bent to one side.
 
-        Every pose is reached with the wrist bent either way. Where it is straight, forearm and
-        fingers turn about one axis, so that a line through there makes them spin.
+        Every pose can be reached with the wrist bent either way. A straight wrist is singular:
+        forearm and fingers then turn about one axis, and a line through there makes them spin.
 
         Args:
             position: shape (3,), m.
             rotation: shape (3, 3).
-            wrist_angle: from which the search begins (rad).
+            wrist_angle: at which the search starts (rad).
         """
         kept = self._configuration.q.copy()
         self.reset(np.array([0.0, *START_POSE[1:3], 0.0, wrist_angle, 0.0]))

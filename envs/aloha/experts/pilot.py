@@ -1,4 +1,4 @@
-"""Motions of two hands from which the experts' scripts are made; each yields actions."""
+"""Motions of two hands that the experts' scripts are built from; each yields actions."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -15,19 +15,19 @@ from envs.aloha.state import AlohaState
 CONTROL_HZ: Final = 50
 
 SPEED: Final = 0.22
-"""Mean speed of a hand along its way (m/s); at most 1.9 times as much in its middle."""
+"""Mean speed of a hand along its path (m/s); it peaks at 1.9 times this halfway."""
 
 TURN_SPEED: Final = 1.5
 """Mean speed of a turn (rad/s)."""
 
 SHORTEST: Final = 0.4
-"""No motion is quicker than this (s)."""
+"""Minimum duration of a motion when none is given (s)."""
 
 BENT: Final = 0.8
-"""Angle of a wrist whose hand points down (rad)."""
+"""Wrist angle of a hand that points down (rad)."""
 
 LEVEL: Final = 0.4
-"""A hand that points down by less (rad) has its wrist bent upwards."""
+"""A hand pitched down by less than this (rad) has its wrist bent upwards."""
 
 Action = NDArray[np.float32]
 Motion = Generator[Action, AlohaState, None]
@@ -37,12 +37,12 @@ FACING: Final = {"left": 0.0, "right": pi}
 
 
 class GiveUpError(Exception):
-    """A task cannot go on; the text says why in a few words."""
+    """A task cannot go on; the message says why in a few words."""
 
 
 @dataclass(frozen=True)
 class Hand:
-    """Where a hand is to be.
+    """Target of a hand.
 
     Attributes:
         position: of the point between the fingertips (world frame, m).
@@ -79,12 +79,12 @@ class Hand:
         return np.asarray(turns[0] @ turns[1] @ turns[2])
 
     def at(self, position: Vector) -> "Hand":
-        """The same elsewhere."""
+        """The same at another position."""
         x, y, z = position
         return replace(self, position=(float(x), float(y), float(z)))
 
     def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> "Hand":
-        """The same, moved along the axes of the world frame (m)."""
+        """The same, shifted along the world axes (m)."""
         return self.at(np.array(self.position) + np.array([x, y, z]))
 
     def opened(self, opening: float) -> "Hand":
@@ -92,24 +92,24 @@ class Hand:
         return replace(self, opening=opening)
 
     def tilted(self, angle: float) -> "Hand":
-        """The same, pointing further down (rad)."""
+        """The same, pitched further down (rad)."""
         return replace(self, pitch=self.pitch + angle)
 
     def numbers(self) -> Vector:
-        """All of it, shape (6,)."""
+        """Position, pitch, roll and opening, shape (6,)."""
         return np.array([*self.position, self.pitch, self.roll, self.opening])
 
 
 class Pilot:
-    """The motions of two hands.
+    """Moves the two hands.
 
     Args:
-        state: the true state at the beginning.
+        state: initial true state.
         pace: factor on all speeds.
 
     Attributes:
         state: the last state received.
-        hands: where each hand was last sent, by its side.
+        hands: last target of each hand, by side.
     """
 
     def __init__(self, state: AlohaState, pace: float = 1.0) -> None:
@@ -133,16 +133,16 @@ class Pilot:
         speed: float = SPEED,
         swing: Sequence[str] = (),
     ) -> Motion:
-        """Bring hands to poses, both in the same time, smoothly (least jerk, Flash and Hogan 1985).
+        """Move both hands to their targets in the same time (minimum jerk, Flash and Hogan 1985).
 
-        A hand goes in a line, or swings: each joint then goes straight to where it ends.
+        A hand moves in a straight line, or swings: its joints are then interpolated instead.
 
         Args:
-            left: where the left hand is to be; None: it stays.
-            right: the same of the right one.
-            seconds: how long it takes; None: as the distance and the turn need.
-            speed: mean speed of the hand that has the longer way (m/s).
-            swing: the sides that swing.
+            left: target of the left hand; None: it stays.
+            right: the same for the right hand.
+            seconds: duration; None: from distance and turn.
+            speed: mean speed of the hand with the longer path (m/s).
+            swing: sides that swing.
         """
         starts = {side: hand.numbers() for side, hand in self.hands.items()}
         ends = {
@@ -174,13 +174,12 @@ class Pilot:
             yield from self.hold(1)
 
     def hold(self, steps: int) -> Motion:
-        """Stay where the hands were sent."""
+        """Hold the current targets."""
         for _ in range(steps):
             self.state = yield self.action()
 
     def grip(self, left: float | None = None, right: float | None = None) -> Motion:
-        """Bring grippers to openings and wait for the fingers, which follow in a sixth of a
-        second."""
+        """Move grippers to openings and wait for the fingers, which take a sixth of a second."""
         hands = self.hands
         wanted_left = None if left is None else hands["left"].opened(left)
         wanted_right = None if right is None else hands["right"].opened(right)
@@ -188,7 +187,7 @@ class Pilot:
         yield from self.hold(12)
 
     def action(self) -> Action:
-        """What brings the hands where they were sent, shape (14,)."""
+        """The action for the current targets, shape (14,)."""
         numbers: list[float] = []
         for side in SIDES:
             numbers += [*self._joints[side], self.hands[side].opening]

@@ -1,4 +1,4 @@
-"""How the two tasks are done."""
+"""Scripts of the two tasks."""
 
 from typing import Final
 
@@ -10,28 +10,28 @@ from envs.aloha.model import SIDES
 from envs.aloha.rules import PEG, PIN
 
 TRIES: Final = 3
-"""So often a grasp is tried."""
+"""Maximum number of grasp attempts."""
 
 REACHES: Final = (0.27, 0.48)
 PITCHES: Final = (1.0, 1.25)
-"""How the fingers point down (rad) by how far the arm reaches (m): steeper far away, where
-the wrist would else be straight; less steep near, where it would else reach its end."""
+"""Pitch of the fingers (rad) by the reach of the arm (m): steeper far away, where the wrist would
+otherwise be straight; less steep nearby, where it would otherwise reach its limit."""
 
 BASE: Final = 0.469
 """Distance (m) of the arms' bases from the middle of the table, along x."""
 
 PUSHES: Final = 15
-"""So often (ten times a second) the peg is pushed on into the socket."""
+"""Maximum number of pushes of the peg into the socket (ten a second)."""
 
 CAREFUL: Final = 0.14
-"""Speed (m/s) at which the peg and the socket are lifted: they are turned more easily in the hand
-than their mass suggests, for the model gives them the inertia of something forty times as heavy."""
+"""Speed (m/s) at which peg and socket are lifted: they rotate in the grip more easily than their
+mass suggests, because the model gives them the inertia of something forty times as heavy."""
 
 MOST_TILT: Final = 0.2
-"""The right hand turns at most so far (rad) to make up for a peg that has turned in it."""
+"""Largest turn of the right hand (rad) to compensate for a peg that has rotated in it."""
 
 LIFTED: Final = 0.03
-"""A thing that has risen this far (m) is held."""
+"""An object that has risen this far (m) is held."""
 
 
 def transfer_cube(pilot: Pilot, rng: np.random.Generator) -> Motion:
@@ -65,7 +65,7 @@ def transfer_cube(pilot: Pilot, rng: np.random.Generator) -> Motion:
 
 
 def insertion(pilot: Pilot, rng: np.random.Generator) -> Motion:
-    """The left hand picks up the socket, the right hand the peg, which goes into it."""
+    """The left hand picks up the socket, the right hand the peg and inserts it."""
     meeting = np.array([0.0, 0.5, 0.2]) + rng.uniform(-0.015, 0.015, 3)
     tilt = rng.uniform(-0.06, 0.06, 2)
     pitch = _pitch(pilot, "peg") + tilt[1]
@@ -95,7 +95,7 @@ def insertion(pilot: Pilot, rng: np.random.Generator) -> Motion:
     else:
         raise GiveUpError("the hands cannot grasp both things")
     yield from pilot.hold(5)
-    # First onto the socket's axis before it, then in, until the peg touches the pin.
+    # First in front of the socket, on its axis, then in, until the peg touches the pin.
     for gap, seconds in ((0.135, 0.6), (0.125, 0.4), (0.098, 1.0)):
         right = pilot.hands["right"].moved(*_missing(pilot, gap)).tilted(_slope(pilot, pitch))
         yield from pilot.move(right=right, seconds=seconds)
@@ -110,7 +110,7 @@ def insertion(pilot: Pilot, rng: np.random.Generator) -> Motion:
 
 
 def _pitch(pilot: Pilot, name: str) -> float:
-    """How a hand should point down (rad) to grasp a thing on its side of the table."""
+    """Pitch (rad) of a hand that grasps an object on its side of the table."""
     x, y, _ = _place(pilot, name)
     side = 1.0 if name in ("box", "peg") else -1.0
     reach = np.hypot(side * BASE - x, 0.5 - y)
@@ -118,19 +118,19 @@ def _pitch(pilot: Pilot, name: str) -> float:
 
 
 def _place(pilot: Pilot, name: str) -> Vector:
-    """Where a thing is (world frame, m), shape (3,)."""
+    """Position of an object (world frame, m), shape (3,)."""
     return pilot.state.objects[name][:3]
 
 
 def _missing(pilot: Pilot, gap: float) -> Vector:
-    """How the peg must move to be `gap` (m) behind the socket's centre on its axis."""
+    """Translation (m) of the peg to `gap` (m) from the socket's centre, on its axis."""
     socket, peg = pilot.state.objects["socket"], pilot.state.objects["peg"]
     return np.asarray(socket[:3] + gap * _axis(socket) - peg[:3])
 
 
 def _slope(pilot: Pilot, pitch: float) -> float:
-    """By how much (rad) the right hand, which grasped at some pitch, should point further down for
-    the peg to be level with the socket."""
+    """Further pitch (rad) of the right hand, which grasped at `pitch`, that aligns the peg with the
+    socket's slope."""
     socket, peg = (_axis(pilot.state.objects[name]) for name in ("socket", "peg"))
     turned = pilot.hands["right"].pitch - pitch
     missing = float(np.arcsin(socket[2]) - np.arcsin(peg[2]))

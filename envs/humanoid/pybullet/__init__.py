@@ -1,1 +1,1 @@
-"""The second simulator: the robot of MuJoCo, exported, proved and walked in PyBullet."""
+"""The second simulator: MuJoCo's robot, exported to PyBullet, verified and walked there."""

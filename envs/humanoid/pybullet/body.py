@@ -1,8 +1,8 @@
-"""One robot in a PyBullet world, spoken to in MuJoCo's conventions.
+"""One robot in a PyBullet world, addressed in MuJoCo's conventions.
 
 `qpos` is [x, y, z, quaternion (w, x, y, z), joint angles], of the root body's frame in the world;
 `qvel` is [linear velocity of that frame's origin in the world, angular velocity in the body's
-frame, joint velocities]; joints are in the order of the MuJoCo model. PyBullet itself speaks of the
+frame, joint velocities]; joints are in the order of the MuJoCo model. PyBullet itself uses the
 root's principal axes at its centre of mass, quaternions (x, y, z, w) and world velocities.
 """
 
@@ -21,7 +21,7 @@ from envs.humanoid.pybullet.exporter import UrdfExport
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Throw away what C code writes to the standard error stream."""
+    """Discard what C code writes to standard error."""
     kept = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere:
@@ -33,7 +33,7 @@ def _silent() -> Iterator[None]:
 
 
 try:
-    with _silent():  # It greets with its build time.
+    with _silent():  # It prints its build time.
         import pybullet
 except ModuleNotFoundError:
     raise ModuleNotFoundError(
@@ -46,7 +46,7 @@ GRAVITY: Final[float] = 9.81
 class PyBulletBody:
     """A robot, in a PyBullet world of its own.
 
-    Nothing damps it and no motor holds it. A context manager; `close` may be called many times.
+    It has no damping and no motors hold it. A context manager; `close` may be called many times.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class PyBulletBody:
         Args:
             export: From `export_urdf`.
             time_step: s.
-            self_collision: Let the links touch that may touch each other in MuJoCo.
+            self_collision: Let links touch each other that may do so in MuJoCo.
             fixed_base: Hold the base at the origin, for `gravity_torques`.
         """
         self.export = export
@@ -96,7 +96,7 @@ class PyBulletBody:
         self.close()
 
     def close(self) -> None:
-        """Leave PyBullet."""
+        """Disconnect from PyBullet."""
         if self.client >= 0:
             pybullet.disconnect(physicsClientId=self.client)
             self.client = -1
@@ -125,7 +125,7 @@ class PyBulletBody:
                 "changeDynamics",
                 self.robot,
                 index,
-                # The text's inertia is rounded where a rotor makes it impossible for a reader.
+                # The URDF's inertia is adjusted where a rotor makes it unphysical; this is exact.
                 localInertiaDiagonal=self.export.links[name].inertia.tolist(),
                 linearDamping=0.0,
                 angularDamping=0.0,
@@ -150,7 +150,7 @@ class PyBulletBody:
     def release_motors(self, dry_friction: np.ndarray) -> None:
         """Turn PyBullet's own joint motors off, or into the dry friction of the joints.
 
-        A velocity motor with target zero and a small largest force is Coulomb friction.
+        A velocity motor with target zero and a small force limit acts as Coulomb friction.
 
         Args:
             dry_friction: (m,) Nm.
@@ -165,19 +165,19 @@ class PyBulletBody:
         )
 
     def add_plane(self, height: float = 0.0) -> int:
-        """An endless level ground; returns PyBullet's number of it.
+        """Add an infinite level ground; returns its PyBullet id.
 
-        Its friction coefficient is 1: PyBullet multiplies it with the robot's.
+        Its friction coefficient is 1: PyBullet multiplies it by the robot's.
         """
         shape = self._ask("createCollisionShape", pybullet.GEOM_PLANE)
         return self._add_ground(shape, [0.0, 0.0, height])
 
     def add_height_field(self, heights: np.ndarray, extent: tuple[float, float]) -> int:
-        """Uneven ground about the origin; returns PyBullet's number of it.
+        """Add uneven ground around the origin; returns its PyBullet id.
 
         Args:
             heights: (rows along y, columns along x) m.
-            extent: Of it along x and y (m).
+            extent: Size along x and y (m).
         """
         rows, columns = heights.shape
         shape = self._ask(
@@ -188,7 +188,7 @@ class PyBulletBody:
             numHeightfieldRows=columns,
             numHeightfieldColumns=rows,
         )
-        # Bullet puts the middle of the heights at the origin.
+        # Bullet puts the middle of the height range at the origin.
         return self._add_ground(shape, [0.0, 0.0, (heights.max() + heights.min()) / 2.0])
 
     def _add_ground(self, shape: int, position: list[float]) -> int:
@@ -199,7 +199,7 @@ class PyBulletBody:
         return ground
 
     def set_state(self, qpos: np.ndarray, qvel: np.ndarray | None = None) -> None:
-        """Put the robot somewhere, at rest if no velocity is given."""
+        """Set the robot's state, at rest if no velocity is given."""
         qvel = np.zeros(6 + len(self.joints)) if qvel is None else qvel
         rotation = rotation_matrix(qpos[3:7])
         arm = rotation @ self._com
@@ -229,7 +229,7 @@ class PyBulletBody:
         return np.array([s[0] for s in states]), np.array([s[1] for s in states])
 
     def step(self, torques: np.ndarray) -> None:
-        """One time step under joint torques (m,) Nm."""
+        """Simulate one time step under joint torques (m,) Nm."""
         self._set(
             "setJointMotorControlArray",
             self.robot, self.joints, pybullet.TORQUE_CONTROL, forces=torques.tolist(),
@@ -237,11 +237,11 @@ class PyBulletBody:
         self._set("stepSimulation")
 
     def set_time_step(self, time_step: float) -> None:
-        """Of the physics (s)."""
+        """Set the physics time step (s)."""
         self._set("setTimeStep", time_step)
 
     def set_friction(self, link: str, friction: float) -> None:
-        """Coefficient between a link and any ground."""
+        """Set the friction coefficient between a link and any ground."""
         self._set("changeDynamics", self.robot, self.links[link], lateralFriction=friction)
 
     def ground_force(self, body: str) -> float:
@@ -255,7 +255,7 @@ class PyBulletBody:
         return float(sum(point[9] for point in points))
 
     def point(self, body: str, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Position and velocity (3,) in the world of a point in a MuJoCo body's frame.
+        """World position and velocity (3,) of a point in a MuJoCo body's frame.
 
         Not for bodies of the floating link.
         """
@@ -274,7 +274,7 @@ class PyBulletBody:
         return here, speed
 
     def height_below(self, x: float, y: float) -> float:
-        """Of the ground there (m), seen from above; NaN where there is none."""
+        """Height of the ground at (x, y), seen from above (m); NaN where there is none."""
         hits = self._ask("rayTest", [x, y, 10.0], [x, y, -10.0])
         found = [hit[3][2] for hit in hits if hit[0] in self.grounds]
         return float(found[0]) if found else float("nan")
@@ -294,7 +294,7 @@ class PyBulletBody:
         return origin + rotation @ place.position, rotation @ place.rotation
 
     def mass(self) -> float:
-        """Total mass as PyBullet has it (kg)."""
+        """Total mass in PyBullet (kg)."""
         return float(sum(self._ask("getDynamicsInfo", self.robot, i)[0] for i in self._all()))
 
     def mass_matrix(self, angles: np.ndarray) -> np.ndarray:
@@ -305,11 +305,11 @@ class PyBulletBody:
         return block
 
     def gravity_torques(self, qpos: np.ndarray) -> np.ndarray:
-        """Torques (m,) that hold the joints against gravity, the base held too.
+        """Torques (m,) that hold the joints against gravity, with the base held.
 
-        For a body with a fixed base: with a floating one PyBullet's inverse dynamics takes all
-        joints for zero. Since that base cannot turn, gravity does: it is read in the axes of the
-        base's inertia.
+        Needs a fixed base: with a floating one PyBullet's inverse dynamics assumes zero joint
+        angles. A fixed base cannot be turned, so gravity is turned instead, into the principal axes
+        of the base.
         """
         down = (rotation_matrix(qpos[3:7]) @ self._axes).T @ (0.0, 0.0, -GRAVITY)
         self._set("setGravity", *down.tolist())
@@ -329,20 +329,20 @@ class PyBulletBody:
 
 
 def _columns(body: PyBulletBody, joints: list[int]) -> list[int]:
-    """Where the joints stand among PyBullet's degrees of freedom."""
+    """Indices of the joints among PyBullet's degrees of freedom."""
     order = sorted(joints)
     return [order.index(joint) for joint in joints]
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Of two vectors (3,); NumPy's own takes thirty times as long for one pair."""
+    """Cross product of two vectors (3,); NumPy's takes thirty times as long for one pair."""
     return np.array(
         [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
     )
 
 
 def rotation_matrix(turn: np.ndarray) -> np.ndarray:
-    """(3, 3) from a unit quaternion (w, x, y, z)."""
+    """Rotation matrix (3, 3) of a quaternion (w, x, y, z)."""
     w, x, y, z = turn / np.linalg.norm(turn)
     return np.array(
         [
@@ -355,7 +355,7 @@ def rotation_matrix(turn: np.ndarray) -> np.ndarray:
 
 def quaternion(rotation: np.ndarray) -> np.ndarray:
     """Unit quaternion (w, x, y, z), w not negative, of a rotation (3, 3)."""
-    # The largest eigenvector of Bar-Itzhack's matrix (2000): stable near every half turn.
+    # Principal eigenvector of Bar-Itzhack's matrix (2000): stable near every half turn.
     r = rotation
     k = np.array(
         [

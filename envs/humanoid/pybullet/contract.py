@@ -1,14 +1,14 @@
 """The contract between a policy and a robot, checked link by link between two simulators.
 
 A policy that walks in one simulator and falls in the other may fall for five reasons; each is a
-link that is checked alone, from the same inputs on both sides:
+link that is checked separately, with the same inputs on both sides:
 
 1. robot: the export is proved (`proof.prove`), so masses, lengths and inertias are equal;
-2. observation → action: several forms of the weights, such as torch and ONNX, say the same;
-3. signals → observation: a state that went through PyBullet is observed as it was;
+2. observation → action: several forms of the weights, such as torch and ONNX, agree;
+3. signals → observation: a state that went through PyBullet gives the same observation;
 4. action → torque: from the same state and action, the motors give the same torque;
 5. torque → next state: in the air, from the same state under the same actions, both simulators
-   come to the same state; on the ground, where contacts differ, nearly.
+   reach the same state; on the ground, where contacts differ, nearly.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ from envs.humanoid.robots import RobotConfig
 from envs.humanoid.state import Sensed, State, down
 
 Actor = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From observations over time (t, p) of one episode to actions (t, m)."""
+"""Maps one episode's observations over time (t, p) to actions (t, m)."""
 
 LIMITS: Final[Mapping[str, float]] = {
     "observation → action": 1e-4,
@@ -38,13 +38,13 @@ LIMITS: Final[Mapping[str, float]] = {
     "torque → next state, in the air": 0.015,
     "torque → next state, on the ground": 0.05,
 }
-"""Largest difference, in actions, in scaled observations, in shares of the effort, in rad twice.
+"""Largest allowed difference: actions, scaled observations, shares of the effort, rad (twice).
 
 The last two are ours: MuJoCo integrates its motors with the physics, at 200 Hz say, PyBullet's run
-at 1 kHz, so joints that are told to jump differ on the way."""
+at 1 kHz, so joints differ on the way to a distant target."""
 
 _ACTIONS: Final = 5
-"""Over how many actions states are compared."""
+"""Number of actions over which states are compared."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Link:
     """One link of the contract.
 
     Attributes:
-        name: What becomes what.
-        difference: The largest between the two sides.
-        limit: That is allowed.
+        name: What maps to what.
+        difference: Largest difference between the two sides.
+        limit: Largest allowed difference.
         where: What differs most: a term, a joint, a property of the robot.
     """
 
@@ -65,7 +65,7 @@ class Link:
 
     @property
     def holds(self) -> bool:
-        """Whether the two sides agree; not if the difference is no number."""
+        """Whether the two sides agree; false for NaN."""
         return self.difference <= self.limit
 
     def __str__(self) -> str:
@@ -85,16 +85,16 @@ def check_contract(
     physics_hz: float = 200.0,
     seed: int = 0,
 ) -> list[Link]:
-    """Check every link, in order; the first that is broken is the one to look at.
+    """Check every link, in order; the first broken one is the one to look at.
 
     Args:
         robot: The robot.
         actors: Forms of the same weights by name; compared with the first.
-        second: The `mujoco.MjModel` that the second simulator is built from; the robot's own when
-            left out. Another one shows what would differ.
+        second: The `mujoco.MjModel` that the second simulator is built from; None: the robot's own.
+            Another one shows what would differ.
         control_hz: Actions per second.
-        physics_hz: Physics steps per second, a multiple of it.
-        seed: Of states and actions.
+        physics_hz: Physics steps per second, a multiple of `control_hz`.
+        seed: Random seed of states and actions.
     """
     with WalkBatch(robot, 1, seed, control_hz=control_hz, physics_hz=physics_hz) as batch:
         model = batch.models[0]
@@ -129,7 +129,7 @@ class _Sides:
         return np.concatenate([place, turn, angles], 1), 0.5 * generator.normal(size=(count, 6 + m))
 
     def targets(self, count: int) -> NDArray[np.float64]:
-        """Targets of the motors (count, m) rad, from actions as a walker's."""
+        """Motor targets (count, m) rad, from actions like a walker's."""
         actions = np.random.default_rng(self.seed + 1).normal(size=(count, len(self.robot.joints)))
         scale = np.array(self.robot.action_scale)
         return np.asarray(np.array(self.robot.default_pose) + 0.5 * scale * actions)
@@ -165,7 +165,7 @@ def _actions(batch: WalkBatch, actors: Mapping[str, Actor]) -> Link:
 
 
 def _observations(sides: _Sides) -> Link:
-    """Sensors' terms of the observation, of states before and after PyBullet had them."""
+    """Compare the sensed terms of states before and after they went through PyBullet."""
     positions, velocities = sides.states(5)
     with PyBulletBody(export_urdf(sides.second)) as body:
         came = []
@@ -185,7 +185,7 @@ def _observations(sides: _Sides) -> Link:
 
 
 def _torques(sides: _Sides) -> Link:
-    """Motors' torques at the first instant of an action, as shares of the efforts."""
+    """Compare motor torques at the first instant of an action, as shares of the efforts."""
     positions, velocities = sides.states(5)
     motors = Motors(sides.second, export_urdf(sides.second).joints)
     data = mujoco.MjData(sides.model)
@@ -200,7 +200,7 @@ def _torques(sides: _Sides) -> Link:
 
 
 def _states(sides: _Sides, *, in_the_air: bool) -> Link:
-    """Joint angles after a few actions, from the same state."""
+    """Compare joint angles over a few actions, from the same state."""
     m = len(sides.robot.joints)
     positions, velocities = sides.states(1)
     qpos, qvel = positions[0], velocities[0]
@@ -232,7 +232,7 @@ def _states(sides: _Sides, *, in_the_air: bool) -> Link:
     for step, target in enumerate(control):
         data.ctrl[:] = target
         mujoco.mj_step(model, data, nstep=repeat)
-        # The largest on the way: motors lead both sides to the same targets in the end.
+        # The largest on the way: in the end the motors bring both sides to the same targets.
         error = np.maximum(error, np.abs(path[0, step, 8 : 8 + m] - data.qpos[7:]))
     place = "in the air" if in_the_air else "on the ground"
     return _by_joint(f"torque → next state, {place}", error, sides.robot)
@@ -248,11 +248,11 @@ def _sensed(qpos: NDArray[np.float64], qvel: NDArray[np.float64]) -> Sensed:
 
 
 def _seen(robot: RobotConfig, sensed: Sensed) -> State:
-    """As much of a state as terms that are sensed read."""
+    """As much of a state as the sensed terms read."""
     unknown: dict[str, Any] = dict.fromkeys(State.__dataclass_fields__)
     return State(**(unknown | {"robot": robot, "sensed": sensed}))
 
 
 def _largest(differences: Mapping[str, float]) -> str:
-    """Where they differ most; what is no number differs most of all."""
+    """Name of the largest difference; NaN counts as the largest."""
     return max(differences, key=lambda name: np.nan_to_num(differences[name], nan=np.inf))

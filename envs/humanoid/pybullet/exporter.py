@@ -1,7 +1,7 @@
-"""From a MuJoCo model with one floating base to URDF.
+"""Export of a MuJoCo model with a floating base to URDF.
 
 Bodies that are welded together become one link. A link's frame has the axes of its MuJoCo body and
-stands at the anchor of its joint; the root's frame is its body's frame. URDF has no rotor inertia,
+its origin at the joint's anchor; the root's frame is its body's frame. URDF has no rotor inertia,
 so a joint's armature J about the unit axis a can be added to the inertia of the link that it
 drives, I + J a aᵀ. That is what a rotor in the link would do: the joint itself feels J, as in
 MuJoCo, and so do joints with a parallel axis further up, which in MuJoCo they do not. Leaving it
@@ -25,7 +25,7 @@ _CYLINDER: Final = int(mujoco.mjtGeom.mjGEOM_CYLINDER)
 
 
 class ExportError(ValueError):
-    """The model holds something that URDF cannot say; the message names it."""
+    """The model holds something that URDF cannot express; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Link:
     """Mass and inertia of a link.
 
     Attributes:
-        name: Of the MuJoCo body that carries the joint.
+        name: Name of the MuJoCo body that carries the joint.
         mass: kg.
         com: (3,) centre of mass, link frame (m).
         axes: (3, 3), columns are the principal axes of inertia, link frame.
@@ -67,13 +67,13 @@ class UrdfExport:
     """A robot in URDF.
 
     Attributes:
-        text: The URDF. Where a rotor makes a link's inertia one that no rigid body has (one
-            principal moment above the sum of the others), the text holds the nearest that one can
-            have, since readers refuse others; `links` holds the right one.
+        text: The URDF. Where a rotor makes a link's inertia unphysical (one principal moment above
+            the sum of the others), the text holds the nearest physical one, since readers reject
+            others; `links` holds the exact one.
         root: Name of the floating link.
-        joints: Moving joints in the order of the MuJoCo model; a URDF angle is a MuJoCo angle.
+        joints: Moving joints in the order of the MuJoCo model; URDF angles equal MuJoCo angles.
         links: By name, the root first.
-        places: MuJoCo body name → where it lies.
+        places: Pose in its link, by MuJoCo body name.
         self_contacts: Pairs of links that may touch each other in MuJoCo.
     """
 
@@ -88,19 +88,19 @@ class UrdfExport:
 def export_urdf(
     model: mujoco.MjModel, *, root: str | None = None, rotor_inertia: bool = True
 ) -> UrdfExport:
-    """Write the robot of a model as URDF.
+    """Export the robot of a model as URDF.
 
     Geoms that touch nothing in MuJoCo, and what belongs to other trees (floor, terrain), are left
     out.
 
     Args:
-        model: Holds at least one body with a free joint.
-        root: That body's name; may be left out when there is one.
+        model: Model with at least one free joint.
+        root: Name of the body with the free joint; may be omitted when there is only one.
         rotor_inertia: Add the armatures to the links.
 
     Raises:
         ExportError: No floating base, a part without a name, a body with several joints, a ball
-            joint, a colliding geom that is no sphere, box, capsule or cylinder.
+            joint, a massless link, a colliding geom that is no sphere, box, capsule or cylinder.
     """
     tree = _Tree(model, _root_body(model, root))
     links = {link.name: link for link in (tree.link(body, rotor_inertia) for body in tree.bodies)}
@@ -124,7 +124,7 @@ def export_urdf(
 
 
 def with_rotors_in_links(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy of the model whose armatures have moved into its bodies, as `export_urdf` does."""
+    """A copy of the model with the armatures moved into its bodies, as `export_urdf` does."""
     moved: mujoco.MjModel = model.__copy__()
     for joint in range(model.njnt):
         if model.jnt_type[joint] != _HINGE:
@@ -139,7 +139,7 @@ def with_rotors_in_links(model: mujoco.MjModel) -> mujoco.MjModel:
         moved.body_inertia[body] = moments
         mujoco.mju_mat2Quat(moved.body_iquat[body], axes.ravel())
         moved.dof_armature[dof] = 0.0
-    # Constants of the new inertias; state is only scratch here.
+    # Recompute the constants that depend on the inertias; the MjData is only scratch.
     mujoco.mj_setConst(moved, mujoco.MjData(moved))
     return moved
 
@@ -165,7 +165,7 @@ def _principal(tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Tree:
-    """The floating tree of a model in its reference pose: all the geometry that URDF asks for."""
+    """The floating tree of a model in its reference pose: all the geometry that URDF needs."""
 
     def __init__(self, model: mujoco.MjModel, root: int) -> None:
         self.model, self.root = model, root
@@ -243,7 +243,7 @@ class _Tree:
         return result
 
     def geoms(self, body: int) -> list[int]:
-        """Geoms of the link that touch something."""
+        """Colliding geoms of the link."""
         model = self.model
         paired = set(model.pair_geom1) | set(model.pair_geom2)
         return [
@@ -256,7 +256,7 @@ class _Tree:
     def self_contacts(self) -> frozenset[tuple[str, str]]:
         """Pairs of links that may touch: by MuJoCo's masks, explicit pairs and exclusions.
 
-        As in MuJoCo, links that follow each other do not touch unless a pair says so.
+        As in MuJoCo, parent and child links do not touch unless a pair says so.
         """
         model = self.model
         pairs = set()
@@ -302,7 +302,7 @@ class _Tree:
         elif kind == _BOX:
             ElementTree.SubElement(geometry, "box", size=_numbers(2.0 * size))
         else:
-            # Bullet reads <capsule>, which the ROS readers do not; length is that of the cylinder.
+            # Bullet reads <capsule>, which ROS readers do not; its length is the cylinder's.
             shape = "capsule" if kind == _CAPSULE else "cylinder"
             ElementTree.SubElement(
                 geometry, shape, radius=_number(size[0]), length=_number(2.0 * size[1])
@@ -348,7 +348,7 @@ def _write_inertia(link: ElementTree.Element, properties: Link) -> None:
     inertial = ElementTree.SubElement(link, "inertial")
     _write_origin(inertial, properties.com, properties.axes)
     ElementTree.SubElement(inertial, "mass", value=_number(properties.mass))
-    # Ascending; a last one above the sum of the others makes PyBullet set all three to zero.
+    # Ascending; if the last exceeds the sum of the others, PyBullet sets all three to zero.
     small, middle, large = properties.inertia
     large = min(large, (small + middle) * (1.0 - 1e-9))
     ElementTree.SubElement(

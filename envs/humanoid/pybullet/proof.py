@@ -1,4 +1,4 @@
-"""The proof of the export: the robot in PyBullet is the robot in MuJoCo, in numbers."""
+"""Numerical proof of the export: the robot in PyBullet is the robot in MuJoCo."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +17,7 @@ LIMITS: Final[dict[str, float]] = {
     "gravity_torque": 1e-4,
     "acceleration": 1e-4,
 }
-"""Largest difference that is allowed, in the units of `Proof`."""
+"""Largest allowed differences, in the units of `Proof`."""
 
 _INSTANT: Final = 1e-6
 """Time step (s) over which an acceleration is measured."""
@@ -28,16 +28,16 @@ class Proof:
     """Largest differences over all poses between MuJoCo and PyBullet.
 
     Attributes:
-        mass: Of the total mass, relative.
-        position: Of any body's position (m).
-        rotation: Of any element of any body's rotation matrix.
-        mass_matrix: Of any element of the joints' mass matrix, MuJoCo's less its armature, relative
-            to its row's and column's diagonal elements.
-        gravity_torque: Of any joint's holding torque, relative to the largest.
-        acceleration: Of base and joints in free flight under gravity, random speeds and torques,
+        mass: Total mass, relative.
+        position: Any body's position (m).
+        rotation: Any element of any body's rotation matrix.
+        mass_matrix: Any element of the joints' mass matrix, MuJoCo's without armature, relative to
+            the diagonal elements of its row and column.
+        gravity_torque: Any joint's holding torque, relative to the largest.
+        acceleration: Base and joints in free flight under gravity, random velocities and torques,
             relative to the largest; with rotors in the links on both sides
             (`with_rotors_in_links`).
-        poses: How many were compared.
+        poses: Number of poses compared.
     """
 
     mass: float
@@ -49,7 +49,7 @@ class Proof:
     poses: int
 
     def failures(self) -> list[str]:
-        """A sentence per broken limit; none when proved."""
+        """One sentence per broken limit; empty when proved."""
         return [
             f"{name} differs by {getattr(self, name):.2g}, allowed is {limit:.0e}"
             for name, limit in LIMITS.items()
@@ -64,9 +64,9 @@ def prove(
 
     Args:
         model: With a floating base.
-        root: Name of the floating body; may be left out when there is one.
-        poses: How many: joints anywhere in their ranges, base anywhere and turned anyhow.
-        seed: Of the poses.
+        root: Name of the floating body; may be omitted when there is only one.
+        poses: Number of poses: random joint angles within the limits, random base pose.
+        seed: Random seed of the poses.
 
     Raises:
         ExportError: The model cannot be exported.
@@ -110,7 +110,7 @@ def prove(
 
 
 def rotor_error(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
-    """What the armatures in the links do to each joint's own inertia, relative to MuJoCo's.
+    """Relative change of each joint's own inertia when the armatures move into the links.
 
     Args:
         model: With one floating base.
@@ -130,7 +130,7 @@ def rotor_error(model: mujoco.MjModel, qpos: np.ndarray) -> np.ndarray:
 
 
 class _MujocoSide:
-    """The model, spoken to by the exported robot's names."""
+    """The model, addressed by the exported robot's names."""
 
     def __init__(self, model: mujoco.MjModel, export: UrdfExport) -> None:
         self.model, self.data = model, mujoco.MjData(model)
@@ -143,7 +143,7 @@ class _MujocoSide:
         self._low, self._high = np.where(limited, model.jnt_range[joints].T, [[-1.0], [1.0]])
 
     def draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`qpos`, `qvel` and joint torques; the joints keep off their stops."""
+        """Random `qpos`, `qvel` and joint torques; the joints keep off their stops."""
         turn = generator.normal(size=4)
         margin = 0.02 * (self._high - self._low)
         angles = generator.uniform(self._low + margin, self._high - margin)
@@ -182,7 +182,7 @@ class _MujocoSide:
 
 
 def _in_free_flight(model: mujoco.MjModel) -> mujoco.MjModel:
-    """Without contacts, motors, damping and friction: torques, speeds and gravity alone."""
+    """The model without contacts, motors, damping and friction: only torques and gravity act."""
     flags = mujoco.mjtDisableBit
     model.opt.disableflags |= int(flags.mjDSBL_CONSTRAINT | flags.mjDSBL_ACTUATION)
     model.dof_damping[:] = 0.0

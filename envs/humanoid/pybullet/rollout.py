@@ -1,11 +1,10 @@
-"""PyBullet in the place of `mujoco.rollout`: the same call, another physics.
+"""PyBullet in place of `mujoco.rollout`: the same call, different physics.
 
 `PyBulletRollout.rollout` takes models, states and controls and fills paths and sensors as MuJoCo's
 `Rollout` does, so that everything around the physics (targets, delays, observations, rewards,
-falls) is one code for both. What a model says is carried over: masses, lengths, rotors, dry
-friction, friction of the soles, motors and their limits, ground. Contacts, joints' stops, solver
-and integrator are Bullet's own. Motors are PD loops at about 1 kHz, as on the robot, not integrated
-with the physics.
+falls) is shared code. Taken from the model: masses, lengths, rotors, dry friction, friction of the
+soles, motors and their limits, ground. Contacts, joint stops, solver and integrator are Bullet's
+own. Motors are PD loops at about 1 kHz, as on the robot, not integrated with the physics.
 """
 
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from envs.humanoid.pybullet.exporter import ExportError, UrdfExport, export_urdf
 Floats = NDArray[np.float64]
 
 INNER_STEP: Final = 1e-3
-"""Longest time step of PyBullet (s); a step of the model is cut into equal ones below it."""
+"""Longest PyBullet time step (s); a model's step is split into equal ones no longer than this."""
 
 _ACTUATORFRC: Final = int(mujoco.mjtSensor.mjSENS_ACTUATORFRC)
 _FRAMEPOS: Final = int(mujoco.mjtSensor.mjSENS_FRAMEPOS)
@@ -32,11 +31,11 @@ _CARRIED: Final = (
     "body_mass", "body_inertia", "body_ipos", "body_iquat", "body_pos", "body_quat", "jnt_range",
     "dof_armature", "dof_frictionloss", "geom_friction", "geom_contype", "geom_pos", "hfield_data",
 )  # fmt: skip
-"""Fields that are built into the PyBullet world; when one changes, it is built anew."""
+"""Fields that are built into the PyBullet world; when one changes, it is rebuilt."""
 
 
 class PyBulletRollout:
-    """Worlds of PyBullet, one per model, that last as long as their models do not change."""
+    """PyBullet worlds, one per model, kept as long as their models do not change."""
 
     def __init__(self) -> None:
         self._worlds: dict[int, _World] = {}
@@ -59,8 +58,8 @@ class PyBulletRollout:
             models: n models of one floating robot each.
             data: Not used.
             initial_state: (n, s) time, qpos, qvel.
-            control: (n, nstep, m) targets of the motors.
-            nstep: Steps of the models' time step.
+            control: (n, nstep, m) motor targets.
+            nstep: Number of the models' time steps.
             state: (n, nstep, s), filled.
             sensordata: (n, nstep, k), filled.
 
@@ -76,14 +75,14 @@ class PyBulletRollout:
             world.run(initial_state[row], control[row], nstep, state[row], sensordata[row])
 
     def close(self) -> None:
-        """Leave PyBullet."""
+        """Disconnect from PyBullet."""
         for world in self._worlds.values():
             world.close()
         self._worlds.clear()
 
 
 class Motors:
-    """The model's motors: torque = gain · target + bias, cut off; and the joints' damping.
+    """The model's motors: torque = gain · target + bias, clipped; and the joints' damping.
 
     Raises:
         ExportError: A motor is not of this kind.
@@ -110,13 +109,13 @@ class Motors:
         self._damping = model.dof_damping[dofs]
 
     def torques(self, target: Floats, angles: Floats, rates: Floats) -> Floats:
-        """Of the motors alone, (m,) Nm."""
+        """Torques of the motors alone, (m,) Nm."""
         constant, stiffness, damping = self._bias
         wanted = self._gain * target + constant + stiffness * angles + damping * rates
         return np.asarray(np.clip(wanted, -self._limit, self._limit))
 
     def damping_torques(self, rates: Floats) -> Floats:
-        """Of the joints' own damping, (m,) Nm."""
+        """Torques of the joints' own damping, (m,) Nm."""
         return np.asarray(-self._damping * rates)
 
 
@@ -140,7 +139,7 @@ class _World:
         self._last = np.full(0, np.nan)
 
     def outdated(self) -> bool:
-        """Whether the model has changed, but for its time step, which may."""
+        """Whether a field of `_CARRIED` has changed; time step and motors may."""
         model = self.model
         return any(not np.array_equal(getattr(model, n), old) for n, old in self._carried.items())
 
@@ -151,7 +150,7 @@ class _World:
         self._keep_time()
         self._motors = Motors(self.model, self.body.export.joints)
         split = 1 + self.model.nq
-        # A world that goes on from where it was keeps its contacts.
+        # A world that continues from where it was keeps its contacts.
         if not np.array_equal(start[1:], self._last):
             self.body.set_state(start[1:split], start[split:])
         angles, rates = self.body.joint_state()
@@ -179,7 +178,7 @@ class _World:
 
 
 class _Sensors:
-    """Motors' torques, and position, velocity and ground force of sites on moving links.
+    """Motor torques, and position, velocity and ground force of sites on moving links.
 
     Raises:
         ExportError: A sensor is of another kind.
@@ -218,7 +217,7 @@ class _Sensors:
 
 
 def _add_grounds(body: PyBulletBody, model: Any) -> list[int]:
-    """Add the world's planes and height fields that touch; returns their geoms."""
+    """Add the world's colliding planes and height fields; returns their geoms."""
     used = []
     for geom in np.flatnonzero((model.geom_bodyid == 0) & (model.geom_contype > 0)):
         kind, turn = int(model.geom_type[geom]), model.geom_quat[geom]
@@ -243,8 +242,8 @@ def _add_grounds(body: PyBulletBody, model: Any) -> list[int]:
 
 
 def _friction(model: Any, export: UrdfExport, grounds: list[int]) -> dict[str, float]:
-    """Coefficient of each link that touches the ground, by MuJoCo's rule: the geom of the higher
-    priority says it, the larger of two equals."""
+    """Friction of each link that touches the ground, by MuJoCo's rule: that of the geom with the
+    higher priority, or the larger one if equal."""
     result: dict[str, float] = {}
     for geom in range(model.ngeom):
         name = model.body(int(model.geom_bodyid[geom])).name

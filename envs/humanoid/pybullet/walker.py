@@ -1,6 +1,6 @@
 """The walker in the second simulator: a `WalkBatch` whose physics is PyBullet's.
 
-Commands, actions, delays, observations, rewards and falls are those of the batch, by its own code.
+Commands, actions, delays, observations, rewards and falls are handled by the batch's own code.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from envs.humanoid.robots import RobotConfig
 
 
 class PyBulletWalker(WalkBatch):
-    """One robot in PyBullet, or a few; used as a `WalkBatch` is.
+    """One robot in PyBullet, or a few; used like a `WalkBatch`.
 
         walker = PyBulletWalker(g1(12), seed=0, friction=0.5, payload=3.0)
         walker.hold_commands((0.5, 0.0, 0.0))
@@ -24,13 +24,13 @@ class PyBulletWalker(WalkBatch):
         walker.push((0.5, 0.0))                                 # m/s
 
     Args:
-        robot: Of all copies.
-        seed: Of everything random.
-        copies: How many; each costs as much as the first.
-        friction: Between soles and ground; the model's, or the randomisation's, when left out.
+        robot: Config of all copies.
+        seed: Random seed.
+        copies: Number of copies; each costs as much as the first.
+        friction: Between soles and ground; None: the model's, or the randomisation's.
         payload: On the torso (kg), likewise.
         randomization: Names of terms, as in `WalkBatch`.
-        settings: The rest of `WalkBatch`'s: `terrain`, `control_hz`, `seconds`, `ranges`, ...
+        settings: Other arguments of `WalkBatch`: `terrain`, `control_hz`, `seconds`, `ranges`, ...
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class PyBulletWalker(WalkBatch):
 def fixed_terms(
     names: Iterable[str], **values: float | None
 ) -> tuple[tuple[str, ...], dict[str, Term]]:
-    """Randomisation of which some terms always draw the same.
+    """Randomisation in which some terms always draw the same.
 
     Args:
-        names: Of the terms that are switched on.
-        values: By the name of a term what it draws from now on; None leaves it as it is.
+        names: Enabled terms.
+        values: Fixed value by name of a term; None leaves it as it is.
 
     Returns:
         Names and table for `WalkBatch`, in either simulator.

@@ -1,7 +1,7 @@
-"""Scripted experts for the kitchen's skills: closed loop, only through the 11-number action.
+"""Scripted closed-loop experts for the kitchen's skills, acting only by the 11-number action.
 
-They read the true state (that is why they are named experts) and are written for 10 actions a
-second: `make_expert(scene, "pick_up", object_id, place)` and then `act(state)` at each step.
+They read the true state, hence "experts", and are written for 10 actions a second: call
+`make_expert(scene, "pick_up", object_id, place)`, then `act(state)` at each step.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,11 +18,11 @@ from envs.kitchen.state import KitchenState
 
 
 class Expert:
-    """One skill being carried out.
+    """Executes one skill.
 
     Attributes:
         failure: why it gave up, in a few words, or None.
-        finished: whether it has said "terminate".
+        finished: whether it has sent "terminate".
     """
 
     def __init__(self, scene: Scene, script: Callable[[Pilot], Motion]) -> None:
@@ -71,12 +71,12 @@ def make_expert(
     Args:
         scene: of the environment it will act in.
         skill: one of `SKILLS`.
-        object_id: instance for "find", "pick_up" and "put_down".
+        object_id: instance id for "find", "pick_up" and "put_down".
         place: place for "go_to", drawer for "open" and "close", and for "put_down" the place where
             the robot stands (None: whichever that is).
-        searching: whether "find" looks at one place after another, as someone who does not know
-            where the thing is; demonstrations are made like that.
-        aside: how far beside a thing "pick_up" stands, see there; demonstrations vary it.
+        searching: whether "find" looks at one place after another, as if it did not know where the
+            object is; demonstrations do.
+        aside: how far to the side of an object "pick_up" stands, see there; demonstrations vary it.
 
     Raises:
         ValueError: an unknown skill, or one that lacks its object or place.

@@ -12,16 +12,16 @@ HOOK_TILT: Final[float] = 0.45
 """The fingers lean forward behind the handle (rad), so that the wrist stays off the cabinet."""
 
 HOOK_DEPTH: Final[float] = 0.030
-"""The gripper's point is this far behind the middle of the handle's bar (m)."""
+"""The grip point is this far behind the centre of the handle bar (m)."""
 
 PUSH_GAP: Final[float] = 0.045
 """And this far in front of it before a push (m)."""
 
 PACE: Final[float] = 0.4
-"""Speed of the base with a drawer in tow (m/s): things in it stay on their feet."""
+"""Speed of the base with a drawer in tow (m/s): objects in it stay upright."""
 
 OPEN: Final[float] = 0.29
-"""How far a drawer is pulled (m)."""
+"""How far a drawer is pulled open (m)."""
 
 _LIFT: Final[float] = 0.14
 _TRIES: Final[int] = 3
@@ -92,7 +92,7 @@ def _roll_along(pilot: Pilot, way: float) -> Motion:
 
 
 def _leave(pilot: Pilot) -> Motion:
-    """Tuck the arm, open the hand and stand at the cabinet's station."""
+    """Tuck the arm, open the hand and back off to the line of the cabinet's station."""
     pilot.opening = 1.0
     yield from pilot.tuck()
     x, y, _ = pilot.state.base

@@ -1,4 +1,4 @@
-"""Where to take hold of things: top-down grasps across a thing's narrow side, clear of others."""
+"""Grasp planning: top-down grasps across an object's narrow side, clear of other objects."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,9 +22,9 @@ class _Part:
 
     Attributes:
         half: half its length along the gripper's x axis.
-        inner: where it begins across, from the middle (a finger's from the finger's face).
-        outer: where it ends across, likewise.
-        bottom: its lowest height above the point between the fingertips.
+        inner: its inner edge across, from the middle (a finger's from the finger's face).
+        outer: its outer edge across, likewise.
+        bottom: height of its lowest point above the point between the fingertips.
         finger: whether it moves with a finger.
     """
 
@@ -48,12 +48,12 @@ _PARTS: Final[tuple[_Part, ...]] = (
 )
 
 WIDEST: Final[float] = 0.076
-"""Things wider than this do not fit between the fingers (m)."""
+"""Objects wider than this do not fit between the fingers (m)."""
 
 _HEADINGS: Final[int] = 16
 _LIFTS: Final[tuple[float, ...]] = (0.0, 0.012)
 _BITE: Final[float] = 0.014
-"""At least this much of a thing's height is between the fingers (m)."""
+"""Minimum height of an object between the fingers when the grasp is raised (m)."""
 
 Vector = NDArray[np.float64]
 
@@ -66,8 +66,8 @@ class Grasp:
         position: of the point between the fingertips (m).
         yaw: heading of the gripper's x axis (rad); the fingers close across it.
         opening: of the gripper on the way down, 0 to 1.
-        width: of what is between the fingers (m).
-        clearance: distance of fingers and hand to other things (m), negative where they overlap.
+        width: of the object between the fingers (m).
+        clearance: distance of fingers and hand to other objects (m), negative where they overlap.
     """
 
     position: Vector
@@ -78,7 +78,7 @@ class Grasp:
 
 
 def half_height(kind: ObjectKind, rotation: Vector) -> float:
-    """Half of how far the thing reaches vertically (m), for its rotation matrix."""
+    """Half the vertical extent of an object (m), for its rotation matrix."""
     up = np.abs(rotation[2])
     if is_sphere(kind):
         return kind.half[2]
@@ -88,7 +88,7 @@ def half_height(kind: ObjectKind, rotation: Vector) -> float:
 
 
 def footprint(kind: ObjectKind, thing: ObjectState) -> Vector:
-    """Points on the outline of the thing seen from above, world x, y (m), shape (n, 2)."""
+    """Points on the outline of an object seen from above, world x, y (m), shape (n, 2)."""
     rotation = rotation_matrix(thing.quaternion)
     if is_sphere(kind) or (kind.round and abs(rotation[2, 2]) > 0.9):
         angles = np.linspace(0.0, 2 * pi, 12, endpoint=False)
@@ -108,7 +108,7 @@ def footprint(kind: ObjectKind, thing: ObjectState) -> Vector:
 
 
 def radius(kind: ObjectKind, rotation: Vector) -> float:
-    """Of the circle around the thing seen from above (m)."""
+    """Radius of the circle around an object seen from above (m)."""
     if kind.round and (is_sphere(kind) or abs(rotation[2, 2]) > 0.9):
         return kind.half[0]
     flat = np.argsort(np.abs(rotation[2]))[:2]
@@ -116,7 +116,7 @@ def radius(kind: ObjectKind, rotation: Vector) -> float:
 
 
 def is_sphere(kind: ObjectKind) -> bool:
-    """Whether it has the same shape from everywhere."""
+    """Whether the object is a sphere."""
     return bool(kind.colliders[0].kind == mujoco.mjtGeom.mjGEOM_SPHERE)
 
 
@@ -127,14 +127,14 @@ def plan_grasp(
     base_yaw: float,
     tried: Sequence[Grasp] = (),
 ) -> Grasp | None:
-    """The clearest grasp of a thing, or None when it is too wide to be grasped from above.
+    """The best grasp of an object, or None if it is too wide to be grasped from above.
 
     Args:
         state: where everything is.
         kinds: kind by instance id.
         instance: what to grasp.
         base_yaw: heading of the base (rad): small turns of the wrist are preferred.
-        tried: grasps that did not hold it: others are preferred.
+        tried: grasps that failed: others are preferred.
     """
     thing, kind = state.objects[instance], kinds[instance]
     near = [
@@ -155,8 +155,8 @@ def plan_grasp(
 
 
 def _variants(kind: ObjectKind, thing: ObjectState, base_yaw: float) -> Iterator[Grasp]:
-    """Every way to take hold of a thing: headings, widths of the open fingers, the thing in their
-    middle or nearer to one of them, a little higher."""
+    """Every grasp of an object: headings, openings of the fingers, the object in their middle or
+    nearer to one of them, slightly raised."""
     top = _top(kind, thing)
     lifts = (0.0,) if is_sphere(kind) else _LIFTS
     for position, heading, width in _candidates(kind, thing):
@@ -181,7 +181,7 @@ def _top(kind: ObjectKind, thing: ObjectState) -> float:
 
 
 def _candidates(kind: ObjectKind, thing: ObjectState) -> Iterator[tuple[Vector, float, float]]:
-    """Position, heading of the gripper's x axis and width of every way to take hold of a thing."""
+    """Position, heading of the gripper's x axis and width of every basic grasp of an object."""
     rotation = rotation_matrix(thing.quaternion)
     reach = half_height(kind, rotation)
     middle, bottom = thing.position.copy(), float(thing.position[2]) - reach
@@ -202,13 +202,13 @@ def _candidates(kind: ObjectKind, thing: ObjectState) -> Iterator[tuple[Vector, 
     upward = int(np.argmax(np.abs(rotation[2])))
     for axis in range(3):
         if axis != upward and 2 * kind.half[axis] < WIDEST:
-            # The fingers close along this axis of the thing.
+            # The fingers close along this axis of the object.
             closing = rotation[:2, axis]
             yield middle, atan2(closing[0], -closing[1]), 2 * kind.half[axis]
 
 
 def _clearance(grasp: Grasp, near: Iterable[tuple[Vector, float]]) -> float:
-    """Smallest distance from the open fingers and the hand to other things (m, at most 0.1)."""
+    """Smallest distance from the open fingers and the hand to other objects (m, at most 0.1)."""
     along = np.array([np.cos(grasp.yaw), np.sin(grasp.yaw)])
     across = np.array([np.sin(grasp.yaw), -np.cos(grasp.yaw)])
     clearance = 0.1
@@ -225,7 +225,7 @@ def _clearance(grasp: Grasp, near: Iterable[tuple[Vector, float]]) -> float:
 
 
 def _reach_across(part: _Part, grasp: Grasp) -> tuple[float, float]:
-    """Where a part of the gripper begins and ends, across, from its middle (m)."""
+    """Inner and outer edge of a part of the gripper, across, from the middle (m)."""
     face = grasp.opening * robot.MAX_OPENING / 2 if part.finger else 0.0
     return face + part.inner, face + part.outer
 
@@ -243,7 +243,7 @@ def _wall_clearance(grasp: Grasp, place: str | None, state: KitchenState) -> flo
     inside = layout.surface(place, state.drawers.get(place, 0.0)).extent
     side = front = layout.BIN_RIM
     if place in DRAWERS:
-        # Behind an open drawer is the cabinet, at its sides are low boards.
+        # An open drawer has the cabinet behind it and low boards at its sides.
         floor = layout.SURFACES[place].height
         side, front = floor + layout.DRAWER_WALL, floor + layout.DRAWER_PANEL_HEIGHT
     offset = grasp.position[:2] - inside.centre

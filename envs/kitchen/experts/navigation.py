@@ -1,4 +1,4 @@
-"""Ways for the base around the furniture: a small visibility graph on the floor plan."""
+"""Paths of the base around the furniture: a small visibility graph on the floor plan."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
@@ -10,7 +10,7 @@ from envs.kitchen import layout
 from envs.kitchen.layout import Rectangle
 
 MARGIN: Final[float] = 0.355
-"""The base's centre stays this far from furniture (m): it may then turn as it likes."""
+"""The base's centre stays this far from furniture (m), so that it can turn freely."""
 
 _CORNER: Final[float] = 0.02
 """Waypoints lie this far outside the forbidden zones (m)."""
@@ -19,9 +19,9 @@ Point = tuple[float, float]
 
 
 def route(start: Point, goal: Point, openings: Mapping[str, float]) -> list[Point]:
-    """Waypoints from `start` (left out) to `goal` (the last one), world frame, m.
+    """Waypoints from `start` (excluded) to `goal` (included), world frame, m.
 
-    Where no free way exists the straight one is returned.
+    If there is no free path, the straight one is returned.
 
     Args:
         start: centre of the base.
@@ -78,7 +78,7 @@ def _is_free(start: Point, end: Point, zones: Sequence[Rectangle]) -> bool:
 
 
 def _crosses(start: Point, end: Point, zone: Rectangle) -> bool:
-    """Whether a segment passes through the inside of a rectangle (clipping by slabs)."""
+    """Whether a segment passes through the inside of a rectangle (slab clipping)."""
     enter, leave = 0.0, 1.0
     for axis in (0, 1):
         low = zone.centre[axis] - zone.half[axis] - start[axis]

@@ -1,4 +1,4 @@
-"""Closed-loop motions from which the skills are made; each yields actions and receives states."""
+"""Closed-loop motions that skills are built from; each yields actions and receives states."""
 
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -17,10 +17,10 @@ CONTROL_HZ: Final[int] = 10
 """The experts are written for this many actions a second."""
 
 HOME: Final[tuple[float, float, float]] = (0.3346, 0.0, 1.045)
-"""The gripper while driving, base frame (m): above everything that stands in the room."""
+"""Position of the gripper while driving, base frame (m): above all surfaces."""
 
 MAX_DELAY: Final[int] = 4
-"""The longest control delay for which a pilot makes up (steps)."""
+"""Longest control delay that a pilot compensates for (steps)."""
 
 Action = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -29,14 +29,14 @@ Attempt = Generator[Action, KitchenState, bool]
 
 
 class GiveUpError(Exception):
-    """A skill cannot go on; the text says why in a few words."""
+    """A skill cannot go on; the message says why in a few words."""
 
 
 class Pilot:
-    """The motions of one robot.
+    """Moves one robot.
 
     Attributes:
-        scene: what the robot is in.
+        scene: the robot's scene.
         state: the last state received.
         opening: commanded opening of the gripper, 0 to 1.
     """
@@ -51,7 +51,7 @@ class Pilot:
 
     # ------------------------------------------------------------------------------------ base
     def drive(self, x: float, y: float, yaw: float) -> Motion:
-        """Drive around the furniture to a base pose (world frame), the arm tucked first."""
+        """Drive around the furniture to a base pose (world frame); far ones tuck the arm first."""
         if hypot(x - self.state.base[0], y - self.state.base[1]) > 0.5:
             yield from self.tuck()
         start = (float(self.state.base[0]), float(self.state.base[1]))
@@ -96,7 +96,7 @@ class Pilot:
         patience: int = 8,
         tilt: float = 0.0,
     ) -> Attempt:
-        """Move the gripper in a line to a point (world frame, m), pointing down or tilted.
+        """Move the gripper straight to a point (world frame, m), pointing down or tilted.
 
         Args:
             position: of the point between the fingertips.
@@ -138,7 +138,7 @@ class Pilot:
         yield from self.reach(home, float(self.state.base[2]), 0.03)
 
     def grip(self, opening: float, steps: int = 12) -> Motion:
-        """Open (1) or close (0) the fingers and wait until they stand still."""
+        """Open (1) or close (0) the fingers and wait until they stop."""
         self.opening = opening
         before = -1.0
         for step in range(steps + self.delay):
@@ -174,8 +174,8 @@ class Pilot:
         return atan2(axis[1], axis[0])
 
     def _errors(self, position: Vector, yaw: float, tilt: float) -> tuple[Vector, Vector]:
-        """What is missing to a pose of the gripper, as a translation and a rotation vector, both
-        in the base frame."""
+        """Remaining error to a gripper pose, as a translation and a rotation vector, both in the
+        base frame."""
         base_yaw = self.state.base[2]
         to_base = np.array(
             [[cos(base_yaw), sin(base_yaw), 0], [-sin(base_yaw), cos(base_yaw), 0], [0, 0, 1.0]]
@@ -206,7 +206,7 @@ class Pilot:
     # --------------------------------------------------------------------------------- delay
     @property
     def delay(self) -> int:
-        """Actions that pass before one has an effect, as far as noticed."""
+        """Number of actions before one takes effect, as far as noticed."""
         return self._delay or 0
 
     def _notice_delay(self, before: KitchenState, action: Action) -> None:
@@ -218,12 +218,12 @@ class Pilot:
                 self._delay = self._since - 1
 
     def _pending(self, mode: int) -> list[Action]:
-        """Actions of one mode that have been given but have had no effect yet."""
+        """Actions of one mode that have been sent but have had no effect yet."""
         late = list(self._sent)[len(self._sent) - self.delay :]
         return [action for action in late if action[10] == mode]
 
     def _base_pending(self) -> Vector:
-        """How far the base will still move by actions already given: x, y, yaw, world frame."""
+        """How far actions already sent will still move the base: x, y, yaw, world frame."""
         x, y, turn = sum((action[7:10] for action in self._pending(BASE)), np.zeros(3))
         yaw = self.state.base[2]
         return np.array([cos(yaw) * x - sin(yaw) * y, sin(yaw) * x + cos(yaw) * y, turn])
@@ -253,7 +253,7 @@ def rotation_vector(rotation: Vector) -> Vector:
     sine, cosine = float(np.linalg.norm(axis)) / 2, (float(np.trace(rotation)) - 1.0) / 2
     angle = atan2(sine, cosine)
     if sine < 1e-6:
-        # Half a turn has no unique axis here: any will do to get away from it.
+        # A half turn has no unique axis: any will do to get away from it.
         return np.array([0.0, 0.0, angle])
     return axis / (2 * sine) * angle
 

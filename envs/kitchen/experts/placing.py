@@ -11,7 +11,7 @@ from envs.kitchen.objects import ObjectKind
 from envs.kitchen.state import KitchenState
 
 ROOM = 0.065
-"""Free space around a thing put down (m): the fingers open there and can come back."""
+"""Free space around a placed object (m): room for the fingers to open and retreat."""
 
 _EDGE = 0.20
 """Preferred distance behind the front edge of a surface (m)."""
@@ -24,13 +24,13 @@ def free_spot(
     instance: int,
     near: tuple[float, float],
 ) -> NDArray[np.float64]:
-    """Where the centre of the held thing should go, world x, y (m), shape (2,).
+    """Where the centre of the held object should go, world x, y (m), shape (2,).
 
     Args:
         state: where everything is.
         kinds: kind by instance id.
-        place: on or in what to put it.
-        instance: the held thing.
+        place: where to put it.
+        instance: the held object.
         near: point (world x, y) to which the spot should be close.
     """
     surface = layout.surface(place, state.drawers.get(place, 0.0))

@@ -1,4 +1,4 @@
-"""The skills: scripts of motions that end well or give up with a reason.
+"""The skills: scripts of motions that succeed or give up with a reason.
 
 Each script is a generator on a `Pilot`; it may read the true state, but acts only through actions.
 """
@@ -17,38 +17,38 @@ from envs.kitchen.state import KitchenState
 from envs.kitchen.vocabulary import DRAWERS
 
 HOVER: Final[float] = 0.20
-"""The gripper comes and goes this far above a surface (m): above everything that stands there."""
+"""The gripper comes and goes this far above a surface (m), above everything on it."""
 
 APPROACH: Final[float] = 0.2
-"""How fast the gripper comes down to a thing (m/s). At full speed a tenth of a second is 6 cm, and
-who learns from it closes the hand in the air."""
+"""Speed at which the gripper descends to an object (m/s). At full speed it moves 6 cm in a tenth of
+a second, and a policy that learns from that closes the hand in the air."""
 
 CRAMPED: Final[float] = -0.010
-"""With less clearance than this (m) a flat thing is first dragged away from what is in the way."""
+"""With less clearance than this (m) a flat object is first dragged away from what is in the way."""
 
 DRAG: Final[float] = 0.06
 """How far it is dragged (m)."""
 
 LEAN: Final[float] = 0.45
-"""How far the hand leans away from a wall while it drags (rad)."""
+"""How far the hand leans away from a wall while dragging (rad)."""
 
 ROUND: Final[tuple[str, ...]] = (
     "table", "far counter", "top drawer", "close counter", "user", "trash",
 )  # fmt: skip
-"""Stations in the order of the clock; both drawers share one."""
+"""Stations in clockwise order; both drawers share one."""
 
 LOOK: Final[int] = 2
-"""Steps that the robot stands at a place while it looks for something."""
+"""Steps for which the robot stands at a place while it looks for an object."""
 
 ASIDE: Final[float] = 0.12
-"""So far to the left or right of the arm a thing on an open surface is reached as well (m)."""
+"""How far to the left or right of the arm an object on an open surface is still reached (m)."""
 
 TRIES: Final[int] = 4
-"""How often a thing is grasped for before the expert gives up."""
+"""Maximum number of grasp attempts before the expert gives up."""
 
 
 def find(pilot: Pilot, instance: int) -> Motion:
-    """Drive to where a thing lies and face it."""
+    """Drive to where an object lies and face it."""
     if not rules.visible(pilot.state, instance):
         raise GiveUpError("not in view")
     thing = pilot.state.objects[instance]
@@ -58,10 +58,10 @@ def find(pilot: Pilot, instance: int) -> Motion:
 
 
 def search(pilot: Pilot, instance: int) -> Motion:
-    """Go round the kitchen until one of a thing's kind is in front of the robot, and face it.
+    """Tour the kitchen until an object of the same name is in front of the robot, and face it.
 
-    Where to go next follows from where the robot stands and whether it sees the thing, so that a
-    policy can learn it from pictures; `find` knows where the thing is.
+    Where to go next follows from where the robot stands and whether it sees the object, so that a
+    policy can learn it from images; `find` knows where the object is.
     """
     name = pilot.state.objects[instance].name
     here = rules.robot_places(pilot.state)
@@ -84,15 +84,15 @@ def go_to(pilot: Pilot, place: str) -> Motion:
 
 
 def pick_up(pilot: Pilot, instance: int, aside: float | None = None) -> Motion:
-    """Take a thing at the robot's place into the hand and tuck the arm.
+    """Grasp an object at the robot's place and tuck the arm.
 
     Args:
         pilot: Of the robot.
-        instance: The thing.
-        aside: Stand so far to the left of straight in front of it (m, at most `ASIDE`), or stay
-            where it is within reach; None: stand straight in front of it. Who only ever saw the
-            thing straight ahead never learns to look where it is, and reaches past it where the
-            base has stopped a little aside.
+        instance: The object.
+        aside: Stand this far to the left of straight in front of it (m, at most `ASIDE`), or stay
+            if it is within reach; None: stand straight in front of it. A policy that has only seen
+            objects straight ahead never learns to look where they are, and reaches past them when
+            the base has stopped slightly off.
     """
     state = pilot.state
     if state.holding is not None:
@@ -130,7 +130,7 @@ def pick_up(pilot: Pilot, instance: int, aside: float | None = None) -> Motion:
 
 
 def put_down(pilot: Pilot, instance: int, place: str | None) -> Motion:
-    """Put the held thing on or into the place where the robot stands."""
+    """Put the held object on or into the place where the robot stands."""
     if pilot.state.holding != instance:
         raise GiveUpError("not in the gripper")
     here = rules.robot_places(pilot.state)
@@ -144,7 +144,7 @@ def put_down(pilot: Pilot, instance: int, place: str | None) -> Motion:
 
 
 def bring(pilot: Pilot) -> Motion:
-    """Drive to the user and put the held thing on the tray."""
+    """Drive to the user and put the held object on the tray."""
     instance = pilot.state.holding
     if instance is None:
         raise GiveUpError("nothing in the gripper")
@@ -157,7 +157,7 @@ def bring(pilot: Pilot) -> Motion:
 
 
 def stand(pilot: Pilot, place: str, point: np.ndarray, aside: float = 0.0) -> Motion:
-    """Stand at a place so that `point` (world x, y) is in front of the arm, or `aside` (m)."""
+    """Stand at a place with `point` (world x, y) in front of the arm, or `aside` (m) left of it."""
     x, y, yaw = where_to_stand(pilot.state, place, point, aside)
     near = hypot(x - pilot.state.base[0], y - pilot.state.base[1]) < 0.06
     turned = abs(remainder(pilot.state.base[2] - yaw, 2 * pi)) > 0.05
@@ -166,7 +166,7 @@ def stand(pilot: Pilot, place: str, point: np.ndarray, aside: float = 0.0) -> Mo
 
 
 def _within_reach(state: KitchenState, place: str, point: np.ndarray) -> bool:
-    """Whether the robot stands at a place with a point at most `ASIDE` beside the arm's front."""
+    """Whether the robot stands at a place, at most `ASIDE` off straight in front of a point."""
     x, y, yaw = where_to_stand(state, place, point)
     ahead = np.array([np.cos(yaw), np.sin(yaw)])
     off = state.base[:2] - (x, y)
@@ -177,8 +177,8 @@ def _within_reach(state: KitchenState, place: str, point: np.ndarray) -> bool:
 def where_to_stand(
     state: KitchenState, place: str, point: np.ndarray, aside: float = 0.0
 ) -> tuple[float, float, float]:
-    """Pose of the base (x, y, yaw; world frame) at a place with a point in front of the arm, or
-    the base so far to the left of there."""
+    """Pose of the base (x, y, yaw; world frame) at a place with `point` in front of the arm, or
+    `aside` (m) to the left of there."""
     station = layout.STATIONS[place]
     ahead = np.array(station.heading)
     usable = layout.SURFACES[place].usable
@@ -194,12 +194,12 @@ def where_to_stand(
 
 
 def _take(pilot: Pilot, place: str, grasp: Grasp) -> Motion:
-    """Come from above, close the fingers, lift."""
+    """Approach from above, close the fingers, lift."""
     x, y, z = grasp.position
     above = max(z + 0.05, layout.SURFACES[place].height + HOVER)
     pilot.opening = grasp.opening
     yield from pilot.reach((x, y, above), grasp.yaw, 0.012)
-    # Where it is cramped a thing is wedged by a hand that comes slowly.
+    # In a cramped spot a slow hand would wedge the object.
     speed = APPROACH if grasp.clearance > 0.0 else GRIPPER_SPEED
     yield from pilot.reach((x, y, z), grasp.yaw, 0.004, speed=speed)
     yield from pilot.grip(0.0)
@@ -207,13 +207,13 @@ def _take(pilot: Pilot, place: str, grasp: Grasp) -> Motion:
 
 
 def _is_flat(pilot: Pilot, instance: int) -> bool:
-    """Whether a thing lies so low and steady that it can be dragged from above."""
+    """Whether an object is low and steady enough to be dragged from above."""
     kind, thing = pilot.scene.kinds[instance], pilot.state.objects[instance]
     return not kind.round and half_height(kind, rotation_matrix(thing.quaternion)) < 0.03
 
 
 def _drag_inward(pilot: Pilot, instance: int, place: str) -> Motion:
-    """Press on a thing beside a wall with the closed fingers and drag it away from there."""
+    """Press the closed fingers on an object beside a wall and drag it away from there."""
     thing = pilot.state.objects[instance]
     middle = np.array(layout.surface(place, pilot.state.drawers.get(place, 0.0)).extent.centre)
     x, y = thing.position[:2]
@@ -223,7 +223,7 @@ def _drag_inward(pilot: Pilot, instance: int, place: str) -> Motion:
     way = middle - (x, y)
     inward = way / max(float(np.linalg.norm(way)), 1e-6)
     way = inward * min(DRAG, float(np.linalg.norm(way)))
-    # Pressed on its far half it hardly tips; the hand leans away from high walls.
+    # Pressed on its outer half it hardly tips; the hand leans away from high walls.
     x, y = (x, y) - 0.006 * inward
     heading = float(pilot.state.base[2])
     yaw, tilt = heading, 0.0
@@ -251,7 +251,7 @@ def _between_fingers(pilot: Pilot, instance: int) -> bool:
 
 
 def _place(pilot: Pilot, instance: int, place: str) -> Motion:
-    """Lower the held thing onto a free spot, let go, retreat."""
+    """Lower the held object onto a free spot, let go, retreat."""
     kinds = pilot.scene.kinds
     front = pilot.to_world((0.6, 0.0, 0.0))
     spot = free_spot(pilot.state, kinds, place, instance, (front[0], front[1]))
@@ -260,7 +260,7 @@ def _place(pilot: Pilot, instance: int, place: str) -> Motion:
     floor = layout.SURFACES[place].height + (0.03 if place == "trash" else 0.004)
 
     def target(bottom: float) -> np.ndarray:
-        """Where the gripper must be for the thing to be above the spot, its bottom at a height."""
+        """Gripper position that puts the object above the spot, its bottom at a height."""
         thing = pilot.state.objects[instance]
         hangs = thing.position - pilot.state.gripper_position
         low = half_height(kinds[instance], rotation_matrix(thing.quaternion)) - hangs[2]
