@@ -18,38 +18,41 @@ COMMANDS = {
     ),
     "plan": (
         "Plan",
-        "Plan for an instruction without physics: every skill that is possible succeeds.",
+        "Plan without physics: every skill that is possible succeeds.",
     ),
     "scenarios": (
         "Scenarios",
-        "Run every scenario of a file; what is finished is kept and not run again.",
+        "Run every scenario of a file; an interrupted run resumes.",
     ),
     "record": (
         "Record",
-        "Record demonstrations into a dataset; run it again to go on where it ended.",
+        "Record demonstrations into a dataset; the same command resumes.",
     ),
     "replay": (
         "Replay",
-        "Send recorded actions to the environment and compare what comes back.",
+        "Replay recorded actions and compare what comes back.",
     ),
     "train": (
         "Train",
-        "Train a policy on demonstrations; `train sight` trains its eyes, `train walk` a walker.",
+        "Train a policy on demonstrations (`train sight`: its image encoder; `train walk`: a walker).",
     ),
-    "rollout": ("Rollout", "Try a policy in episodes drawn from a seed and count its successes."),
+    "rollout": (
+        "Rollout",
+        "Roll out a policy in episodes drawn from a seed and count its successes.",
+    ),
     "compare": (
         "Compare",
         "Compare the results of two `robo rollout` runs, episode by episode.",
     ),
     "eval": (
         "Eval",
-        "Measure how well a trained walker walks: commands, pushes, loads, grounds, energy.",
+        "Measure how well a walker walks: commands, pushes, payloads, terrain, energy.",
     ),
     "sim2sim": (
         "Sim2sim",
-        "Walk with the same weights in a second simulator: the gate before a robot.",
+        "Run a walker's weights in a second simulator: the gate before a robot.",
     ),
-    "data": ("Data", "Look at, check, repair, join and split sets of demonstrations."),
+    "data": ("Data", "Inspect, validate, repair, merge and split datasets."),
     "walk": (
         "Walk",
         "Drive a trained walker in the browser, with the keyboard, in real time.",

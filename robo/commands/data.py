@@ -191,7 +191,7 @@ class DataStats:
 
 @dataclass(frozen=True)
 class Data:
-    """Look at, check, repair, join and split sets of demonstrations."""
+    """Inspect, validate, repair, merge and split datasets."""
 
     action: (
         Annotated[DataInfo, tyro.conf.subcommand("info")]

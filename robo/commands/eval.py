@@ -9,7 +9,7 @@ import tyro
 
 @dataclass(frozen=True)
 class Eval:
-    """Measure how well a trained walker walks: commands, pushes, loads, grounds, energy.
+    """Measure how well a walker walks: commands, pushes, payloads, terrain, energy.
 
     Writes results.jsonl (a line per suite), summary.json, report.html and walk.mp4. Finished suites
     are kept; run the same command again to continue.

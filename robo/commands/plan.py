@@ -11,7 +11,7 @@ from robo.planning import PlannerArguments, PlannerConfig
 
 @dataclass(frozen=True)
 class Plan:
-    """Plan for an instruction without physics: every skill that is possible succeeds."""
+    """Plan without physics: every skill that is possible succeeds."""
 
     instruction: tyro.conf.Positional[str]
     """What to do, such as "bring me the sponge"."""

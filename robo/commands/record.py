@@ -20,7 +20,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Record:
-    """Record demonstrations into a dataset; run it again to go on where it ended.
+    """Record demonstrations into a dataset; the same command resumes.
 
     Each finished episode is on disk before the next begins. An interrupted one is recovered by the
     next recording, or by `robo data repair`.

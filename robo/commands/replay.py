@@ -17,7 +17,7 @@ TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Replay:
-    """Send recorded actions to the environment and compare what comes back.
+    """Replay recorded actions and compare what comes back.
 
     Every episode begins from its recorded seed and start. Exits with 1 if a state differs by more
     than the tolerance, or an episode's success from the recorded one.

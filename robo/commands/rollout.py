@@ -12,7 +12,7 @@ SplitName = Literal["seen", "unseen", "distractors", "backgrounds", "all"]
 
 @dataclass(frozen=True)
 class Rollout:
-    """Try a policy in episodes drawn from a seed and count its successes.
+    """Roll out a policy in episodes drawn from a seed and count its successes.
 
     Writes results.jsonl (a line per episode) and summary.json. Finished episodes are kept; run the
     same command again to continue.

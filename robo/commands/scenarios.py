@@ -18,7 +18,7 @@ RESULT = ("id", "family", "instruction", "plan_success")
 
 @dataclass(frozen=True)
 class Scenarios:
-    """Run every scenario of a file; what is finished is kept and not run again."""
+    """Run every scenario of a file; an interrupted run resumes."""
 
     file: tyro.conf.Positional[Path]
     """JSON Lines file, one scenario per line (see scenarios/README.md)."""

@@ -9,7 +9,7 @@ import tyro
 
 @dataclass(frozen=True)
 class Sim2sim:
-    """Walk with the same weights in a second simulator: the gate before a robot.
+    """Run a walker's weights in a second simulator: the gate before a robot.
 
     Checks the contract between policy and robot link by link, then walks in PyBullet, and in MuJoCo
     with other time steps and solver settings. Exits with 0 if it passes, else with 1. Writes
