@@ -34,7 +34,7 @@ COMMANDS = {
     ),
     "train": (
         "Train",
-        "Train a policy on demonstrations (`train sight`: its image encoder; `train walk`: a walker).",
+        "Train a policy on demonstrations (`train sight`: image encoders; `train walk`: walkers).",
     ),
     "rollout": (
         "Rollout",

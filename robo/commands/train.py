@@ -12,7 +12,7 @@ from robo.training.config import TrainingConfig
 
 @dataclass(frozen=True)
 class Train:
-    """Train a policy on demonstrations (`train sight`: its image encoder; `train walk`: a walker).
+    """Train a policy on demonstrations (`train sight`: image encoders; `train walk`: walkers).
 
     Writes checkpoints, log.jsonl, TensorBoard events, training.json and curve.png. Ctrl-C saves;
     the same command with --resume continues as if never stopped. On several GPUs or processes:
