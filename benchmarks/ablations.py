@@ -32,11 +32,11 @@ OTHERS = f"--minutes 20 {ARMS}"
 EYES = "policies/weights/rt1/model.safetensors"
 """All variants start from the shipped vision encoder and differ in what follows it."""
 KITCHEN = (
-    f"--dataset data/kitchen-g --encoder {EYES} --phrasings scenarios/kitchen_phrasings.json "
+    f"--dataset data/kitchen --encoder {EYES} --phrasings scenarios/kitchen_phrasings.json "
     f"--steps 3000 --batch-size 12 --learning-rate 8e-4 "
     f"--tint 0.2 --brightness 0.3 --mottle 0.4 {LEAN}"
 )
-SKILLS = "--config kitchen eyes_rate=0.2"
+SKILLS = "--config kitchen eyes_rate=0.3"
 CONTINUOUS = "actions=continuous path=[] ends=[] medians=[] aim_weight=0 aim_told=false"
 """Without action tokens there are no bins, and motions are not summed into a path."""
 CUBE = "rollout --env robo/AlohaTransferCube-v1 --episodes 200 --seed 0 --workers 1"

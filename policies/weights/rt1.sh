@@ -3,7 +3,7 @@
 #
 #   10,210 demonstrations    an hour and a half of one core
 #   its eyes                 24 minutes on one core and a third of another
-#   the policy               95 minutes on two cores
+#   the policy               95 minutes on two cores (the one that ships was stopped after 81)
 #   its tables               10 minutes on two cores
 set -e
 
