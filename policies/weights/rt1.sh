@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The rt1 that ships, from nothing; every step but the last two goes on where it was stopped.
+# An RT-1 for the kitchen from nothing; see README.md for what it does. Every step resumes.
 #
 #   10,210 demonstrations    an hour and a half of one core
 #   its eyes                 24 minutes on one core and a third of another
-#   the policy               95 minutes on two cores (the one that ships was stopped after 81)
+#   the policy               95 minutes on two cores (the one in README.md was stopped after 81)
 #   its tables               10 minutes on two cores
 set -e
 
@@ -49,7 +49,6 @@ OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m robo train rt1 --dataset data/k
     --minutes 95 --batch-size 24 --learning-rate 1e-3 --precision bfloat16 --threads 1 --workers 0 \
     --seed 0 --out runs/rt1 $(resume runs/rt1)
 
-python -m policies.export runs/rt1/checkpoints/last policies/weights/rt1
-robo rollout --env robo/Kitchen-v1 --policy rt1 --episodes 100 --split all --seed 0 \
+robo rollout --env robo/Kitchen-v1 --policy runs/rt1/checkpoints/last --episodes 100 --split all --seed 0 \
     --max-seconds 30 --workers 2 --out runs/eval-rt1
-robo scenarios scenarios/kitchen_test.jsonl --policy rt1 --workers 2 --out runs/scenarios-rt1
+robo scenarios scenarios/kitchen_test.jsonl --policy runs/rt1/checkpoints/last --workers 2 --out runs/scenarios-rt1
