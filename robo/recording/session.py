@@ -185,10 +185,8 @@ class Session:
                 missed = self._pacer.missed
                 self._pacer.wait()
                 # Deadlines count from an episode's first frame to its last.
-                if phase is Phase.OVER and not stepped:
+                if phase is not Phase.RECORDING and not stepped:
                     self._pacer.missed = missed
-                elif phase not in (Phase.RECORDING, Phase.OVER):
-                    self._pacer.missed = 0
             began = perf_counter()
             if self._replay is not None:
                 phase = Phase.REPLAYING
