@@ -18,7 +18,7 @@ from envs.humanoid.commands import CommandRanges, draw_commands, moving
 from envs.humanoid.curriculum import RandomizationCurriculum
 from envs.humanoid.domain import Term
 from envs.humanoid.physics import Engine, Physics, copies_of, walk_model
-from envs.humanoid.pushes import Pushes
+from envs.humanoid.pushes import EVERY, Pushes
 from envs.humanoid.randomization import TERMS, Randomizer
 from envs.humanoid.robots import RobotConfig
 from envs.humanoid.sensing import sense
@@ -85,6 +85,7 @@ class WalkBatch:
         first: number of the first copy: a batch of one with `first=k` is copy k.
         auto_reset: whether a copy that ended begins its next episode in the same step.
         terms: randomisation terms by name, if not the standard table.
+        push_every: time from one push to the next, at least and at most (s).
         engine: physics engine instead of MuJoCo's, which uses `threads`; closed with the batch.
 
     Attributes:
@@ -115,6 +116,7 @@ class WalkBatch:
         first: int = 0,
         auto_reset: bool = True,
         terms: Mapping[str, Term] = TERMS,
+        push_every: tuple[float, float] = EVERY,
         engine: Engine | None = None,
     ) -> None:
         substeps = round(physics_hz / control_hz)
@@ -127,7 +129,7 @@ class WalkBatch:
         if not round(seconds * control_hz) >= 1:
             raise ValueError(f"an episode of {seconds:g} s has no step; give it more seconds")
         self.robot, self.copies, self.first = robot, copies, first
-        self.ranges, self.curriculum = ranges, curriculum
+        self.ranges, self.curriculum, self._push_every = ranges, curriculum, push_every
         self.control_hz, self.substeps = control_hz, substeps
         self.steps_per_episode = round(seconds * control_hz)
         self.penalties, self.command_scale, self.unstable = 1.0, 1.0, 0
@@ -169,7 +171,7 @@ class WalkBatch:
         self.randomizer.streams = self._streams
         places = self._streams.uniform("ground", np.zeros(n, dtype=np.int64), 2)
         self.terrain = Terrain(self.terrain_name, n, places, self.first)
-        self._pushes = Pushes(self._streams, n, 1.0 / self.control_hz)
+        self._pushes = Pushes(self._streams, n, 1.0 / self.control_hz, self._push_every)
         self._clock = np.zeros(n, dtype=np.int64)
         self._episode = np.full(n, -1, dtype=np.int64)
         start = 1.0 if self.curriculum is None else self.curriculum.start

@@ -12,6 +12,9 @@ Floats = NDArray[np.float64]
 EVERY: Final = (5.0, 10.0)
 """Time between pushes, drawn uniformly (s)."""
 
+OFTEN: Final = (2.0, 6.0)
+"""The same in training, where twice as many teach twice as much."""
+
 
 class Pushes:
     """Schedules the pushes of n copies.
@@ -20,14 +23,17 @@ class Pushes:
         streams: random streams.
         copies: n.
         seconds: from one draw to the next.
+        every: from one push to the next, at least and at most (s).
 
     Attributes:
         last: push in the last action, world frame (m/s) [n, 2]; zero without one.
         left: time to the next push (s) [n].
     """
 
-    def __init__(self, streams: Streams, copies: int, seconds: float) -> None:
-        self._streams, self._seconds = streams, seconds
+    def __init__(
+        self, streams: Streams, copies: int, seconds: float, every: tuple[float, float] = EVERY
+    ) -> None:
+        self._streams, self._seconds, self._every = streams, seconds, every
         self.last = np.zeros((copies, 2))
         self.left = np.zeros(copies)
 
@@ -57,8 +63,8 @@ class Pushes:
         self._wait(rows, share)
 
     def _wait(self, rows: NDArray[np.int64], share: Floats) -> None:
-        low, high = EVERY
+        low, high = self._every
         self.left[rows] = low + share * (high - low)
 
 
-__all__ = ["EVERY", "Pushes"]
+__all__ = ["EVERY", "OFTEN", "Pushes"]

@@ -28,21 +28,25 @@ class WalkTrainingConfig:
     """Folder of the teacher to imitate or to record: its run, or one of its checkpoints."""
 
     imitation: float = 10.0
-    """Weight of the distance to the teacher's actions when reinforcement begins; it falls to 0 over
-    the training. 0: learn without a teacher."""
+    """Weight of the distance to the teacher's actions when reinforcement begins; it falls to 0
+    until --leave. 0: learn without a teacher."""
 
     apprenticeship: float = 0.1
     """Share of the training, at its beginning, with imitation alone."""
 
+    leave: float = 0.6
+    """Share of the training after which the teacher has no part in it: a student falls half as
+    often as its teacher, once it is no longer to do the same."""
+
     robot: str = "g1-12"
     """g1-12, g1-29 or t1-12."""
 
-    steps: Union[None, int] = 24_000_000
-    """Train each stage for so many control steps of all copies together, or for --minutes if that
-    is less."""
+    steps: Union[None, int] = 36_000_000
+    """Train for so many control steps of all copies together, or for --minutes if that is less. Of
+    both stages, this is for the student; the teacher has a third of it."""
 
     minutes: Union[None, float] = None
-    """Train each stage for so many minutes, in which saving does not count."""
+    """Train for so many minutes, in which saving does not count; shared between stages alike."""
 
     copies: int = 256
     """Robots that walk at once."""
@@ -154,7 +158,7 @@ class WalkTrainingConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UserError(f"{option(name)} is {value}; it must be more than 0")
-        for name in ("discount", "trace", "apprenticeship"):
+        for name in ("discount", "trace", "apprenticeship", "leave"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{option(name)} is {getattr(self, name)}; it must be 0 to 1")
         if not self.hidden or min(self.hidden) < 1:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
+from envs.humanoid.pushes import OFTEN
 from envs.humanoid.randomization import TERMS, TRAINING
 from envs.humanoid.robots import robot_config
 from policies.walker.mlp import MLPActor
@@ -192,6 +193,7 @@ def walk_batch(
             threads=config.threads,
             curriculum=curriculum if config.randomization else None,
             terms=TRAINING,
+            push_every=OFTEN,
         )
 
 

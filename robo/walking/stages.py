@@ -7,6 +7,7 @@ DIR/teacher, DIR/student     a run each (robo.walking.job), one after the other
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -15,6 +16,9 @@ from robo.training.run_folder import DESCRIPTION, RunFolder
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.job import train_stage
 from robo.walking.run import Outcome
+
+TEACHERS_SHARE: Final = 3
+"""A student is trained so many times as long as its teacher."""
 
 
 def train_walk(
@@ -49,9 +53,13 @@ def train_walk(
     teacher, student = out / "teacher", out / "student"
     for folder in (teacher, student):
         RunFolder(folder, resume=resume and (folder == teacher or _begun(folder)))
-    outcome = train_stage(
-        teacher, replace(config, stage="teacher"), resume=_begun(teacher), console=console
+    lessons = replace(
+        config,
+        stage="teacher",
+        steps=config.steps and max(1, config.steps // TEACHERS_SHARE),
+        minutes=config.minutes and config.minutes / TEACHERS_SHARE,
     )
+    outcome = train_stage(teacher, lessons, resume=_begun(teacher), console=console)
     if outcome.stopped is not None:
         return outcome
     return train_stage(

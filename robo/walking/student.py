@@ -55,7 +55,7 @@ class WalkStudent(WalkLearner):
         self._teacher = teacher
         super().__init__(env, config, self._with_teacher(env.get_observations()))
         alone = config.apprenticeship if teacher else 0.0
-        self.guidance = _Guidance(env, config.imitation, alone, symmetry=config.symmetry)
+        self.guidance = _Guidance(env, config, alone)
         self._apprentice_rate = config.learning_rate
         self.symmetry = self.guidance
         if teacher is not None:
@@ -134,20 +134,22 @@ class _Guidance(Symmetry):  # type: ignore[misc]
 
     Attributes:
         until: Share of the training with imitation alone.
+        left: Share of the training after which there is no imitation.
         alone: Whether there is imitation alone now.
         weight: Current weight of the distance to the teacher.
     """
 
-    def __init__(self, env: WalkEnv, weight: float, alone: float, *, symmetry: bool) -> None:
+    def __init__(self, env: WalkEnv, config: WalkTrainingConfig, alone: float) -> None:
         self._mirror = Mirror(env.batch.robot)
         super().__init__(env, self._mirror, use_mirror_loss=True, mirror_loss_coeff=1.0)
-        self._weight, self.until, self._symmetry = weight, alone, symmetry
+        self._weight, self._symmetry = config.imitation, config.symmetry
+        self.until, self.left = alone, config.leave
         self.begin(0.0)
 
     def begin(self, share: float) -> None:
         """Begin an update, after `share` of the training."""
         self.alone = share < self.until
-        left = max(0.0, 1.0 - share) / max(1.0 - self.until, 1e-9)
+        left = max(0.0, self.left - share) / max(self.left - self.until, 1e-9)
         self.weight = 1.0 if self.alone else self._weight * left**2
         self._distances: dict[str, list[float]] = {}
 

@@ -26,7 +26,7 @@ from robo.walking import run, sequence, snapshot
 from robo.walking.actor import WalkActor, load_walker
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import WalkEnv
-from robo.walking.stages import train_walk
+from robo.walking.stages import TEACHERS_SHARE, train_walk
 from robo.walking.student import WalkStudent
 from robo.walking.teacher import load_teacher
 from robo.walking.trajectories import FILE, Recording, source_of
@@ -128,14 +128,14 @@ def test_imitation_brings_the_student_nearer(
 
 
 def test_the_weight_of_imitation_falls_to_nothing(teacher: Path) -> None:
-    learner, env = student(teacher, imitation=8.0, apprenticeship=0.2)
+    learner, env = student(teacher, imitation=8.0, apprenticeship=0.2, leave=0.8)
     weights = {}
-    for share in (0.0, 0.2, 0.6, 1.0):
+    for share in (0.0, 0.2, 0.5, 0.8, 1.0):
         learner.guidance.begin(share)
         weights[share] = learner.guidance.weight
         assert learner.guidance.alone == (share == 0.0)
     env.batch.close()
-    assert weights == pytest.approx({0.0: 1.0, 0.2: 8.0, 0.6: 2.0, 1.0: 0.0})
+    assert weights == pytest.approx({0.0: 1.0, 0.2: 8.0, 0.5: 2.0, 0.8: 0.0, 1.0: 0.0})
 
 
 def test_teacher_and_student_are_asked_about_the_same_moments(teacher: Path) -> None:
@@ -256,14 +256,15 @@ def test_curricula_wait_for_an_apprentice(tmp_path: Path, teacher: Path) -> None
 
 
 def test_one_command_trains_teacher_and_student(tmp_path: Path) -> None:
-    config = replace(SMALL, stage="both", steps=ITERATION)
+    config = replace(SMALL, stage="both", steps=TEACHERS_SHARE * ITERATION)
     outcome = train_walk(tmp_path, config)
-    assert outcome.checkpoint == tmp_path / f"student/checkpoints/step-{ITERATION:08d}"
+    steps = TEACHERS_SHARE * ITERATION
+    assert outcome.checkpoint == tmp_path / f"student/checkpoints/step-{steps:08d}"
     # More of both: either stage goes on where it was.
-    train_walk(tmp_path, replace(config, steps=2 * ITERATION), resume=True)
-    for stage in ("teacher", "student"):
+    train_walk(tmp_path, replace(config, steps=2 * steps), resume=True)
+    for stage, last in (("teacher", 2), ("student", 2 * TEACHERS_SHARE)):
         lines = read_log(tmp_path / stage)
-        assert [line["iteration"] for line in lines] == [1, 2]
+        assert [line["iteration"] for line in lines] == list(range(1, last + 1))
     with pytest.raises(UserError, match="add --resume"):
         train_walk(tmp_path, config)
     with pytest.raises(UserError, match="run of one stage"):
