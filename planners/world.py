@@ -82,6 +82,7 @@ def start_world(
     open_drawers: Sequence[str],
     places: Sequence[str],
     drawers: Sequence[str],
+    half_open: Sequence[str] = (),
 ) -> World:
     """The world at the start of an episode. The held thing gets the last id."""
     things = [Thing(name, place) for name, place in objects]
@@ -90,7 +91,9 @@ def start_world(
     return World(
         things=tuple(things),
         robot_at=robot,
-        drawers={drawer: drawer in open_drawers for drawer in drawers},
+        drawers={
+            drawer: None if drawer in half_open else drawer in open_drawers for drawer in drawers
+        },
         places=tuple(places),
     )
 

@@ -71,6 +71,7 @@ def world_of(start: StartState) -> World:
         open_drawers=[name for name, value in start.drawers.items() if value == "open"],
         places=PLACES,
         drawers=DRAWERS,
+        half_open=[name for name, value in start.drawers.items() if value == "half open"],
     )
 
 

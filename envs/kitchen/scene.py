@@ -27,6 +27,9 @@ SETTLE_STEPS: Final = 60
 SPACINGS: Final = (0.19, 0.16, 0.13, 0.11, 0.09)
 """Distances between objects at one place (m); the widest that fits is used."""
 
+OPENINGS: Final = {"open": 1.0, "closed": 0.0, "half open": 0.5}
+"""How far drawers start pulled out, as a share of their travel."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -136,7 +139,7 @@ def place_objects(
     model = scene.model
     mujoco.mj_resetData(model, data)
     openings = {
-        drawer: layout.DRAWER_TRAVEL if position == "open" else 0.0
+        drawer: layout.DRAWER_TRAVEL * OPENINGS[position]
         for drawer, position in start.drawers.items()
     }
     for drawer, opening in openings.items():

@@ -36,7 +36,7 @@ class SkillStart:
 
 
 def draw_skill_start(
-    skill: str, rng: np.random.Generator, argument: str | None = None
+    skill: str, rng: np.random.Generator, argument: str | None = None, *, half_open: bool = False
 ) -> SkillStart:
     """A random start that fits a skill.
 
@@ -45,6 +45,7 @@ def draw_skill_start(
         rng: Source of randomness.
         argument: The object of "find", "pick_up", "put_down" (and "bring"), the place of "go_to",
             the drawer of "open" and "close"; drawn when None.
+        half_open: Whether the drawer of "open" and "close" is half open.
     """
     name = str(rng.choice(OBJECTS))
     place = str(rng.choice(PLACES))
@@ -65,6 +66,8 @@ def draw_skill_start(
         place = argument or place
         robot_at = place
         drawers[place] = "closed" if skill == "open" else "open"
+        if half_open:
+            drawers[place] = "half open"
     if place in DRAWERS and skill in ("find", "pick_up", "put_down"):
         drawers[place] = "open"
     objects = _clutter(rng, first, holding)

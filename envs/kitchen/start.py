@@ -10,7 +10,7 @@ from envs.kitchen.layout import SURFACES
 from envs.kitchen.vocabulary import DRAWERS, MAX_INSTANCES, OBJECTS, PLACES
 
 _KEYS: Final = ("robot", "holding", "objects", "drawers")
-_POSITIONS: Final = ("open", "closed")
+_POSITIONS: Final = ("open", "closed", "half open")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class StartState:
         robot: the place at whose station the robot stands.
         holding: name of an extra object between the fingers, or None.
         objects: (name, place) pairs; instance ids are their indices, the held object comes last.
-        drawers: "open" or "closed" for every drawer; omitted drawers are closed.
+        drawers: "open", "closed" or "half open" for every drawer; omitted drawers are closed.
 
     Raises:
         ValueError: a name is unknown or there are too many objects; the message says what.

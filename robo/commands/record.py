@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FAMILIES = ("find", "go to", "pick up", "put down", "bring it to you", "open", "close")
 ALL = "all"
+_TEACHING = "--hold-out, --after, --astray, --held-back and --half-open"
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Record:
 
     task: str = ""
     """What to do, in words. Kitchen skills have success rules and random starts: "pick up the tea",
-    several separated by commas, a family such as "pick up", or "all" (expert only). Not needed for
-    single-task environments."""
+    a family such as "pick up", several of either separated by commas, or "all" (expert only). Not
+    needed for single-task environments."""
 
     env: str = "robo/Kitchen-v1"
     """Gymnasium id, or "module:id"."""
@@ -81,8 +82,8 @@ class Record:
     training data."""
 
     after: Optional[str] = None
-    """Corrections: this policy (short name or folder) acts first, for up to 8 seconds; then the
-    expert takes over, and only that is recorded."""
+    """Corrections: this policy (short name or folder) acts first, for up to 8 seconds per skill;
+    then the expert takes over, and only that is recorded."""
 
     astray: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Corrections without a policy: hand or base is led astray at a random moment, and the expert's
@@ -91,6 +92,9 @@ class Record:
     held_back: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Hold the robot back for random spells, so that timing does not reveal what the expert does
     next."""
+
+    half_open: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Drawers to be opened or closed begin half open, so that only the words tell what to do."""
 
     note: str = ""
     """Stored with every episode: who recorded, what was special."""
@@ -109,9 +113,7 @@ class Record:
             raise UserError(f"--max-seconds is {self.max_seconds:g}; it must be more than 0")
         check_seed(self.seed)
         if self._teaches and self.device != "expert":
-            raise UserError(
-                "--hold-out, --after, --astray and --held-back are for the expert; leave them out"
-            )
+            raise UserError(f"{_TEACHING} are for the expert; leave them out")
         if self.after and self.astray:
             raise UserError("--after and --astray are two kinds of corrections; leave one out")
         if self.realtime:
@@ -136,7 +138,8 @@ class Record:
     @property
     def _teaches(self) -> bool:
         """Whether an option is given that only the kitchen's expert has."""
-        return bool(self.hold_out or self.after or self.astray or self.held_back)
+        options = (self.hold_out, self.after, self.astray, self.held_back, self.half_open)
+        return any(options)
 
     def _experts(self, console: "Console") -> int:
         from robo.errors import UserError
@@ -160,9 +163,7 @@ class Record:
                 "leave out --scene, --max-seconds and --fps"
             )
         if self._teaches and not is_kitchen(self.env):
-            raise UserError(
-                "--hold-out, --after, --astray and --held-back are for the kitchen; leave them out"
-            )
+            raise UserError(f"{_TEACHING} are for the kitchen; leave them out")
         settings = ExpertSettings(
             self.env,
             self.seed,
@@ -175,6 +176,7 @@ class Record:
             self.after or "",
             self.astray,
             self.held_back,
+            self.half_open,
         )
         with progress_bar("episodes", total=self.episodes * len(tasks)) as advance:
             report = record_experts(

@@ -124,6 +124,7 @@ def make_task(
     scene: Path | None = None,
     *,
     hold_out: bool = False,
+    half_open: bool = False,
 ) -> Task:
     """Make the task; in the kitchen, chains of skills have success rules and random starts.
 
@@ -135,7 +136,7 @@ def make_task(
         from robo.scenario import load_scene
 
         start = None if scene is None else load_scene(scene)
-        return KitchenTask(text, seed, start, hold_out=hold_out)
+        return KitchenTask(text, seed, start, hold_out=hold_out, half_open=half_open)
     if scene is not None:
         raise UserError(f'the env "{environment}" takes no --scene; it is for the kitchen')
     return PlainTask(text, seed)

@@ -21,6 +21,7 @@ from planners.skills import Skill, Verb, obstacle
 from robo.kitchen_world import EXPERT_NAMES, skill_target, world_of_state
 from robo.recording.device import Command, EpisodeStart, Event, Phase, Tick
 from robo.recording.kitchen import SkillRule, kitchen_of, skills_of
+from robo.recording.tasks import SEEDS
 
 if TYPE_CHECKING:
     from robo.rollouts.actors import Actor
@@ -32,7 +33,7 @@ SETTLE_SECONDS = 2.0
 """Longest wait after a skill for objects to come to rest (simulated)."""
 
 LEAD_SECONDS = 8.0
-"""A leader acts for at most this long (simulated)."""
+"""A leader acts for at most this long per skill (simulated)."""
 
 MOST_ASIDE = 0.1
 """Largest random sideways offset of the robot when picking something up (m)."""
@@ -66,9 +67,9 @@ class ExpertDevice:
         note: Stored with every episode.
         astray: Whether hand or base first stray at a random moment, as a policy's might; the expert
             restarts from there, and only that is recorded.
-        leader: A policy that acts first, for a random time; the expert takes over from there, and
-            only that is recorded: corrections of the policy (as in DAgger, Ross et al. 2011, with
-            the expert taking over as in HG-DAgger, Kelly et al. 2019).
+        leader: A policy that acts first, skill by skill, for a random time; the expert takes over
+            from there, and only that is recorded: corrections of the policy (as in DAgger, Ross et
+            al. 2011, with the expert taking over as in HG-DAgger, Kelly et al. 2019).
 
     Attributes:
         failure: Why the last episode failed, in a few words; None if it succeeded.
@@ -111,6 +112,7 @@ class ExpertDevice:
         self._handled: frozenset[int] = frozenset()
         self._expert: Expert | None = None
         self._lead_steps = self._spell = 0
+        self._leading = self._leader is not None
         self._stray: _Stray | None = None
         if self._astray:
             latest = int(STRAYS_WITHIN * self._env.control_hz)
@@ -118,22 +120,18 @@ class ExpertDevice:
         if not self._left:
             self.failure = f'"{start.task}" is no skill'
         elif self._leader is not None:
-            from robo.rollouts.actors import Assignment
-
-            words = self._left[0].label
-            self._leader.begin(self._env, Assignment(words, words, start.seed))
-            self._lead_steps = int(self._rng.integers(int(LEAD_SECONDS * self._env.control_hz)))
+            most = int(LEAD_SECONDS * self._env.control_hz) * len(self._left)
+            self._lead_steps = int(self._rng.integers(most))
+            self._instruct(self._leader, start.seed)
 
     def act(self, tick: Tick) -> Command:
         """See `Device`."""
         if tick.info.get("unstable") or tick.status.phase is Phase.OVER:
             self.failure = "the simulation broke down"
-        elif self._lead_steps and self._leader is not None:
-            action = self._leader.act(tick.observation)
-            if np.isfinite(action).all() and not self._leader.finished:
-                self._lead_steps -= 1
+        elif self._leading and self._leader is not None:
+            action = self._lead(self._leader, tick)
+            if action is not None:
                 return Command(action, recorded=False)
-            self._lead_steps = 0
         corrects = self._leader is not None or (self._astray and self._stray is None)
         if corrects and not tick.status.frames and tick.status.success:
             self.failure = "it is done already"
@@ -169,6 +167,34 @@ class ExpertDevice:
     def close(self) -> None:
         """See `Device`."""
 
+    def _instruct(self, leader: "Actor", seed: int) -> None:
+        """Let the leader begin the next skill."""
+        from robo.rollouts.actors import Assignment
+
+        state, skill = self._env.kitchen_state, self._left[0]
+        world = world_of_state(state, self._place, handled=self._handled)
+        self._thing, self._place = skill_target(world, skill)
+        self._rule = SkillRule(skill, state)
+        leader.begin(self._env, Assignment(skill.label, skill.label, seed))
+
+    def _lead(self, leader: "Actor", tick: Tick) -> NDArray[np.float32] | None:
+        """The leader's next action; None when the expert takes over."""
+        while self._lead_steps:
+            self._lead_steps -= 1
+            action = leader.act(tick.observation)
+            if not np.isfinite(action).all():
+                break
+            if not leader.finished:
+                return action
+            if len(self._left) == 1 or not self._rule.holds(self._env.kitchen_state):
+                break
+            self._next_skill()
+            self._instruct(leader, int(self._rng.integers(SEEDS)))
+        if len(self._left) > 1 and self._rule.holds(self._env.kitchen_state):
+            self._next_skill()
+        self._leading = False
+        return None
+
     def _begin_skill(self, skill: Skill) -> None:
         state = self._env.kitchen_state
         world = world_of_state(state, self._place, handled=self._handled)
@@ -203,10 +229,13 @@ class ExpertDevice:
         assert self._expert is not None
         if not self._rule.holds(self._env.kitchen_state):
             self.failure = self._expert.failure or "the rule says no"
+        self._next_skill()
+        self._expert = None
+
+    def _next_skill(self) -> None:
         if self._left[0].verb in (Verb.PUT_DOWN, Verb.BRING) and self._thing is not None:
             self._handled |= {self._thing}
         self._left.pop(0)
-        self._expert = None
 
     def _disturbed(self, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
         sent = wanted.copy()

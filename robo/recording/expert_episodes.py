@@ -22,7 +22,6 @@ from robo.data.lerobot_reader import Dataset
 from robo.data.lerobot_writer import DatasetWriter
 from robo.data.recovery import check_appendable
 from robo.errors import UserError
-from robo.recording.environments import make_task
 from robo.recording.expert_parts import (
     RESULTS,
     ExpertResult,
@@ -82,7 +81,7 @@ def record_experts(
     """
     began = time.perf_counter()
     for task in tasks:
-        make_task(settings.environment, task, settings.seed, hold_out=settings.hold_out).start(0)
+        settings.task(task).start(0)
     made = make_env(settings)
     made.env.close()
     make_device(settings)
@@ -240,7 +239,7 @@ class _Worker:
         """Record one draw."""
         wall, cpu = time.perf_counter(), time.process_time()
         settings = self._settings
-        task = make_task(settings.environment, text, settings.seed, hold_out=settings.hold_out)
+        task = settings.task(text)
         if self._recorder is None:
             self._recorder = Recorder(
                 self._made.env,

@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 
 from robo.recording.aloha_expert import AlohaExpertDevice
-from robo.recording.environments import MadeEnvironment, is_kitchen, make_environment
+from robo.recording.environments import (
+    MadeEnvironment,
+    is_kitchen,
+    make_environment,
+    make_task,
+)
 from robo.recording.expert import ExpertDevice
+from robo.recording.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class ExpertSettings:
         after: A policy that acts first and is then corrected, see `ExpertDevice`; empty: none.
         astray: See `ExpertDevice`.
         held_back: See `ExpertDevice`.
+        half_open: Whether drawers to be opened or closed begin half open.
     """
 
     environment: str
@@ -36,6 +43,17 @@ class ExpertSettings:
     after: str = ""
     astray: bool = False
     held_back: bool = False
+    half_open: bool = False
+
+    def task(self, text: str) -> Task:
+        """The task of these words, with its random starts.
+
+        Raises:
+            UserError: See `make_task`.
+        """
+        return make_task(
+            self.environment, text, self.seed, hold_out=self.hold_out, half_open=self.half_open
+        )
 
     @property
     def sends_otherwise(self) -> bool:

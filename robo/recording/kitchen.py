@@ -2,7 +2,7 @@
 
 A chain is a skill's label or several separated by commas, such as "find the apple, pick up the
 apple, bring it to you". A family is a verb alone, such as "pick up": each start draws its object or
-place, and the full label is then the task.
+place, and the full label is then the task. Chains may have families: "find, pick up, bring".
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ from envs.kitchen.start import DEFAULT_START, StartState
 from envs.kitchen.state import KitchenState
 from envs.kitchen.vocabulary import DRAWERS, OBJECTS, PLACES
 from planners.skills import Skill, Verb, all_skills, apply_skill, obstacle
+from planners.world import World
 from robo.errors import UserError
 from robo.kitchen_world import EXPERT_NAMES
 from robo.recording.tasks import SEEDS, Start
@@ -63,8 +64,6 @@ def chain_of(text: str) -> tuple[Step, ...] | None:
             steps.append(Step(Verb.BRING, ""))
         else:
             return None
-    if len(steps) > 1 and any(step.argument is None for step in steps):
-        return None
     return tuple(steps)
 
 
@@ -80,6 +79,7 @@ class KitchenTask:
         start: Fixed start of every episode; None: drawn anew for a chain, and the stocked kitchen
             for free words.
         hold_out: Whether starts with a held-out skill-object pair are passed over.
+        half_open: Whether a drawer that is opened or closed first begins half open.
 
     Raises:
         UserError: A fixed start is given for a family.
@@ -92,9 +92,11 @@ class KitchenTask:
         start: StartState | None = None,
         *,
         hold_out: bool = False,
+        half_open: bool = False,
     ) -> None:
         self.text = text.strip()
         self._hold_out = hold_out
+        self._half_open = half_open
         self.seed = seed
         self.chain = chain_of(text) or ()
         self.skills: tuple[Skill, ...] = ()
@@ -147,23 +149,45 @@ class KitchenTask:
     def _draw(self, rng: np.random.Generator) -> tuple[StartState, tuple[Skill, ...]]:
         if not self.chain:
             return self._fixed or DEFAULT_START, ()
+        if self._fixed is not None:
+            return self._fixed, tuple(Skill(step.verb, step.argument or "") for step in self.chain)
         first = self.chain[0]
         for _ in range(DRAWS):
-            if self._fixed is not None:
-                state, argument = self._fixed, first.argument or ""
-            else:
-                drawn = draw_skill_start(EXPERT_NAMES[first.verb], rng, first.argument or None)
-                state = drawn.start
-                argument = _argument(first.verb, state, drawn.thing, drawn.place)
-            skills = (
-                Skill(first.verb, argument),
-                *(Skill(step.verb, step.argument or "") for step in self.chain[1:]),
+            drawn = draw_skill_start(
+                EXPERT_NAMES[first.verb], rng, first.argument or None, half_open=self._half_open
             )
-            if self._hold_out and any(is_held_out(s.verb, s.argument) for s in skills):
-                continue
-            if self._fixed is not None or _feasible(state, skills):
-                return state, skills
+            argument = _argument(first.verb, drawn.start, drawn.thing, drawn.place)
+            skills = self._choose(Skill(first.verb, argument), drawn.start, rng)
+            if skills:
+                return drawn.start, skills
         raise UserError(f'no start was found in which "{self.text}" can be done; check the order')
+
+    def _choose(
+        self, first: Skill, start: StartState, rng: np.random.Generator
+    ) -> tuple[Skill, ...]:
+        """The skills of the chain, families drawn from what can be done then; () if nothing can."""
+        world = world_of(start)
+        skills: list[Skill] = []
+        for step in self.chain:
+            if not skills:
+                skill = first
+            elif step.argument is not None:
+                skill = Skill(step.verb, step.argument)
+            else:
+                choices = [skill for skill in _family(step.verb) if self._suits(skill, world)]
+                choices = [skill for skill in choices if not _is_there(world, skill)]
+                if not choices:
+                    return ()
+                skill = choices[int(rng.integers(len(choices)))]
+            if not self._suits(skill, world):
+                return ()
+            world = apply_skill(world, skill, distance)
+            skills.append(skill)
+        return tuple(skills)
+
+    def _suits(self, skill: Skill, world: World) -> bool:
+        held_out = self._hold_out and is_held_out(skill.verb, skill.argument)
+        return not held_out and obstacle(world, skill, distance) is None
 
 
 class SkillRule:
@@ -228,10 +252,11 @@ def _argument(verb: Verb, start: StartState, thing: int | None, place: str | Non
     return "" if verb is Verb.BRING else place or ""
 
 
-def _feasible(start: StartState, skills: Sequence[Skill]) -> bool:
-    world = world_of(start)
-    for skill in skills:
-        if obstacle(world, skill, distance) is not None:
-            return False
-        world = apply_skill(world, skill, distance)
-    return True
+def _family(verb: Verb) -> Sequence[Skill]:
+    return [skill for skill in all_skills(OBJECTS, PLACES, DRAWERS) if skill.verb is verb]
+
+
+def _is_there(world: World, skill: Skill) -> bool:
+    """Whether a skill that drives somewhere would not move."""
+    drives = skill.verb in (Verb.FIND, Verb.GO_TO)
+    return drives and world.is_at(apply_skill(world, skill, distance).robot_at or "")

@@ -112,7 +112,7 @@ def test_a_held_object_stays_in_the_hand_by_friction(name: str) -> None:
 # ----------------------------------------------------------------------------------- start poses
 
 
-@pytest.mark.parametrize("drawers", ["open", "closed"])
+@pytest.mark.parametrize("drawers", ["open", "closed", "half open"])
 def test_a_full_kitchen_lies_still_where_it_should(drawers: str) -> None:
     start = full_kitchen(drawers)
     scene, data = placed(start)

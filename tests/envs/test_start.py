@@ -17,7 +17,9 @@ starts = st.builds(
         max_size=6,
         unique_by=lambda pair: pair[0],
     ).map(tuple),
-    drawers=st.dictionaries(st.sampled_from(DRAWERS), st.sampled_from(["open", "closed"])),
+    drawers=st.dictionaries(
+        st.sampled_from(DRAWERS), st.sampled_from(["open", "closed", "half open"])
+    ),
 )
 
 

@@ -16,9 +16,11 @@ import gymnasium
 import numpy as np
 import pytest
 
+from envs.kitchen.experts import make_expert
+from envs.kitchen.layout import distance
 from envs.kitchen.start import StartState
 from envs.kitchen.vocabulary import DRAWERS
-from planners.skills import Skill, Verb
+from planners.skills import Skill, Verb, apply_skill, obstacle
 from robo.commands.record import FAMILIES, Record
 from robo.data.errors import DatasetError
 from robo.data.features import ACTION, CAPTURE_TIME, STATE, SUBTASK, SUCCESS
@@ -27,19 +29,21 @@ from robo.data.recovery import LOCK_FILE
 from robo.data.storage import Lock
 from robo.data.validate import validate
 from robo.errors import UserError
+from robo.kitchen_world import EXPERT_NAMES, skill_target, world_of_state
 from robo.recording import expert_episodes
 from robo.recording.environments import make_environment
 from robo.recording.expert import ExpertDevice
 from robo.recording.expert_episodes import record_experts
 from robo.recording.expert_parts import RESULTS, SETTINGS, ExpertResult, read_results
 from robo.recording.expert_settings import ExpertSettings
-from robo.recording.kitchen import KitchenTask, chain_of, skills_of
+from robo.recording.kitchen import KitchenTask, chain_of, kitchen_of, skills_of
 from robo.recording.origin import Origin
 from robo.recording.recorder import SENT_ACTION, Recorder
 from robo.recording.replaying import replay_episode
 from robo.recording.session import Session
 from robo.rollouts.actors import Assignment, Counts
 from robo.rollouts.splits import is_held_out, parts
+from robo.scenario import world_of
 
 KITCHEN = "robo/Kitchen-v1"
 SMALL = Path(__file__).parent / "kitchen-small"
@@ -57,7 +61,7 @@ def test_words_name_skills_chains_and_families() -> None:
         chain = chain_of(family)
         assert chain is not None
         assert len(chain) == 1
-    for words in ("bring me the sponge", "pick up the kiwi", "pick up, open", ""):
+    for words in ("bring me the sponge", "pick up the kiwi", "pick up, fly", ""):
         assert chain_of(words) is None
 
 
@@ -71,6 +75,34 @@ def test_a_family_draws_what_it_is_about(family: str) -> None:
     for start in starts:
         state = StartState.from_dict(start.options["start"])
         assert 8 <= len(state.objects) <= 13
+
+
+def test_a_chain_of_families_draws_what_can_be_done_in_turn() -> None:
+    task = KitchenTask("go to, open, find, pick up, bring", seed=3, hold_out=True)
+    drawn = [task.start(number) for number in range(20)]
+    assert len({start.task for start in drawn}) > 10
+    for start in drawn:
+        world = world_of(StartState.from_dict(start.options["start"]))
+        for skill in skills_of(start.task):
+            assert obstacle(world, skill, distance) is None
+            assert not is_held_out(skill.verb, skill.argument)
+            world = apply_skill(world, skill, distance)
+    with pytest.raises(UserError, match="no start was found"):
+        KitchenTask("open, put down").start(0)
+
+
+@pytest.mark.parametrize("family", ["open", "close"])
+def test_a_half_open_drawer_can_be_opened_and_closed(family: str, tmp_path: Path) -> None:
+    made = make_environment(KITCHEN, image_size=0)
+    task = KitchenTask(family, seed=4, half_open=True)
+    start = task.start(0)
+    drawers = StartState.from_dict(start.options["start"]).drawers
+    assert drawers[parts(start.task)[1]] == "half open"
+    recorder = Recorder(made.env, tmp_path / "set", task, arguments=made.arguments)
+    episode = Session(recorder, ExpertDevice(), wanted=1).record(0)
+    recorder.close()
+    assert episode is not None
+    assert episode.info.success
 
 
 def test_pairs_that_test_generalisation_are_held_out() -> None:
@@ -424,6 +456,50 @@ def test_corrections_begin_where_the_policy_has_got(tmp_path: Path) -> None:
     assert replay.worst == 0
     assert replay.success
     assert Origin.of(plain.info).lead == ()
+
+
+class Guide(Wanderer):
+    """Carries out every skill as the expert would."""
+
+    def begin(self, env: Any, assignment: Assignment) -> None:
+        self.words = f"{self.words}; {assignment.label}"
+        self._kitchen = kitchen_of(env)
+        (skill,) = skills_of(assignment.label)
+        world = world_of_state(self._kitchen.kitchen_state, None)
+        thing, place = skill_target(world, skill)
+        self._expert = make_expert(self._kitchen.scene, EXPERT_NAMES[skill.verb], thing, place)
+
+    def act(self, observation: Any) -> np.ndarray:
+        action = self._expert.act(self._kitchen.kitchen_state)
+        self.finished = self._expert.finished
+        return action
+
+
+def test_a_policy_leads_from_skill_to_skill(tmp_path: Path) -> None:
+    made = make_environment(KITCHEN, image_size=0)
+    start = StartState("user", None, (("tea", "table"),))
+    chain = "go to the table, pick up the tea, bring it to you"
+    task = KitchenTask(chain, seed=6, start=start)
+    recorder = Recorder(made.env, tmp_path / "set", task, arguments=made.arguments)
+    shown = []
+    for draw in range(6):
+        policy = Guide()
+        policy.words = ""
+        device = ExpertDevice(leader=policy)
+        episode = Session(recorder, device, wanted=6).record(draw)
+        if episode is None:
+            assert device.failure == "it is done already"
+            shown.append((policy.words, []))
+        else:
+            assert episode.info.success
+            frames = Dataset(tmp_path / "set").column("subtask_index")[episode.start : episode.stop]
+            shown.append((policy.words, list(dict.fromkeys(frames.ravel().tolist()))))
+    recorder.close()
+    told = {words.count(";") for words, _ in shown}
+    assert len(told) > 1
+    for words, labels in shown:
+        # A skill that the policy was in is finished by the expert, those before are not recorded.
+        assert len(labels) in (3 - words.count(";"), 4 - words.count(";"))
 
 
 def test_a_hand_that_was_led_astray_is_recorded_on_its_way_back(tmp_path: Path) -> None:
