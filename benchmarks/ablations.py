@@ -6,7 +6,7 @@
 
 Runs and prints the commands that train and evaluate each variant in turn. Ctrl-C stops; run again
 to resume. `--only` selects variants; two processes may train different ones in one folder. The
-data sets are those of policies/weights/README.md.
+datasets are those of policies/weights/README.md.
 """
 
 import json

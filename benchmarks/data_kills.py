@@ -2,8 +2,8 @@
 
     python benchmarks/data_kills.py --kills 100
 
-A child records episodes as fast as it can and reports what it has done. It is killed; the set is
-read as it lies, repaired, and the next child resumes into it. Every number and image encodes its
+A child records episodes as fast as it can and reports what it has done. It is killed; the dataset
+is read as it lies, repaired, and the next child resumes into it. Every number and image encodes its
 episode and frame, so what comes back is compared exactly.
 """
 
@@ -76,7 +76,7 @@ def bits_of(images: np.ndarray) -> np.ndarray:
 
 
 def make(root: Path) -> None:
-    """Create the empty set."""
+    """Create the empty dataset."""
     features = [camera("head", SIDE, SIDE), vector(STATE, 2), vector(ACTION, 2)]
     create_dataset(root, FPS, features, "none")
 
@@ -163,7 +163,7 @@ def kill_once(root: Path, rng: np.random.Generator, tally: Tally) -> None:
 
 
 def run(folder: Path, kills: int, seed: int) -> Tally:
-    """Kill `kills` recorders, ten per set; each set must validate without errors at the end."""
+    """Kill `kills` recorders, ten per dataset; each must validate without errors at the end."""
     rng = np.random.default_rng(seed)
     tally = Tally()
     while tally.kills < kills:
@@ -173,7 +173,7 @@ def run(folder: Path, kills: int, seed: int) -> Tally:
             kill_once(root, rng, tally)
         report = validate(root, images=False)
         if report.errors:
-            raise RuntimeError(f"the set is damaged: {report.findings[0].message}")
+            raise RuntimeError(f"the dataset is damaged: {report.findings[0].message}")
         print(f"{tally.kills} kills, {tally.finished_lost} lost", file=sys.stderr, flush=True)
     return tally
 

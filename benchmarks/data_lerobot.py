@@ -5,10 +5,11 @@
     PYTHON benchmarks/data_lerobot.py write DIR
 
 `read` times random windows of one image, two states and twenty actions, as data_reading.py does;
-`train` trains LeRobot's ACT or diffusion policy on the set for a few steps; `write` makes a small
-set with LeRobot's own writer. Prints JSON with the versions and which parts of torchvision were
-replaced: compiled operators that do not fit the installed torch (no reader or policy here uses
-them), and in that case, or where it is gone, `VideoReader` (PyAV decodes, as it does inside it).
+`train` trains LeRobot's ACT or diffusion policy on the dataset for a few steps; `write` makes a
+small dataset with LeRobot's own writer. Prints JSON with the versions and which parts of
+torchvision were replaced: compiled operators that do not fit the installed torch (no reader or
+policy here uses them), and in that case, or where it is gone, `VideoReader` (PyAV decodes, as it
+does inside it).
 """
 
 import argparse
@@ -104,7 +105,7 @@ def read(root: Path, batches: int) -> dict[str, Any]:
 
 
 def train(root: Path, name: str, steps: int, batch: int = 4) -> dict[str, Any]:
-    """Train one of LeRobot's policies on the set."""
+    """Train one of LeRobot's policies on the dataset."""
     from lerobot.configs.types import FeatureType
     from lerobot.datasets.lerobot_dataset import LeRobotDataset, LeRobotDatasetMetadata
     from lerobot.datasets.utils import dataset_to_policy_features

@@ -2,9 +2,9 @@
 
     python benchmarks/data_reading.py [--dataset DIR] [--lerobot PYTHON]
 
-CPU time on one thread, so that other work on the machine does not count. --dataset reads that set.
-With --lerobot, the Python of an environment that has LeRobot, LeRobot's reader reads windows of
-the same sets, too (see data_lerobot.py).
+CPU time on one thread, so that other work on the machine does not count. --dataset reads that
+dataset. With --lerobot, the Python of an environment that has LeRobot, LeRobot's reader reads
+windows of the same datasets, too (see data_lerobot.py).
 """
 
 import argparse
@@ -27,7 +27,7 @@ BATCH = 32
 
 
 def make(root: Path, height: int, width: int, episodes: int, frames: int) -> None:
-    """Write a set of moving patches."""
+    """Write a dataset of moving patches."""
     rng = np.random.default_rng(0)
     create_dataset(
         root, 50, [camera("front", height, width), vector(STATE, 12), vector(ACTION, 11)], "none"

@@ -2,7 +2,7 @@
 
 Run `make demo && python docs/make_images.py runs/demo`, and, in the checkout's folder and with
 Chromium, `python -m docs.make_images page`; `python docs/make_images.py arms` needs neither, and
-`python docs/make_images.py walk runs/g1/episode.mp4` takes a film of `robo run … --robot g1`.
+`python docs/make_images.py walk runs/g1/episode.mp4` takes a video of `robo run … --robot g1`.
 """
 
 import sys
@@ -49,7 +49,7 @@ def object_sheet() -> np.ndarray:
 
 
 def strip(film: Path, moments: tuple[float, ...] = (0.27, 0.42, 0.7, 0.93)) -> np.ndarray:
-    """Frames of a film side by side, at shares of its length, in two rows."""
+    """Frames of a video side by side, at shares of its length, in two rows."""
     with av.open(str(film)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     chosen = [frames[int(share * (len(frames) - 1))] for share in moments]

@@ -2,7 +2,7 @@
 
     python examples/record.py --env Pendulum-v1 --out data/pendulum
 
-A second run adds to the same set. The kitchen: --env robo/Kitchen-v1.
+A second run adds to the same dataset. The kitchen: --env robo/Kitchen-v1.
 """
 
 import argparse

@@ -4,7 +4,7 @@ A policy is built in three lines and then trained or used:
 
     config = RT1Config.for_dataset(inputs, action_size=11, preset="small", instruction_width=576)
     policy = policy_class("rt1")(config)
-    policy.normalizer.set_stats(stats)            # the data set's stats.json
+    policy.normalizer.set_stats(stats)            # the dataset's stats.json
 
     loss, parts = policy.loss(batch)              # training: tensors, see `Batch`
     policy.reset()                                # inference: numpy, one robot
@@ -133,7 +133,7 @@ class PolicyConfig:
 
     @property
     def needs(self) -> dict[str, tuple[int, ...]]:
-        """Features that a data set must have, with their shapes; images may have any size."""
+        """Features that a dataset must have, with their shapes; images may have any size."""
         return {**self.inputs, ACTION: (self.action_size,)}
 
     def to_json(self) -> dict[str, Any]:

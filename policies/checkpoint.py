@@ -31,7 +31,7 @@ class Description:
     Attributes:
         policy: Name of the policy.
         config: Its configuration as JSON.
-        metadata: The trainer's notes, such as the data set's fingerprint, the success rule's
+        metadata: The trainer's notes, such as the dataset's fingerprint, the success rule's
             version, seed, code version and command.
     """
 

@@ -2,7 +2,7 @@
 
 
 class PolicyError(ValueError):
-    """A configuration, a data set or an observation that does not fit the policy."""
+    """A configuration, a dataset or an observation that does not fit the policy."""
 
 
 class CheckpointError(PolicyError):

@@ -45,7 +45,7 @@ class Normalizer(nn.Module):
         self._shapes = dict(shapes)
 
     def set_stats(self, stats: Mapping[str, Mapping[str, Any]]) -> None:
-        """Set the statistics of a data set, in the layout of LeRobot's stats.json.
+        """Set the statistics of a dataset, in the layout of LeRobot's stats.json.
 
         Args:
             stats: By feature: mean, std, min, max, (n,) for a vector and (3, 1, 1) for a camera.
@@ -60,7 +60,7 @@ class Normalizer(nn.Module):
             if key not in stats:
                 if image:
                     continue
-                raise PolicyError(f'the data set\'s statistics have no "{key}"; compute them anew')
+                raise PolicyError(f'the dataset\'s statistics have no "{key}"; compute them anew')
             size = 3 if image else shape[0]
             found = {}
             for name in ("mean", "std") if image else ("mean", "std", "min", "max"):

@@ -123,7 +123,7 @@ class ACTConfig(PolicyConfig):
 
     def __post_init__(self) -> None:
         if not self.inputs:
-            raise PolicyError("ACT needs a state or a camera; the data set has neither")
+            raise PolicyError("ACT needs a state or a camera; the dataset has neither")
         names = ("chunk", "width", "heads", "feedforward", "decoder_layers", "vae_layers", "latent")
         self.check_numbers(
             {

@@ -179,7 +179,7 @@ class RT1Config(PolicyConfig):
 
     @property
     def needs(self) -> dict[str, tuple[int, ...]]:
-        """Features that a data set must have, including `path_of` if there is a `path`."""
+        """Features that a dataset must have, including `path_of` if there is a `path`."""
         done = {self.path_of: (self.action_size,)} if self.path else {}
         return {**super().needs, **done}
 

@@ -1,4 +1,4 @@
-"""`robo data`: look at, check, repair, join and split sets of demonstrations."""
+"""`robo data`: look at, check, repair, join and split datasets of demonstrations."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,10 @@ Folder = tyro.conf.Positional[Path]
 
 @dataclass(frozen=True)
 class DataInfo:
-    """Show what a set holds."""
+    """Show what a dataset holds."""
 
     dataset: Folder
-    """The set's folder."""
+    """The dataset's folder."""
 
     json: Flag = False
     """Print JSON."""
@@ -38,10 +38,10 @@ class DataInfo:
 
 @dataclass(frozen=True)
 class DataValidate:
-    """Check a set: its format, then the recording's quality. Exits with 1 on errors."""
+    """Check a dataset: its format, then the recording's quality. Exits with 1 on errors."""
 
     dataset: Folder
-    """The set's folder."""
+    """The dataset's folder."""
 
     no_images: Flag = False
     """Do not decode the videos: much faster, but frozen cameras go unnoticed."""
@@ -69,7 +69,7 @@ class DataRepair:
     """Recover what a crash left unfinished, and fix what can be deduced."""
 
     dataset: Folder
-    """The set's folder."""
+    """The dataset's folder."""
 
     def execute(self) -> int:
         """Run the command."""
@@ -88,13 +88,13 @@ class DataRepair:
 
 @dataclass(frozen=True)
 class DataMerge:
-    """Join sets with the same features into a new one."""
+    """Join datasets with the same features into a new one."""
 
     datasets: tyro.conf.Positional[tuple[Path, ...]]
-    """The sets' folders."""
+    """The datasets' folders."""
 
     out: Path
-    """The new set's folder; it must not exist."""
+    """The new dataset's folder; it must not exist."""
 
     def execute(self) -> int:
         """Run the command."""
@@ -109,16 +109,16 @@ class DataMerge:
 
 @dataclass(frozen=True)
 class DataSplit:
-    """Make new sets from a set's episodes: chosen ones, successes, or random shares."""
+    """Make new datasets from a dataset's episodes: chosen ones, successes, or random shares."""
 
     dataset: Folder
-    """The set's folder."""
+    """The dataset's folder."""
 
     out: Path
-    """The new set's folder, or the folder for the parts; it must not exist."""
+    """The new dataset's folder, or the folder for the parts; it must not exist."""
 
     into: tuple[str, ...] = ()
-    """Random parts such as `train=0.9 val=0.1`; each becomes a set in --out."""
+    """Random parts such as `train=0.9 val=0.1`; each becomes a dataset in --out."""
 
     episodes: str = ""
     """Only these episodes, such as `0-9,12`."""
@@ -161,10 +161,10 @@ class DataStats:
     """Compute training's normalisation statistics, exactly, from the frames."""
 
     dataset: Folder
-    """The set's folder."""
+    """The dataset's folder."""
 
     write: Flag = False
-    """Write them to the set's meta/stats.json."""
+    """Write them to the dataset's meta/stats.json."""
 
     json: Flag = False
     """Print JSON."""
@@ -253,7 +253,7 @@ def _numbers(text: str, count: int) -> list[int]:
             raise UserError(f'--episodes takes numbers such as 0-9,12, not "{part}"') from None
         for number in (begin, end):
             if not 0 <= number < count:
-                raise UserError(f"there is no episode {number}; the set has {count}")
+                raise UserError(f"there is no episode {number}; the dataset has {count}")
         numbers += range(begin, end + 1)
     if len(set(numbers)) < len(numbers):
         twice = next(number for number in numbers if numbers.count(number) > 1)

@@ -28,7 +28,7 @@ class Record:
     """
 
     dataset: Path
-    """The set's folder; created if there is none."""
+    """The dataset's folder; created if there is none."""
 
     task: str = ""
     """What to do, in words. Kitchen skills have success rules and random starts: "pick up the tea",
@@ -42,7 +42,7 @@ class Record:
     """What drives the robot."""
 
     episodes: int = 50
-    """Episodes of the task that the set should hold in the end; with "all", of each family."""
+    """Episodes of the task that the dataset should hold in the end; with "all", of each family."""
 
     seed: int = 0
     """Random seed of starts, randomisation and noise."""

@@ -24,7 +24,7 @@ class Replay:
     """
 
     dataset: tyro.conf.Positional[Path]
-    """The set's folder."""
+    """The dataset's folder."""
 
     episode: Union[None, tuple[int, ...]] = None
     """Episodes to replay; by default all."""

@@ -46,7 +46,7 @@ class Rollout:
     """Output folder."""
 
     record: Optional[Path] = None
-    """Record the episodes, including failed ones, into this set."""
+    """Record the episodes, including failed ones, into this dataset."""
 
     video: int = 0
     """Film this many episodes, from the first."""

@@ -1,4 +1,4 @@
-"""`robo train`: a data set becomes a policy; `robo train walk` and `sight` have other options."""
+"""`robo train`: a dataset becomes a policy; `robo train walk` and `sight` have other options."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ class Train:
     """rt1, act or diffusion."""
 
     dataset: Path
-    """The set's folder (LeRobotDataset v3.0)."""
+    """The dataset's folder (LeRobotDataset v3.0)."""
 
     out: Path
     """Folder of the run."""

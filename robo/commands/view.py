@@ -1,4 +1,4 @@
-"""`robo data view`: look at a recorded set, on a page or in pictures."""
+"""`robo data view`: look at a recorded dataset, on a page or in pictures."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,10 @@ import tyro
 
 @dataclass(frozen=True)
 class DataView:
-    """Look at a set: a page to scrub, play and plot, or PNG pictures where there is no browser."""
+    """Look at a dataset: a page to scrub, play and plot, or PNG pictures if there is no browser."""
 
     dataset: tyro.conf.Positional[Path]
-    """The set's folder."""
+    """The dataset's folder."""
 
     png: Optional[Path] = None
     """Write a contact sheet and plots into this folder instead of opening a page."""

@@ -244,7 +244,7 @@ def check_alike(one: Dataset, other: Dataset) -> None:
         if left.get(key) != right.get(key):
             raise DatasetError(
                 f'"{key}" is {left.get(key, "missing")} in {one.root} and '
-                f"{right.get(key, 'missing')} in {other.root}; only like sets can be merged"
+                f"{right.get(key, 'missing')} in {other.root}; only like datasets can be merged"
             )
 
 

@@ -106,8 +106,9 @@ def commit(
     place = next_place(info, last, cameras)
     if journal.head["episode_index"] != place.episode or place.episode != info.total_episodes:
         raise DatasetFormatError(
-            f"{root}: the journal holds episode {journal.head['episode_index']}, but the set has "
-            f"{info.total_episodes} episodes; move the journal's folder away to go on without it"
+            f"{root}: the journal holds episode {journal.head['episode_index']}, but the "
+            f"dataset has {info.total_episodes} episodes; move the journal's folder away to go on "
+            "without it"
         )
     task_index = _add_texts(root / TASKS, "task", [journal.head["task"]])[0]
     rows = journal.rows.copy()

@@ -198,12 +198,15 @@ def checked_value(feature: Feature, value: Any) -> np.ndarray:
     if feature.is_camera:
         if array.shape != feature.shape or array.dtype != np.uint8:
             raise FrameError(
-                f"{feature.key} is {array.dtype} {array.shape}, the set takes uint8 {feature.shape}"
+                f"{feature.key} is {array.dtype} {array.shape}, "
+                f"the dataset takes uint8 {feature.shape}"
             )
         return array
     wanted = feature.field[2]
     if array.shape != wanted and array.shape != feature.shape:
-        raise FrameError(f"{feature.key} has shape {array.shape}, the set takes {feature.shape}")
+        raise FrameError(
+            f"{feature.key} has shape {array.shape}, the dataset takes {feature.shape}"
+        )
     array = array.reshape(wanted)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         place = np.flatnonzero(~np.isfinite(np.atleast_1d(array)))[0]
@@ -211,5 +214,5 @@ def checked_value(feature: Feature, value: Any) -> np.ndarray:
     if array.dtype == feature.dtype:
         return array
     if not np.can_cast(array.dtype, feature.dtype, "same_kind"):
-        raise FrameError(f"{feature.key} is {array.dtype}, the set takes {feature.dtype}")
+        raise FrameError(f"{feature.key} is {array.dtype}, the dataset takes {feature.dtype}")
     return array.astype(feature.dtype)

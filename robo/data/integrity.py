@@ -58,7 +58,9 @@ def check_meta(info: Info, episodes: Sequence[Episode], tasks: Sequence[str]) ->
     """Check the counts, order and tables of meta/."""
     for key in AUTOMATIC:
         if key not in info.features:
-            yield error("features", "info.json does not declare it; every set has it", None, key)
+            yield error(
+                "features", "info.json does not declare it; every dataset has it", None, key
+            )
     counts = {
         "total_episodes": len(episodes),
         "total_frames": sum(episode.length for episode in episodes),
@@ -162,19 +164,21 @@ def check_films(info: Info, episode: Episode) -> Iterator[Finding]:
             with VideoFile(info.video_path(key, film.number)) as video:
                 if video.size != info.features[key].size:
                     message = f"images are {video.size}, declared {info.features[key].size}"
-                    yield error("film", message, episode.index, key)
+                    yield error("video", message, episode.index, key)
                 if abs(video.rate - info.fps) > 1e-3 * info.fps:
-                    message = f"the film has {video.rate:g} frames a second, the set {info.fps}"
-                    yield error("film", message, episode.index, key)
+                    message = (
+                        f"the video has {video.rate:g} frames a second, the dataset {info.fps}"
+                    )
+                    yield error("video", message, episode.index, key)
                 wanted = round(film.start * info.fps) + episode.length
                 if video.frames < wanted:
-                    message = f"the film has {video.frames} frames, the episode needs {wanted}"
-                    yield error("film", message, episode.index, key)
+                    message = f"the video has {video.frames} frames, the episode needs {wanted}"
+                    yield error("video", message, episode.index, key)
                 if abs(film.stop - film.start - episode.length / info.fps) > 0.5 / info.fps:
                     message = f"its stretch {film.start:.3f} to {film.stop:.3f} s does not hold "
-                    yield error("film", message + f"{episode.length} frames", episode.index, key)
+                    yield error("video", message + f"{episode.length} frames", episode.index, key)
         except DatasetFormatError as problem:
-            yield error("film", _said(problem, info.root), episode.index, key)
+            yield error("video", _said(problem, info.root), episode.index, key)
 
 
 def check_strays(info: Info, episodes: Sequence[Episode]) -> Iterator[Finding]:

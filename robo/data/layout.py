@@ -112,7 +112,7 @@ def new_info(root: Path, fps: int, features: Features, robot_type: str) -> Info:
     if clash:
         raise DatasetFormatError(f"{', '.join(clash)}: the writer adds that itself; leave it out")
     if not features:
-        raise DatasetFormatError("a set needs at least one feature besides the automatic ones")
+        raise DatasetFormatError("a dataset needs at least one feature besides the automatic ones")
     everything = {**features, **RECORDED, **AUTOMATIC}
     raw = {
         "codebase_version": VERSION,
@@ -186,5 +186,6 @@ def _check_paths(info: Info) -> None:
             inside = path.is_relative_to(info.root) and not absolute
             if not inside or ".." in path.relative_to(info.root).parts:
                 raise DatasetFormatError(
-                    f"{info.root / INFO}: {key} is {info.raw[key]!r}, which leads out of the set"
+                    f"{info.root / INFO}: {key} is {info.raw[key]!r}, which leads out of the "
+                    "dataset"
                 )

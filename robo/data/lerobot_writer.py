@@ -183,7 +183,7 @@ class DatasetWriter(Closing):
             missing, unknown = sorted(declared - frame.keys()), sorted(frame.keys() - declared)
             raise FrameError(
                 f"the frame lacks {missing or 'nothing'} and holds {unknown or 'nothing'} "
-                "that the set does not declare"
+                "that the dataset does not declare"
             )
         row = np.zeros((), self._dtype)
         images = []
@@ -225,7 +225,7 @@ class DatasetWriter(Closing):
         with write_errors(
             self.root,
             f"the {len(self.episodes)} finished episodes are intact and this one is whole in the "
-            "journal: make room, then `robo data repair` puts it into the set",
+            "journal: make room, then `robo data repair` puts it into the dataset",
         ):
             journal = read_journal(self._journal)
             if not len(journal.rows):

@@ -268,7 +268,7 @@ def screen_set(dataset: Dataset, *, images: bool) -> Iterator[Finding]:
             try:
                 yield from screens.screen_images(episode, camera)
             except DatasetFormatError as problem:
-                yield warning("film", str(problem), episode.index, camera, penalty=1.0)
+                yield warning("video", str(problem), episode.index, camera, penalty=1.0)
 
 
 def _spread(table: np.ndarray) -> np.ndarray:

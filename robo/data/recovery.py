@@ -25,13 +25,13 @@ def check_appendable(info: Info) -> None:
     if missing:
         raise DatasetFormatError(
             f"{info.root} was not recorded by robo (it lacks {', '.join(missing)}), so it cannot "
-            "be added to; record into a new set"
+            "be added to; record into a new dataset"
         )
     first = next((info.root / "meta" / "episodes").glob("chunk-*/file-*.parquet"), None)
     if first is not None and not read_schema(first).equals(episodes_schema(info.features)):
         raise DatasetFormatError(
             f"{info.root} was recorded by another version of robo, whose episodes have other "
-            "columns; `robo data merge` makes a set of it that can be added to"
+            "columns; `robo data merge` makes a dataset of it that can be added to"
         )
 
 

@@ -63,7 +63,7 @@ def _repair(root: Path) -> list[str]:
             f"{episode.length} frames, {seconds:.1f} s"
         )
     elif journal:
-        done.append("removed a journal that held nothing that the set lacks")
+        done.append("removed a journal that held nothing that the dataset lacks")
     done += _count(root)
     done += _renumber(root)
     if read_texts(root / TASKS, "task") and not is_indexed(root / TASKS, "task"):

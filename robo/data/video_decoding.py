@@ -39,7 +39,7 @@ class VideoFile(Closing):
         except (av.error.FFmpegError, OSError) as error:
             raise DatasetFormatError(f"{path} cannot be read: {error}") from error
         if not self._container.streams.video:
-            raise DatasetFormatError(f"{path} holds no film")
+            raise DatasetFormatError(f"{path} holds no video")
         self._stream = self._container.streams.video[0]
         self._stream.codec_context.thread_count = 1
         self.rate = float(self._stream.average_rate or 0)

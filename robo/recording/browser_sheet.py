@@ -1,4 +1,4 @@
-"""A set as pictures: contact sheets, and plots of each episode's columns."""
+"""A dataset as pictures: contact sheets, and plots of each episode's columns."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def write_pictures(view: SetView, episodes: Sequence[int], folder: Path) -> list
     """Write `sheet-*.png` and `episode-*.png` into a folder.
 
     Raises:
-        DatasetError: The set is damaged.
+        DatasetError: The dataset is damaged.
         OSError: The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A page on a recorded set: scrub, play, plot. Served by the standard library alone."""
+"""A page on a recorded dataset: scrub, play, plot. Served by the standard library alone."""
 
 import contextlib
 import http
@@ -31,10 +31,10 @@ KINDS: Final = {
 
 
 class SetView:
-    """The page's data on one set. Thread-safe.
+    """The page's data on one dataset. Thread-safe.
 
     Args:
-        dataset: The set.
+        dataset: The dataset.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -43,7 +43,7 @@ class SetView:
         self._lock = threading.Lock()
 
     def overview(self) -> dict[str, Any]:
-        """The set, its episodes and the columns that can be plotted."""
+        """The dataset, its episodes and the columns that can be plotted."""
         dataset = self.dataset
         return {
             "name": dataset.root.resolve().name,
@@ -55,7 +55,7 @@ class SetView:
         }
 
     def columns(self) -> list[str]:
-        """Keys of the set's own numeric columns, the action first."""
+        """Keys of the dataset's own numeric columns, the action first."""
         features = self.dataset.features
         own = [k for k, f in features.items() if f.is_numeric and k not in AUTOMATIC | RECORDED]
         return sorted(own, key=lambda key: (key != "action", key))
@@ -65,7 +65,7 @@ class SetView:
 
         Raises:
             IndexError: There is no such episode.
-            DatasetError: The set is damaged.
+            DatasetError: The dataset is damaged.
         """
         dataset = self.dataset
         episode = _chosen(dataset, number)
@@ -109,10 +109,10 @@ class SetView:
 
 
 class ViewServer:
-    """Serves the page on a set below `/<token>/`, on loopback only.
+    """Serves the page on a dataset below `/<token>/`, on loopback only.
 
     Args:
-        view: The set.
+        view: The dataset.
         port: Port to listen on; any free one when 0.
 
     Attributes:
@@ -206,7 +206,7 @@ def _file(name: str) -> tuple[str, bytes]:
 
 def _chosen(dataset: Dataset, number: int) -> Episode:
     if not 0 <= number < len(dataset.episodes):
-        raise IndexError(f"the set has {len(dataset.episodes)} episodes")
+        raise IndexError(f"the dataset has {len(dataset.episodes)} episodes")
     return dataset.episodes[number]
 
 

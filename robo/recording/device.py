@@ -58,7 +58,7 @@ class Event(StrEnum):
     dropped."""
     DISCARD = "discard"
     """Mark the finished episode `Command.episode` (the last one when None) for removal from the
-    set, or unmark it. The open episode goes on."""
+    dataset, or unmark it. The open episode goes on."""
     REPLAY = "replay"
     """Show the finished episode `Command.episode` (the last one when None). The open episode is
     dropped; its start comes again afterwards."""
@@ -69,7 +69,7 @@ class EpisodeStart:
     """How an episode begins.
 
     Attributes:
-        number: Its index in the set, if it is kept.
+        number: Its index in the dataset, if it is kept.
         task: The task, in words.
         seed: Seed of the environment's reset.
         options: Options of the environment's reset, such as the kitchen's `start`.
@@ -87,13 +87,13 @@ class EpisodeStart:
 
 @dataclass(frozen=True)
 class RecordedEpisode:
-    """An episode of the set, for a list.
+    """An episode of the dataset, for a list.
 
     Attributes:
-        index: Its index in the set.
+        index: Its index in the dataset.
         task: The task, in words.
         frames: Number of frames.
-        seconds: Its duration at the set's rate.
+        seconds: Its duration at the dataset's rate.
         success: Result of the success rule; None without a rule.
         missed: Missed deadlines; None for episodes of earlier sessions.
         thumbnail: A small picture (H, W, 3) uint8 from its end, or None.
@@ -117,16 +117,16 @@ class Status:
     Attributes:
         phase: What the session is doing.
         task: The task, in words.
-        episode: Index in the set of the open episode, or of the one being replayed.
+        episode: Index in the dataset of the open episode, or of the one being replayed.
         frames: Frames of that episode so far.
         seconds: Time since its first frame: by the clock while recording, else by frames.
         success: Whether the success rule holds now; None without a rule.
         fps: The requested rate.
         rate: Measured rate of the last second or so; 0 unless recording.
         missed: Deadlines missed in the open episode; 0 unless recording.
-        kept: Episodes of this task in the set, without discarded ones.
-        wanted: How many the set should hold.
-        episodes: All episodes of the set. The same tuple until something changes.
+        kept: Episodes of this task in the dataset, without discarded ones.
+        wanted: How many the dataset should hold.
+        episodes: All episodes of the dataset. The same tuple until something changes.
         message: Message for the person, such as "episode 12 is kept"; or empty.
     """
 
@@ -225,7 +225,7 @@ class Device(Protocol):
         ...
 
     def end(self, kept: bool) -> None:
-        """The episode is over; `kept` says whether it is in the set."""
+        """The episode is over; `kept` says whether it is in the dataset."""
         ...
 
     def close(self) -> None:

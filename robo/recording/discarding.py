@@ -1,7 +1,7 @@
-"""Removal of finished episodes from a set: noted at once, done when the session is over.
+"""Removal of finished episodes from a dataset: noted at once, done when the session is over.
 
-The note is in the set's journal folder, so it survives a crash; the set is then rebuilt without the
-episodes and replaces the old one.
+The note is in the dataset's journal folder, so it survives a crash; the dataset is then rebuilt
+without the episodes and replaces the old one.
 """
 
 from collections.abc import Collection
@@ -48,14 +48,14 @@ def discard(root: Path) -> int:
     """Remove the noted episodes; returns how many.
 
     Raises:
-        DatasetBusyError: Another process is recording into the set.
+        DatasetBusyError: Another process is recording into the dataset.
         DatasetFormatError: The note is damaged.
-        DatasetWriteError: Writing failed; the set is unchanged.
+        DatasetWriteError: Writing failed; the dataset is unchanged.
     """
     finish_replacing(root)
     if not read_discarded(root):
         return 0
-    # The open writer locks the set, and has recovered an unfinished episode.
+    # The open writer locks the dataset, and has recovered an unfinished episode.
     with DatasetWriter(root) as writer:
         # Read only now: another process may have removed them and renumbered the others.
         gone = read_discarded(root)

@@ -26,7 +26,7 @@ ENDINGS = ("terminate_ends_episode", "success_ends_episode")
 
 @dataclass(frozen=True)
 class MadeEnvironment:
-    """An environment and what a set records about it.
+    """An environment and what a dataset records about it.
 
     Attributes:
         env: The environment; its observation has our keys, see `robo.recording.observations`.
@@ -82,7 +82,7 @@ def make_environment(
 
 
 def made_again(environment: str, arguments: Mapping[str, Any]) -> MadeEnvironment:
-    """Make an environment with the arguments stored in a set.
+    """Make an environment with the arguments stored in a dataset.
 
     Raises:
         UserError: There is no such environment, or it does not accept them.

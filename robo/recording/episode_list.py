@@ -1,4 +1,4 @@
-"""A set's episodes as a list for display: a row and a thumbnail each."""
+"""A dataset's episodes as a list for display: a row and a thumbnail each."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ THUMBNAIL = 160
 """Longest side of a thumbnail (pixels)."""
 
 PICTURES = 30
-"""Only this many last episodes of an opened set get thumbnails."""
+"""Only this many last episodes of an opened dataset get thumbnails."""
 
 
 def thumbnail_of(observation: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
@@ -50,7 +50,7 @@ def recorded_episode(
 
 
 def recorded_episodes(root: Path, discarded: Collection[int] = ()) -> tuple[RecordedEpisode, ...]:
-    """The rows of a set's episodes; empty if there is no set yet."""
+    """The rows of a dataset's episodes; empty if there is no dataset yet."""
     if not (root / INFO).exists():
         return ()
     dataset = Dataset(root)

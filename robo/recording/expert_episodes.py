@@ -1,8 +1,8 @@
 """Expert episodes from a seed, by several processes; their number does not change the result.
 
-Starts are numbered draws. Each process records into its own set, in a folder beside the dataset;
-the first draws that succeeded, in order, are then assembled into the dataset. An interrupted run
-resumes: what is in those sets is not recorded again.
+Starts are numbered draws. Each process records into a dataset of its own, in a folder beside the
+final one; the first draws that succeeded, in order, are then assembled into the final one. An
+interrupted run resumes: what is in the processes' datasets is not recorded again.
 """
 
 import json
@@ -64,10 +64,10 @@ def record_experts(
     workers: int,
     on_result: Callable[[ExpertResult], None] | None = None,
 ) -> ExpertReport:
-    """Record until the set holds `episodes` of each task with these settings' seed.
+    """Record until the dataset holds `episodes` of each task with these settings' seed.
 
     Args:
-        root: The set's folder; new episodes are appended to what is there.
+        root: The dataset's folder; new episodes are appended to what is there.
         tasks: Chains or families, see `robo.recording.kitchen`.
         episodes: Episodes per task.
         settings: How to record.
@@ -77,7 +77,7 @@ def record_experts(
     Raises:
         UserError: A task fails too often, the settings differ from those of the interrupted run,
             what that run left is damaged, or a process died.
-        DatasetError: The set cannot be appended to, or another process is recording into it.
+        DatasetError: The dataset cannot be appended to, or another process is recording into it.
     """
     began = time.perf_counter()
     for task in tasks:
@@ -99,7 +99,7 @@ def record_experts(
         if not all(plan.is_done for plan in plans):
             _run(folder, plans, settings, workers, on_result)
         elif not any(plan.counted() for plan in plans):
-            # Leftovers of a run whose episodes are all in the set.
+            # Leftovers of a run whose episodes are all in the dataset.
             shutil.rmtree(folder, ignore_errors=True)
         results = [result for plan in plans for result in plan.counted()]
         kept = _put_together(root, folder, results)
@@ -162,7 +162,7 @@ class _Plan:
 
 
 def _plans(root: Path, folder: Path, tasks: Sequence[str], episodes: int, seed: int) -> list[_Plan]:
-    """What remains to do, given what the set and an interrupted run already hold."""
+    """What remains to do, given what the dataset and an interrupted run already hold."""
     there = _numbers_in(root, seed)
     plans = [_Plan(task, episodes, there.get(task, {})) for task in tasks]
     for result in read_results(folder):
@@ -226,7 +226,7 @@ def _next_draws(plans: Sequence[_Plan], count: int) -> Iterator[tuple[str, int]]
 
 
 class _Worker:
-    """Records draws into this process's own set."""
+    """Records draws into this process's own dataset."""
 
     def __init__(self, folder: Path, settings: ExpertSettings) -> None:
         self._settings = settings
@@ -279,7 +279,7 @@ def _record_draw(task: str, number: int) -> ExpertResult:
 
 
 def _put_together(root: Path, folder: Path, results: Sequence[ExpertResult]) -> int:
-    """Append the kept episodes to the set; returns how many."""
+    """Append the kept episodes to the dataset; returns how many."""
     kept = [result for result in results if result.shard]
     if not kept:
         return 0
@@ -287,7 +287,7 @@ def _put_together(root: Path, folder: Path, results: Sequence[ExpertResult]) -> 
     picks = [(shards[result.shard], [result.episode]) for result in kept]
     new = new_place(root)
     if (root / INFO).exists():
-        with DatasetWriter(root) as writer:  # locks the set, and recovers an unfinished episode
+        with DatasetWriter(root) as writer:  # locks the dataset, and recovers an unfinished episode
             before = range(len(writer.episodes))
             everything = [(Dataset(root), before), *picks] if before else picks
             assemble(everything, new)
@@ -301,7 +301,7 @@ def _put_together(root: Path, folder: Path, results: Sequence[ExpertResult]) -> 
 
 
 def _numbers_in(root: Path, seed: int) -> dict[str, dict[int, bool]]:
-    """Draws that a set already holds and whether they succeeded, by task."""
+    """Draws that a dataset already holds and whether they succeeded, by task."""
     found: dict[str, dict[int, bool]] = {}
     if (root / INFO).exists():
         for episode in Dataset(root).episodes:

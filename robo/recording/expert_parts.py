@@ -1,6 +1,6 @@
-"""Intermediate files of an expert run: its settings, its results and its processes' sets.
+"""Intermediate files of an expert run: its settings, its results and its processes' datasets.
 
-They are in a folder beside the set, so that an interrupted run can resume.
+They are in a folder beside the dataset, so that an interrupted run can resume.
 """
 
 import json
@@ -33,7 +33,7 @@ class ExpertResult:
         frames: Number of recorded frames.
         wall_seconds: Elapsed time.
         cpu_seconds: CPU time.
-        shard: Name of the set that holds it; empty if not kept.
+        shard: Name of the dataset that holds it; empty if not kept.
         episode: Its index there.
     """
 
@@ -54,7 +54,7 @@ def locked(folder: Path, root: Path) -> Iterator[None]:
 
     Args:
         folder: Folder of the parts.
-        root: The set, for the error message.
+        root: The dataset, for the error message.
 
     Raises:
         DatasetBusyError: Another process is recording.

@@ -1,6 +1,6 @@
 """Observations of third-party environments under our keys: `state` and `images/<camera>`.
 
-Accepts the names of LeRobot's environments (`pixels`, `agent_pos`) and of its sets
+Accepts the names of LeRobot's environments (`pixels`, `agent_pos`) and of its datasets
 (`observation.state`, `observation.images.<camera>`), nested or not, and a bare picture.
 """
 

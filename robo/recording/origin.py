@@ -36,7 +36,7 @@ class Origin:
     lead: Sequence[Sequence[float]] = ()
 
     def info(self, device: str, rule_version: str) -> EpisodeInfo:
-        """What the set stores of it."""
+        """What the dataset stores of it."""
         start = {
             "arguments": dict(self.arguments),
             "options": dict(self.options),
@@ -55,7 +55,7 @@ class Origin:
 
     @staticmethod
     def of(info: EpisodeInfo) -> "Origin":
-        """The origin stored in `info`; of other people's sets at most seed and environment."""
+        """The origin stored in `info`; of other people's datasets at most seed and environment."""
         return Origin(
             environment=info.environment,
             arguments=info.start.get("arguments", {}),

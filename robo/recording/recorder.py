@@ -50,25 +50,25 @@ class Recorder(Closing):
     Args:
         env: With a Dict observation of `state` (n,) and `images/<camera>` (H, W, 3) uint8, or one
             vector, which becomes `state`.
-        root: The set's folder.
+        root: The dataset's folder.
         task: The task: words, or a `Task` that also draws starts and judges success.
         fps: Frames per second; the environment's own rate when None.
         device: Name of what acts, recorded with every episode.
         arguments: The environment's `gymnasium.make` arguments; needed to replay.
         names: Names of the elements of a column, by key.
-        with_sent_action: Whether the set has the column `sent_action`.
+        with_sent_action: Whether the dataset has the column `sent_action`.
         restore: False drops the unfinished episode of an earlier recorder.
 
     Attributes:
         env: The environment.
-        writer: The set's writer.
+        writer: The dataset's writer.
         fps: Frames per second.
         frames: Frames of the open episode.
         success: Whether the success rule holds now; None without a rule.
         observation: The latest observation.
 
     Raises:
-        DatasetError: It is no set or has other features, or another process records into it.
+        DatasetError: It is no dataset or has other features, or another process records into it.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Recorder(Closing):
 
     @property
     def sends_otherwise(self) -> bool:
-        """Whether the set has a column for the sent action."""
+        """Whether the dataset has a column for the sent action."""
         return SENT_ACTION in self.writer.info.features
 
     def reset(
@@ -173,9 +173,11 @@ class Recorder(Closing):
         if self.sends_otherwise:
             columns[SENT_ACTION] = sent
         elif intended is not None:
-            raise ValueError(f'the set has no column "{SENT_ACTION}"; make the recorder with one')
+            raise ValueError(
+                f'the dataset has no column "{SENT_ACTION}"; make the recorder with one'
+            )
         label = label or self.task.label
-        # The action is sent as rounded for the set.
+        # The action is sent as rounded for the dataset.
         exact = action_of_row(self.env.action_space, sent)
         observation, reward, terminated, truncated, info = self.env.step(exact)
         self.success = self.task.judge(self.env.unwrapped, info)
@@ -198,7 +200,7 @@ class Recorder(Closing):
         """Send an action without recording it, for a replay.
 
         Args:
-            action: As stored in a set, shape (n,).
+            action: As stored in a dataset, shape (n,).
         """
         sent = action_of_row(self.env.action_space, action)
         observation, _, _, _, info = self.env.step(sent)
@@ -231,7 +233,7 @@ class Recorder(Closing):
             self.writer.discard_episode()
 
     def close(self) -> None:
-        """Release the set; the open episode stays in the journal, for recovery."""
+        """Release the dataset; the open episode stays in the journal, for recovery."""
         if self.frames:
             self._flush()
         else:
@@ -276,7 +278,7 @@ def action_of_row(space: "gymnasium.Space[Any]", numbers: NDArray[Any]) -> Any:
 
     Args:
         space: The environment's action space.
-        numbers: As stored in a set, shape (n,).
+        numbers: As stored in a dataset, shape (n,).
     """
     if isinstance(space, gymnasium.spaces.Discrete):
         return int(numbers[0])
@@ -305,7 +307,7 @@ def features_of_env(
     *,
     with_sent_action: bool,
 ) -> Features:
-    """The columns and cameras of an environment's set.
+    """The columns and cameras of an environment's dataset.
 
     Raises:
         DatasetFormatError: The environment's observation lacks our keys.
@@ -329,7 +331,7 @@ def features_of_env(
 
 
 def check_same(root: Path, features: Features, fps: int) -> None:
-    """Refuse a set whose features or rate differ from those to be recorded.
+    """Refuse a dataset whose features or rate differ from those to be recorded.
 
     Raises:
         DatasetFormatError: They differ; the message names the first difference.

@@ -1,4 +1,4 @@
-"""Replaces an old set by a new one, so that a crash at any moment leaves one of them."""
+"""Replaces an old dataset by a new one, so that a crash at any moment leaves one of them."""
 
 import shutil
 from pathlib import Path
@@ -8,14 +8,14 @@ from robo.data.layout import INFO, JOURNAL
 from robo.data.storage import sync_folder, write_errors
 
 OWN = ("meta", "data", "videos", JOURNAL)
-"""What belongs to a set in its folder; all else, such as a README, survives a replacement."""
+"""What belongs to a dataset in its folder; all else, such as a README, survives a replacement."""
 
 
 def check_place(root: Path) -> None:
-    """Refuse a place that holds anything but a set, because a new set would replace it.
+    """Refuse a place that holds anything but a dataset, because a new dataset would replace it.
 
     Raises:
-        DatasetFormatError: It is neither a set, nor free, nor an empty folder.
+        DatasetFormatError: It is neither a dataset, nor free, nor an empty folder.
     """
     free = not (root.exists() or root.is_symlink()) or (root.is_dir() and not any(root.iterdir()))
     if not free and not (root / INFO).is_file():
@@ -25,26 +25,26 @@ def check_place(root: Path) -> None:
 
 
 def new_place(root: Path) -> Path:
-    """Where to build a set's replacement; cleared, and on the same disk."""
+    """Where to build a dataset's replacement; cleared, and on the same disk."""
     place = root.with_name(f".{root.name}.new")
     shutil.rmtree(place, ignore_errors=True)
     return place
 
 
 def replace_set(root: Path, new: Path) -> None:
-    """Replace a set by a complete new one; other files in the folder are carried over.
+    """Replace a dataset by a complete new one; other files in the folder are carried over.
 
     Args:
-        root: The old set, an empty folder, or nothing.
+        root: The old dataset, an empty folder, or nothing.
         new: The path from `new_place`, complete and on disk.
 
     Raises:
-        DatasetFormatError: `root` holds something other than a set.
+        DatasetFormatError: `root` holds something other than a dataset.
         DatasetWriteError: Writing failed; `finish_replacing` repairs what is half done.
     """
     check_place(root)
     before = _before(root)
-    with write_errors(root, "one of the old and the new set is whole"):
+    with write_errors(root, "one of the old and the new dataset is whole"):
         if root.exists():
             shutil.rmtree(before, ignore_errors=True)
             root.rename(before)
@@ -68,7 +68,7 @@ def finish_replacing(root: Path) -> None:
 
 
 def _clear(before: Path, root: Path) -> None:
-    """Carry over what does not belong to the set, and remove the old set."""
+    """Carry over what does not belong to the dataset, and remove the old dataset."""
     sync_folder(root.parent)
     if not before.exists():
         return

@@ -26,7 +26,7 @@ class SentActions:
     Attributes:
         origin: How it began.
         actions: Actions as sent, shape (frames, n).
-        states: States before each of them, shape (frames, m); None if the set has none.
+        states: States before each of them, shape (frames, m); None if the dataset has none.
     """
 
     origin: Origin
@@ -42,8 +42,8 @@ class ReplayedEpisode:
         index: Index of the episode.
         task: The task, in words.
         frames: Number of actions sent.
-        worst: The largest difference of a state element at any frame, in its own unit; None if set
-            and environment have no state to compare.
+        worst: The largest difference of a state element at any frame, in its own unit; None if
+            dataset and environment have no state to compare.
         mean: The mean difference.
         worst_name: Name of that state element.
         worst_frame: At which frame.
@@ -104,13 +104,13 @@ def replay_episode(
 
     Args:
         env: Environment made like the episode's.
-        root: The set.
+        root: The dataset.
         episode: The episode.
         task: Judges success.
         on_frame: Called with every observation.
 
     Raises:
-        DatasetFormatError: The set lacks what is needed.
+        DatasetFormatError: The dataset lacks what is needed.
     """
     sent = read_sent(root, episode)
     if sent.origin.seed is None:

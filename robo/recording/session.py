@@ -41,7 +41,7 @@ class Summary:
     Attributes:
         kept: Episodes finished in it, including discarded ones.
         skipped: Starts given up.
-        discarded: Episodes removed from the set at its end.
+        discarded: Episodes removed from the dataset at its end.
         missed: Deadlines missed in the kept episodes.
         frames: Frames in the kept episodes.
         stopped: Whether the device asked to stop before everything was recorded.
@@ -56,12 +56,12 @@ class Summary:
 
 
 class Session:
-    """Records episodes of one task until the set holds as many as wanted.
+    """Records episodes of one task until the dataset holds as many as wanted.
 
     Args:
-        recorder: Has the environment, the set and the task.
+        recorder: Has the environment, the dataset and the task.
         device: What acts.
-        wanted: How many episodes of the task the set should hold.
+        wanted: How many episodes of the task the dataset should hold.
         on_episode: Called after every kept episode.
         on_open: Called with the device's text for the person.
         seconds: Time limit of an episode; None: the device ends it.
@@ -103,7 +103,7 @@ class Session:
 
     @property
     def kept(self) -> int:
-        """Episodes of the task in the set, without discarded ones."""
+        """Episodes of the task in the dataset, without discarded ones."""
         return len(self._ours - self._discarded)
 
     def run(self) -> Summary:
@@ -159,7 +159,7 @@ class Session:
                 start = self.recorder.task.start(number)
 
     def _first_number(self) -> int:
-        """The draw after the set's last one of this task and seed."""
+        """The draw after the dataset's last one of this task and seed."""
         episodes = self.recorder.writer.episodes
         ours = [Origin.of(episodes[index].info).draw for index in self._ours]
         like = self.recorder.task.start(0).draw

@@ -105,7 +105,7 @@ def prepare(
         _check_width(policy.config.instruction_width)
         instructions = Instructions(words, device)
         if words.left_out:
-            notes = (f"--phrasings: labels that the set lacks are left out ({words.left_out})",)
+            notes = (f"--phrasings: labels that the dataset lacks are left out ({words.left_out})",)
     description = {
         "policy": name,
         "dataset": described,

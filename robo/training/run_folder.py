@@ -88,8 +88,8 @@ class RunFolder:
         for key, what in (("fps", "frames a second"), ("fingerprint", "as its fingerprint")):
             if data.get(key) != dataset[key]:
                 raise UserError(
-                    f"{dataset['path']} has {dataset[key]} {what}, the run began on a set with "
-                    f"{data.get(key)}; give --resume the same data set, or begin with another "
+                    f"{dataset['path']} has {dataset[key]} {what}, the run began on a dataset with "
+                    f"{data.get(key)}; give --resume the same dataset, or begin with another "
                     "--out (--start takes over the weights)"
                 )
         begun = before["policy_config"]

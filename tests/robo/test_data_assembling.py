@@ -92,9 +92,9 @@ def test_random_parts_share_no_episode(dataset: Dataset, parts: list[float], see
 def test_mistakes_are_named_and_leave_nothing(dataset: Dataset, tmp_path: Path) -> None:
     root = tmp_path / "other"
     create_dataset(root, demo.FPS, [vector(STATE, 4), vector(ACTION, 2)])
-    with pytest.raises(DatasetError, match="only like sets can be merged"):
+    with pytest.raises(DatasetError, match="only like datasets can be merged"):
         merge_sets([dataset, Dataset(root)], tmp_path / "out")
-    with pytest.raises(DatasetError, match="only like sets can be merged"):
+    with pytest.raises(DatasetError, match="only like datasets can be merged"):
         assemble([(dataset, [0]), (Dataset(root), [])], tmp_path / "out")
     with pytest.raises(DatasetError, match="exists"):
         merge_sets([dataset], root)

@@ -127,7 +127,7 @@ def test_a_mistake_is_one_sentence(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"episodes": "7"}, "there is no episode 7; the set has 4"),
+        ({"episodes": "7"}, "there is no episode 7; the dataset has 4"),
         ({"episodes": "a-b"}, "takes numbers such as"),
         ({"into": ("train",)}, "takes parts such as"),
         ({"into": ("../x=0.5",)}, "takes parts such as"),

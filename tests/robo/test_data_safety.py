@@ -87,7 +87,7 @@ def test_a_cut_after_the_last_step_does_not_repeat_the_episode(
         writer._sealed = True
         writer.finish_episode()
     journal_file.write_bytes(kept)
-    assert repair(root) == ["removed a journal that held nothing that the set lacks"]
+    assert repair(root) == ["removed a journal that held nothing that the dataset lacks"]
     assert len(Dataset(root).episodes) == 2
     assert validate(root).findings == []
 

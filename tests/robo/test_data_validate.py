@@ -126,7 +126,7 @@ DEFECTS: list[tuple[Callable[[Path], object], int | None, str | None, str]] = [
     (plain_tasks, None, None, "not pandas' index"),
     (lambda root: data_file(root, 1).unlink(), 1, None, "there is no file"),
     (lambda root: data_file(root, 1).write_bytes(b"PAR1"), 1, None, "cannot be read"),
-    (short_film, 1, demo.CAMERA, "the film has 10 frames, the episode needs 24"),
+    (short_film, 1, demo.CAMERA, "the video has 10 frames, the episode needs 24"),
     (stray_file, None, None, "belongs to no episode"),
 ]
 
@@ -220,8 +220,8 @@ def test_whole_episodes_behind_one_in_part_are_not_dropped(root: Path) -> None:
         ({"chunks_size": "abc"}, "chunks_size is 'abc'"),
         ({"data_path": "data/{chunk}.parquet"}, "data_path .* cannot be filled in"),
         ({"video_path": "{}"}, "video_path .* cannot be filled in"),
-        ({"data_path": "/tmp/{file_index}"}, "data_path .* leads out of the set"),
-        ({"video_path": "../{file_index}"}, "video_path .* leads out of the set"),
+        ({"data_path": "/tmp/{file_index}"}, "data_path .* leads out of the dataset"),
+        ({"video_path": "../{file_index}"}, "video_path .* leads out of the dataset"),
     ],
 )
 def test_a_damaged_info_is_one_sentence(

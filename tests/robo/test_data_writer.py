@@ -138,10 +138,10 @@ def test_statistics_are_exact_while_recording_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({ACTION: np.zeros(3, np.float32)}, r"action has shape \(3,\), the set takes \(2,\)"),
+        ({ACTION: np.zeros(3, np.float32)}, r"action has shape \(3,\), the dataset takes \(2,\)"),
         ({STATE: np.array([0, np.nan, 0], np.float32)}, r"observation.state\[1\] is nan"),
         ({demo.CAMERA: np.zeros((8, 8, 3), np.uint8)}, "observation.images.head is uint8"),
-        ({"more": np.zeros(1)}, r"holds \['more'\] that the set does not declare"),
+        ({"more": np.zeros(1)}, r"holds \['more'\] that the dataset does not declare"),
     ],
 )
 def test_a_frame_that_does_not_fit_is_refused_and_the_episode_goes_on(
@@ -226,7 +226,7 @@ def test_a_set_whose_episodes_have_other_columns_is_not_added_to(tmp_path: Path)
     root = demo.record(tmp_path / "set", [4])
     file = root / "meta/episodes/chunk-000/file-000.parquet"
     file.write_bytes(parquet(pq.read_table(file).drop_columns(["operator_note"])))
-    with pytest.raises(DatasetError, match="`robo data merge` makes a set of it"):
+    with pytest.raises(DatasetError, match="`robo data merge` makes a dataset of it"):
         DatasetWriter(root)
     merge_sets([Dataset(root)], tmp_path / "merged")
     with DatasetWriter(tmp_path / "merged") as writer:

@@ -177,7 +177,7 @@ def test_going_on_with_a_set_of_another_rate(tmp_path: Path) -> None:
     out = tmp_path / "run"
     train(NAME, plain_set(tmp_path / "slow"), out, SHORT)
     fast = plain_set(tmp_path / "fast", fps=50)
-    refused("50 frames a second, the run began on a set with 10", fast, out, (), resume=True)
+    refused("50 frames a second, the run began on a dataset with 10", fast, out, (), resume=True)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_folders_that_are_no_checkpoints_are_left_alone(begun: tuple[Path, Path]
 @pytest.mark.parametrize(
     ("key", "value", "saying"),
     [
-        ("dataset", {}, "the run began on a set with None"),
+        ("dataset", {}, "the run began on a dataset with None"),
         ("dataset", 5, "not one that robo train wrote"),
         ("config", None, "not one that robo train wrote"),
         ("policy_config", {}, "the run began with inputs None"),

@@ -33,7 +33,7 @@ function notice(text) {
   $("notice").textContent = text;
 }
 
-/* ---- the set ---- */
+/* ---- the dataset ---- */
 async function begin() {
   set = await ask("set.json");
   document.title = set.name;

@@ -110,7 +110,7 @@ def print_report(summary: Mapping[str, Any], console: Console) -> None:
     console.print(wanted)
     lines = [probe_line(suites["probe"]), *arm_lines(suites["tracking"]["arms"])]
     if suites["film"]["note"]:
-        lines.append(f"no film: {suites['film']['note']}")
+        lines.append(f"no video: {suites['film']['note']}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -187,7 +187,7 @@ def _origin(summary: Mapping[str, Any]) -> str:
 
 def _film(result: Mapping[str, Any]) -> str:
     if result["video"] is None:
-        return f'<p class="faint">No film: {escape(str(result["note"]))}</p>'
+        return f'<p class="faint">No video: {escape(str(result["note"]))}</p>'
     name = escape(str(result["video"]))
     return f'<video src="{name}" controls muted loop width="640"></video>'
 
