@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from planners.skills import Verb
 from robo.acting import acting
 from robo.errors import UserError, user_errors
 from robo.planning import PlannerConfig
+from robo.rollouts.splits import parts
 from robo.scenario import Scenario, distance, world_of
 from robo.statistics import Rate
 from robo.workers import begin_worker
@@ -131,13 +133,18 @@ def episode_seed(seed: int, identity: str) -> int:
 
 
 def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Plan and execution success per family and in total, with Wilson 95% intervals."""
+    """Plan and execution success per family and in total, with Wilson 95% intervals.
+
+    "skills" has each skill's success in physics as the first of an episode ("first") and after
+    others ("later"): a policy may fail where another skill ended and not at a fresh start.
+    """
     families: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for result in results:
         families[result["family"]].append(result)
     return {
         "families": {name: _rates(group) for name, group in families.items()},
         "total": _rates(results),
+        "skills": _skill_rates(results),
     }
 
 
@@ -153,8 +160,22 @@ def _rates(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return rates
 
 
+def _skill_rates(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    outcomes: dict[str, dict[str, list[bool]]] = {}
+    for result in results:
+        for number, step in enumerate(result.get("execution", {}).get("steps", ())):
+            skill, _ = parts(step["skill"])
+            if skill != Verb.DONE:
+                kinds = outcomes.setdefault(skill, {"first": [], "later": []})
+                kinds["later" if number else "first"].append(step["success"])
+    return {
+        skill: {kind: Rate(sum(all_), len(all_)).as_dict() for kind, all_ in kinds.items() if all_}
+        for skill, kinds in sorted(outcomes.items())
+    }
+
+
 def print_table(summary: dict[str, Any], *, execution: bool) -> None:
-    """Print a summary as a table."""
+    """Print a summary as a table, and one of the skills if they were executed."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -168,3 +189,11 @@ def print_table(summary: dict[str, Any], *, execution: bool) -> None:
             escape(name), *(str(Rate(cell["successes"], cell["trials"])) for cell in cells)
         )
     Console().print(table)
+    if summary["skills"]:
+        skills = Table("skill", "first of its episode", "later")
+        for name, rates in summary["skills"].items():
+            cells = (rates.get(kind) for kind in ("first", "later"))
+            skills.add_row(
+                name, *(str(Rate(c["successes"], c["trials"])) if c else "–" for c in cells)
+            )
+        Console().print(skills)

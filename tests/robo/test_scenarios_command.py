@@ -114,6 +114,18 @@ def test_results_are_counted_per_family_and_in_total() -> None:
     assert summary["families"]["single"]["plan_success"]["successes"] == 1
     assert summary["total"]["plan_success"]["trials"] == 2
     assert summary["total"]["execution_success"]["rate"] == 0.0
+    assert summary["skills"] == {}
+
+
+def test_the_first_skill_of_an_episode_is_counted_apart_from_later_ones() -> None:
+    plan = (("find the tea", True), ("pick up the tea", False), ("find the tea", False))
+    steps = [{"skill": skill, "success": success} for skill, success in (*plan, ("done", True))]
+    one = {**result("go-table", True), "execution": {"steps": steps}}
+    skills = summarise([one, one])["skills"]
+    assert skills.keys() == {"find", "pick up"}
+    assert skills["pick up"].keys() == {"later"}
+    assert [skills["find"][kind]["successes"] for kind in ("first", "later")] == [2, 0]
+    assert skills["find"]["first"]["trials"] == 2
 
 
 def test_a_scenarios_seed_depends_on_its_id_and_the_runs_seed_alone() -> None:
