@@ -192,8 +192,9 @@ def print_table(summary: dict[str, Any], *, execution: bool) -> None:
     if summary["skills"]:
         skills = Table("skill", "first of its episode", "later")
         for name, rates in summary["skills"].items():
-            cells = (rates.get(kind) for kind in ("first", "later"))
-            skills.add_row(
-                name, *(str(Rate(c["successes"], c["trials"])) if c else "–" for c in cells)
-            )
+            skills.add_row(name, *(_cell(rates.get(kind)) for kind in ("first", "later")))
         Console().print(skills)
+
+
+def _cell(rate: dict[str, Any] | None) -> str:
+    return str(Rate(rate["successes"], rate["trials"])) if rate else "–"

@@ -201,6 +201,16 @@ class WalkBatch:
         if commands is not None:
             self.commands[:] = commands
 
+    def set_pushes(self, term: Term, every: tuple[float, float]) -> None:
+        """Draw other pushes: their size from a copy's next episode on.
+
+        Args:
+            term: the new one instead of "pushes", where that is drawn.
+            every: as `push_every`, from a copy's next push on.
+        """
+        self.randomizer.replace(term)
+        self._push_every = self._pushes.every = every
+
     def push(self, velocities: Floats) -> None:
         """Add [n, 2] or [2] to the bases' horizontal velocities (world frame, m/s), at once."""
         self.physics.state[:, self.physics.base_velocity][:, :2] += velocities

@@ -26,6 +26,7 @@ class Pushes:
         every: from one push to the next, at least and at most (s).
 
     Attributes:
+        every: as given; may be changed.
         last: push in the last action, world frame (m/s) [n, 2]; zero without one.
         left: time to the next push (s) [n].
     """
@@ -33,7 +34,7 @@ class Pushes:
     def __init__(
         self, streams: Streams, copies: int, seconds: float, every: tuple[float, float] = EVERY
     ) -> None:
-        self._streams, self._seconds, self._every = streams, seconds, every
+        self._streams, self._seconds, self.every = streams, seconds, every
         self.last = np.zeros((copies, 2))
         self.left = np.zeros(copies)
 
@@ -63,7 +64,7 @@ class Pushes:
         self._wait(rows, share)
 
     def _wait(self, rows: NDArray[np.int64], share: Floats) -> None:
-        low, high = self._every
+        low, high = self.every
         self.left[rows] = low + share * (high - low)
 
 

@@ -296,6 +296,10 @@ class Randomizer:
         )
         self.draws: dict[str, Floats] = {}
 
+    def replace(self, term: Term) -> None:
+        """Draw `term` from now on instead of the one of its name, if that is drawn."""
+        self._terms = [term if old.name == term.name else old for old in self._terms]
+
     def draw(self, rows: NDArray[np.int64], episode: NDArray[np.int64], factor: Floats) -> None:
         """Draw new physics for some copies.
 

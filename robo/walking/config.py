@@ -38,6 +38,10 @@ class WalkTrainingConfig:
     """Share of the training after which the teacher has no part in it: a student falls half as
     often as its teacher, once it is no longer to do the same."""
 
+    calm: float = 0.75
+    """Share of the training after which pushes are those of measurements: before, they are larger
+    and come more often, and whoever is always recovering follows commands less exactly."""
+
     robot: str = "g1-12"
     """g1-12, g1-29 or t1-12."""
 
@@ -158,7 +162,7 @@ class WalkTrainingConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UserError(f"{option(name)} is {value}; it must be more than 0")
-        for name in ("discount", "trace", "apprenticeship", "leave"):
+        for name in ("discount", "trace", "apprenticeship", "leave", "calm"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{option(name)} is {getattr(self, name)}; it must be 0 to 1")
         if not self.hidden or min(self.hidden) < 1:

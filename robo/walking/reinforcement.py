@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
-from envs.humanoid.pushes import OFTEN
+from envs.humanoid.pushes import EVERY, OFTEN
 from envs.humanoid.randomization import TERMS, TRAINING
 from envs.humanoid.robots import robot_config
 from policies.walker.mlp import MLPActor
@@ -110,6 +110,8 @@ class Reinforcement(WalkRun):
         """A rollout, an update, and the curricula, which wait during the apprenticeship."""
         seed_torch(self.config.seed, "step", self.iteration)
         apprentice = self.learner.is_apprentice(self.share)
+        if self.share >= self.config.calm:
+            self.batch.set_pushes(TERMS["pushes"], EVERY)
         self.batch.curriculum = None if apprentice else self._randomization
         self._roll()
         losses = self.learner.update(self.share)

@@ -16,7 +16,8 @@ from envs.humanoid.curriculum import EpisodeCurriculum, RandomizationCurriculum
 from envs.humanoid.domain import Distribution, Term
 from envs.humanoid.env import HumanoidWalkEnv
 from envs.humanoid.physics import walk_model
-from envs.humanoid.randomization import TERMS
+from envs.humanoid.pushes import EVERY, OFTEN
+from envs.humanoid.randomization import TERMS, TRAINING
 from envs.humanoid.robots import FEET, g1, t1
 from envs.humanoid.state import STANCE
 from envs.humanoid.streams import Streams
@@ -202,6 +203,20 @@ def test_a_push_is_what_it_says_and_the_teacher_sees_it():
     state = pushed.step(np.zeros((1, 12))).info["state"]
     speed = pushed.randomizer.parameters.push_speed[0]
     assert np.linalg.norm(state.push[0]) == pytest.approx(speed)
+
+
+def test_pushes_can_be_changed_on_the_way():
+    with WalkBatch(g1(12), 64, 1, ("pushes",), terms=TRAINING, push_every=OFTEN) as batch:
+        batch.reset()
+        speed = batch.randomizer.parameters.push_speed
+        assert speed.max() > 1.2
+        batch.set_pushes(TERMS["pushes"], EVERY)
+        assert speed.max() > 1.2
+        batch.reset()
+        assert 0.1 <= speed.min() < speed.max() <= 1.2
+        assert (batch._pushes.left >= EVERY[0]).all()
+        batch.reset(2)
+        assert (batch._pushes.left >= EVERY[0]).all()
 
 
 def test_a_picture_shows_the_robot_where_it_is():

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from envs.humanoid.batch import WalkBatch
+from envs.humanoid.pushes import EVERY
 from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import g1
 from policies.walker.mlp import MLPActor
@@ -85,6 +86,13 @@ def test_a_run_learns_and_leaves_all_that_is_needed(tmp_path: Path) -> None:
     assert description["sessions"] == 2
     assert description["config"]["copies"] == 8
     assert description.keys() >= {"command", "seed", "versions", "git_commit"}
+
+
+def test_pushes_calm_down_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calmed: list[object] = []
+    monkeypatch.setattr(WalkBatch, "set_pushes", lambda batch, *pushes: calmed.append(pushes))
+    train_walk(tmp_path, replace(SMALL, steps=4 * ITERATION, calm=0.5))
+    assert calmed == 2 * [(TERMS["pushes"], EVERY)]
 
 
 def test_a_teacher_sees_more_than_a_robot_senses(tmp_path: Path) -> None:
