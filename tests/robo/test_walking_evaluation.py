@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from envs.humanoid import observations, pushes
+from envs.humanoid import observations
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import g1
@@ -211,7 +212,8 @@ def test_survival_is_of_all_that_is_randomised_and_of_pushes_of_a_metre_per_seco
         pushed.append(velocities.copy())
 
     monkeypatch.setattr(WalkBatch, "push", push)
-    monkeypatch.setattr(pushes, "EVERY", (0.02, 0.2))
+    often = partial(WalkBatch, push_every=(0.02, 0.2))
+    monkeypatch.setattr("robo.walking.evaluation.episodes.WalkBatch", often)
     trained = save(mlp(), tmp_path, config={"physics_hz": 100.0, "terrain": terrain})
     effort = Effort(seconds=0.3, copies=2)
     result = hardships.survive(load_walker(trained), effort, nothing)

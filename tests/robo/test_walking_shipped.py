@@ -4,9 +4,7 @@ With a margin for fewer and shorter episodes; robo eval walk itself has 16 of 20
 """
 
 import numpy as np
-import pytest
 
-from envs.humanoid import pushes
 from envs.humanoid.randomization import TERMS
 from robo.walking.actor import WalkActor, load_walker
 from robo.walking.evaluation.episodes import ALWAYS, Effort, Tally, make_batch, moments
@@ -50,12 +48,10 @@ def test_it_walks_where_it_is_told():
         assert np.abs(velocity - share * command).max() < 0.15, name
 
 
-def test_it_stays_upright_where_everything_is_randomised_and_it_is_pushed(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(pushes, "EVERY", (1.0, 4.0))
+def test_it_stays_upright_where_everything_is_randomised_and_it_is_pushed():
     walker, terms = load_walker(), tuple(name for name in TERMS if name not in ALWAYS)
     with make_batch(walker, 16, Effort(seconds=5.0, copies=16), terms=terms) as batch:
+        batch.set_pushes(TERMS["pushes"], (1.0, 4.0))
         tally, pushed = Tally(16), np.zeros(16)
         for moment in moments(batch, WalkActor(walker, 16), 5.0):
             tally.add(moment)
