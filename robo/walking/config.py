@@ -39,8 +39,8 @@ class WalkTrainingConfig:
     often as its teacher, once it is no longer to do the same."""
 
     calm: float = 0.75
-    """Share of the training after which pushes are those of measurements: before, they are larger
-    and come more often, and whoever is always recovering follows commands less exactly."""
+    """Share of the training after which pushes come as rarely as in measurements: before, they come
+    more often, and whoever is always recovering follows commands less exactly."""
 
     robot: str = "g1-12"
     """g1-12, g1-29 or t1-12."""

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from envs.humanoid.batch import WalkBatch
 from envs.humanoid.pushes import EVERY
-from envs.humanoid.randomization import TERMS
+from envs.humanoid.randomization import TERMS, TRAINING
 from envs.humanoid.robots import g1
 from policies.walker.mlp import MLPActor
 from policies.walker.weights import load_network
@@ -92,7 +92,7 @@ def test_pushes_calm_down_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
     calmed: list[object] = []
     monkeypatch.setattr(WalkBatch, "set_pushes", lambda batch, *pushes: calmed.append(pushes))
     train_walk(tmp_path, replace(SMALL, steps=4 * ITERATION, calm=0.5))
-    assert calmed == 2 * [(TERMS["pushes"], EVERY)]
+    assert calmed == 2 * [(TRAINING["pushes"], EVERY)]
 
 
 def test_a_teacher_sees_more_than_a_robot_senses(tmp_path: Path) -> None:
