@@ -85,7 +85,7 @@ class WalkBatch:
         first: number of the first copy: a batch of one with `first=k` is copy k.
         auto_reset: whether a copy that ended begins its next episode in the same step.
         terms: randomisation terms by name, if not the standard table.
-        push_every: time from one push to the next, at least and at most (s).
+        push_every: initial value of the attribute.
         engine: physics engine instead of MuJoCo's, which uses `threads`; closed with the batch.
 
     Attributes:
@@ -93,6 +93,7 @@ class WalkBatch:
         factor: of the randomisation curriculum [n].
         penalties: factor on penalty rewards; set by the training.
         command_scale: factor on the command ranges; set by the training.
+        push_every: time from one push to the next, at least and at most (s); set by the training.
         unstable: number of episodes that ended because physics became unstable.
         models: `mujoco.MjModel` of each copy.
 
@@ -129,7 +130,7 @@ class WalkBatch:
         if not round(seconds * control_hz) >= 1:
             raise ValueError(f"an episode of {seconds:g} s has no step; give it more seconds")
         self.robot, self.copies, self.first = robot, copies, first
-        self.ranges, self.curriculum, self._push_every = ranges, curriculum, push_every
+        self.ranges, self.curriculum, self.push_every = ranges, curriculum, push_every
         self.control_hz, self.substeps = control_hz, substeps
         self.steps_per_episode = round(seconds * control_hz)
         self.penalties, self.command_scale, self.unstable = 1.0, 1.0, 0
@@ -171,7 +172,7 @@ class WalkBatch:
         self.randomizer.streams = self._streams
         places = self._streams.uniform("ground", np.zeros(n, dtype=np.int64), 2)
         self.terrain = Terrain(self.terrain_name, n, places, self.first)
-        self._pushes = Pushes(self._streams, n, 1.0 / self.control_hz, self._push_every)
+        self._pushes = Pushes(self._streams, n, 1.0 / self.control_hz)
         self._clock = np.zeros(n, dtype=np.int64)
         self._episode = np.full(n, -1, dtype=np.int64)
         start = 1.0 if self.curriculum is None else self.curriculum.start
@@ -201,16 +202,6 @@ class WalkBatch:
         if commands is not None:
             self.commands[:] = commands
 
-    def set_pushes(self, term: Term, every: tuple[float, float]) -> None:
-        """Draw other pushes: their size from a copy's next episode on.
-
-        Args:
-            term: the new one instead of "pushes", where that is drawn.
-            every: as `push_every`, from a copy's next push on.
-        """
-        self.randomizer.replace(term)
-        self._push_every = self._pushes.every = every
-
     def push(self, velocities: Floats) -> None:
         """Add [n, 2] or [2] to the bases' horizontal velocities (world frame, m/s), at once."""
         self.physics.state[:, self.physics.base_velocity][:, :2] += velocities
@@ -226,7 +217,8 @@ class WalkBatch:
         """
         self._take(actions)
         self._clock += 1
-        self.push(self._pushes.draw(self.randomizer.parameters.push_speed, self._clock))
+        speed = self.randomizer.parameters.push_speed
+        self.push(self._pushes.draw(speed, self._clock, self.push_every))
         unstable = self.physics.run(self.randomizer.parameters)
         self._follow()
         state = self._observe(self._everyone, "noise")
@@ -452,7 +444,7 @@ class WalkBatch:
         self._actions[:, rows] = 0.0
         self._sums[rows] = self._errors[:, rows] = 0.0
         self._length[rows] = self._age[rows] = 0
-        self._pushes.begin(rows, drawn[:, 3])
+        self._pushes.begin(rows, drawn[:, 3], self.push_every)
         self._phase[rows] = drawn[:, 4]
         if not self._held:
             self._draw_commands(rows)

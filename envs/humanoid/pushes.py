@@ -23,27 +23,26 @@ class Pushes:
         streams: random streams.
         copies: n.
         seconds: from one draw to the next.
-        every: from one push to the next, at least and at most (s).
 
     Attributes:
-        every: as given; may be changed.
         last: push in the last action, world frame (m/s) [n, 2]; zero without one.
         left: time to the next push (s) [n].
     """
 
-    def __init__(
-        self, streams: Streams, copies: int, seconds: float, every: tuple[float, float] = EVERY
-    ) -> None:
-        self._streams, self._seconds, self.every = streams, seconds, every
+    def __init__(self, streams: Streams, copies: int, seconds: float) -> None:
+        self._streams, self._seconds = streams, seconds
         self.last = np.zeros((copies, 2))
         self.left = np.zeros(copies)
 
-    def draw(self, speed: Floats, counter: NDArray[np.int64]) -> Floats:
+    def draw(
+        self, speed: Floats, counter: NDArray[np.int64], every: tuple[float, float] = EVERY
+    ) -> Floats:
         """Advance time and push the copies that are due.
 
         Args:
             speed: of each copy's pushes (m/s) [n]; no pushes where it is zero.
             counter: draw counter per copy [n].
+            every: from a push drawn now to the next, at least and at most (s).
 
         Returns:
             `last`.
@@ -55,16 +54,18 @@ class Pushes:
             drawn = self._streams.uniform("push", counter[due], 2, due)
             angle = 2.0 * np.pi * drawn[:, 0]
             self.last[due] = speed[due, None] * np.stack((np.cos(angle), np.sin(angle)), axis=1)
-            self._wait(due, drawn[:, 1])
+            self._wait(due, drawn[:, 1], every)
         return self.last
 
-    def begin(self, rows: NDArray[np.int64], share: Floats) -> None:
+    def begin(
+        self, rows: NDArray[np.int64], share: Floats, every: tuple[float, float] = EVERY
+    ) -> None:
         """Begin episodes: numbers in [0, 1), `share` [k], set the time of the first push."""
         self.last[rows] = 0.0
-        self._wait(rows, share)
+        self._wait(rows, share, every)
 
-    def _wait(self, rows: NDArray[np.int64], share: Floats) -> None:
-        low, high = self.every
+    def _wait(self, rows: NDArray[np.int64], share: Floats, every: tuple[float, float]) -> None:
+        low, high = every
         self.left[rows] = low + share * (high - low)
 
 

@@ -241,7 +241,11 @@ SLIPPERY: Final = replace(
 about its slippery end, and falls there (after 13% of 1 m/s pushes below 0.4, and 0.4% above 0.6;
 with this, 6% and 1%)."""
 
-ROUGH: Final = replace(TERMS["pushes"], distribution=Distribution(_UNIFORM, 0.2, 1.5, 0.0, "m/s"))
+ROUGH: Final = replace(
+    TERMS["pushes"],
+    what="base velocity, every 2 to 6 s, in the end 5 to 10 s",
+    distribution=Distribution(_UNIFORM, 0.2, 1.5, 0.0, "m/s"),
+)
 """Pushes as drawn in training: two in five of 1 m/s and more, against one in six of the table."""
 
 TRAINING: Final[Mapping[str, Term]] = MappingProxyType(
@@ -295,10 +299,6 @@ class Randomizer:
             terrain_level,
         )
         self.draws: dict[str, Floats] = {}
-
-    def replace(self, term: Term) -> None:
-        """Draw `term` from now on instead of the one of its name, if that is drawn."""
-        self._terms = [term if old.name == term.name else old for old in self._terms]
 
     def draw(self, rows: NDArray[np.int64], episode: NDArray[np.int64], factor: Floats) -> None:
         """Draw new physics for some copies.

@@ -111,7 +111,7 @@ class Reinforcement(WalkRun):
         seed_torch(self.config.seed, "step", self.iteration)
         apprentice = self.learner.is_apprentice(self.share)
         if self.share >= self.config.calm:
-            self.batch.set_pushes(TRAINING["pushes"], EVERY)
+            self.batch.push_every = EVERY
         self.batch.curriculum = None if apprentice else self._randomization
         self._roll()
         losses = self.learner.update(self.share)

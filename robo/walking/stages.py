@@ -17,8 +17,8 @@ from robo.walking.config import WalkTrainingConfig
 from robo.walking.job import train_stage
 from robo.walking.run import Outcome
 
-TEACHERS_SHARE: Final = 3
-"""A student is trained so many times as long as its teacher."""
+STUDENT_TO_TEACHER: Final = 3
+"""How many times as long as its teacher a student is trained."""
 
 
 def train_walk(
@@ -56,8 +56,8 @@ def train_walk(
     lessons = replace(
         config,
         stage="teacher",
-        steps=config.steps and max(1, config.steps // TEACHERS_SHARE),
-        minutes=config.minutes and config.minutes / TEACHERS_SHARE,
+        steps=config.steps and max(1, config.steps // STUDENT_TO_TEACHER),
+        minutes=config.minutes and config.minutes / STUDENT_TO_TEACHER,
     )
     outcome = train_stage(teacher, lessons, resume=_begun(teacher), console=console)
     if outcome.stopped is not None:

@@ -205,16 +205,18 @@ def test_a_push_is_what_it_says_and_the_teacher_sees_it():
     assert np.linalg.norm(state.push[0]) == pytest.approx(speed)
 
 
-def test_pushes_can_be_changed_on_the_way():
+def test_training_pushes_more_and_may_calm_down():
     with WalkBatch(g1(12), 64, 1, ("pushes",), terms=TRAINING, push_every=OFTEN) as batch:
         batch.reset()
-        speed = batch.randomizer.parameters.push_speed
-        assert speed.max() > 1.2
-        batch.set_pushes(TERMS["pushes"], EVERY)
-        assert speed.max() > 1.2
-        batch.reset()
-        assert 0.1 <= speed.min() < speed.max() <= 1.2
-        assert (batch._pushes.left >= EVERY[0]).all()
+        assert batch.randomizer.parameters.push_speed.max() > 1.2
+        left = batch._pushes.left
+        assert OFTEN[0] <= left.min() < EVERY[0] < left.max() <= OFTEN[1]
+        batch.push_every = EVERY
+        left[:32] = 0.0
+        pushed = np.linalg.norm(batch.step(np.zeros((64, 12))).info["state"].push, axis=1) > 0.0
+        assert (pushed == (np.arange(64) < 32)).all()
+        assert EVERY[0] <= left[:32].min() < OFTEN[1] < left[:32].max() <= EVERY[1]
+        assert left[32:].max() <= OFTEN[1]
         batch.reset(2)
         assert (batch._pushes.left >= EVERY[0]).all()
 

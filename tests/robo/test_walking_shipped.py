@@ -51,7 +51,7 @@ def test_it_walks_where_it_is_told():
 def test_it_stays_upright_where_everything_is_randomised_and_it_is_pushed():
     walker, terms = load_walker(), tuple(name for name in TERMS if name not in ALWAYS)
     with make_batch(walker, 16, Effort(seconds=5.0, copies=16), terms=terms) as batch:
-        batch.set_pushes(TERMS["pushes"], (1.0, 4.0))
+        batch.push_every = (1.0, 4.0)
         tally, pushed = Tally(16), np.zeros(16)
         for moment in moments(batch, WalkActor(walker, 16), 5.0):
             tally.add(moment)

@@ -26,7 +26,7 @@ from robo.walking import run, sequence, snapshot
 from robo.walking.actor import WalkActor, load_walker
 from robo.walking.config import WalkTrainingConfig
 from robo.walking.environment import WalkEnv
-from robo.walking.stages import TEACHERS_SHARE, train_walk
+from robo.walking.stages import STUDENT_TO_TEACHER, train_walk
 from robo.walking.student import WalkStudent
 from robo.walking.teacher import load_teacher
 from robo.walking.trajectories import FILE, Recording, source_of
@@ -256,13 +256,13 @@ def test_curricula_wait_for_an_apprentice(tmp_path: Path, teacher: Path) -> None
 
 
 def test_one_command_trains_teacher_and_student(tmp_path: Path) -> None:
-    config = replace(SMALL, stage="both", steps=TEACHERS_SHARE * ITERATION)
+    config = replace(SMALL, stage="both", steps=STUDENT_TO_TEACHER * ITERATION)
     outcome = train_walk(tmp_path, config)
-    steps = TEACHERS_SHARE * ITERATION
+    steps = STUDENT_TO_TEACHER * ITERATION
     assert outcome.checkpoint == tmp_path / f"student/checkpoints/step-{steps:08d}"
     # More of both: either stage goes on where it was.
     train_walk(tmp_path, replace(config, steps=2 * steps), resume=True)
-    for stage, last in (("teacher", 2), ("student", 2 * TEACHERS_SHARE)):
+    for stage, last in (("teacher", 2), ("student", 2 * STUDENT_TO_TEACHER)):
         lines = read_log(tmp_path / stage)
         assert [line["iteration"] for line in lines] == list(range(1, last + 1))
     with pytest.raises(UserError, match="add --resume"):

@@ -18,8 +18,8 @@ import torch
 from safetensors.torch import load_file
 
 from envs.humanoid.batch import WalkBatch
-from envs.humanoid.pushes import EVERY
-from envs.humanoid.randomization import TERMS, TRAINING
+from envs.humanoid.pushes import EVERY, OFTEN
+from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import g1
 from policies.walker.mlp import MLPActor
 from policies.walker.weights import load_network
@@ -89,10 +89,16 @@ def test_a_run_learns_and_leaves_all_that_is_needed(tmp_path: Path) -> None:
 
 
 def test_pushes_calm_down_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calmed: list[object] = []
-    monkeypatch.setattr(WalkBatch, "set_pushes", lambda batch, *pushes: calmed.append(pushes))
+    rolled: list[object] = []
+    roll = Reinforcement._roll
+
+    def note(self: Reinforcement) -> None:
+        rolled.append(self.batch.push_every)
+        roll(self)
+
+    monkeypatch.setattr(Reinforcement, "_roll", note)
     train_walk(tmp_path, replace(SMALL, steps=4 * ITERATION, calm=0.5))
-    assert calmed == 2 * [(TRAINING["pushes"], EVERY)]
+    assert rolled[-4:] == [OFTEN, OFTEN, EVERY, EVERY]
 
 
 def test_a_teacher_sees_more_than_a_robot_senses(tmp_path: Path) -> None:
