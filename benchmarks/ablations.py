@@ -2,7 +2,7 @@
 
     python benchmarks/ablations.py act        # the arms: 3 trainings of 3,000 steps, 2 of 20 min
     python benchmarks/ablations.py rt1        # the kitchen: 4 trainings of 3,000 steps
-    python benchmarks/ablations.py walk       # the humanoid: 7 trainings of up to 105 minutes
+    python benchmarks/ablations.py walk       # the humanoid: 7 trainings of up to 115 minutes
 
 Runs and prints the commands that train and evaluate each variant in turn. Ctrl-C stops; run again
 to resume. `--only` selects variants; two processes may train different ones in one folder. The

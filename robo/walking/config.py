@@ -45,7 +45,7 @@ class WalkTrainingConfig:
     robot: str = "g1-12"
     """g1-12, g1-29 or t1-12."""
 
-    steps: Union[None, int] = 36_000_000
+    steps: Union[None, int] = 42_000_000
     """Train for so many control steps of all copies together, or for --minutes if that is less. Of
     both stages, this is for the student; the teacher has a third of it."""
 
