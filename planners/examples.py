@@ -125,7 +125,7 @@ def solved_examples(
     return tuple(
         (
             instruction,
-            _solve(start_world(objects, "user", None, (), places, drawers), plan, distance),
+            _solve(start_world(objects, "user", None, {}, places, drawers), plan, distance),
         )
         for instruction, objects, plan in SOLVED[:count]
     )

@@ -11,6 +11,8 @@ FLOOR: Final = "floor"
 USER: Final = "user"
 TRASH: Final = "trash"
 
+_OPEN: Final[Mapping[str, bool | None]] = {"open": True, "half open": None, "closed": False}
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -79,21 +81,27 @@ def start_world(
     objects: Sequence[tuple[str, str]],
     robot: str,
     holding: str | None,
-    open_drawers: Sequence[str],
+    positions: Mapping[str, str],
     places: Sequence[str],
     drawers: Sequence[str],
-    half_open: Sequence[str] = (),
 ) -> World:
-    """The world at the start of an episode. The held thing gets the last id."""
+    """The world at the start of an episode.
+
+    Args:
+        objects: Name and place of each thing.
+        robot: Where the robot is.
+        holding: What it holds, which gets the last id.
+        positions: "open", "half open" or "closed" by drawer; omitted drawers are closed.
+        places: All places.
+        drawers: Those of them that are drawers.
+    """
     things = [Thing(name, place) for name, place in objects]
     if holding is not None:
         things.append(Thing(holding, HAND))
     return World(
         things=tuple(things),
         robot_at=robot,
-        drawers={
-            drawer: None if drawer in half_open else drawer in open_drawers for drawer in drawers
-        },
+        drawers={drawer: _OPEN[positions.get(drawer, "closed")] for drawer in drawers},
         places=tuple(places),
     )
 

@@ -169,7 +169,7 @@ def _skill_rates(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]
                 kinds = outcomes.setdefault(skill, {"first": [], "later": []})
                 kinds["later" if number else "first"].append(step["success"])
     return {
-        skill: {kind: Rate(sum(all_), len(all_)).as_dict() for kind, all_ in kinds.items() if all_}
+        skill: {kind: Rate(sum(done), len(done)).as_dict() for kind, done in kinds.items() if done}
         for skill, kinds in sorted(outcomes.items())
     }
 

@@ -68,10 +68,9 @@ def world_of(start: StartState) -> World:
         objects=start.objects,
         robot=start.robot,
         holding=start.holding,
-        open_drawers=[name for name, value in start.drawers.items() if value == "open"],
+        positions=start.drawers,
         places=PLACES,
         drawers=DRAWERS,
-        half_open=[name for name, value in start.drawers.items() if value == "half open"],
     )
 
 

@@ -60,12 +60,11 @@ def load_trials(path: Path) -> list[Trial]:
     for line in path.read_text(encoding="utf-8").splitlines():
         data = json.loads(line)
         start = data["start"]
-        drawers = start.get("drawers", {})
         world = start_world(
             [(name, place) for name, place in start["objects"]],
             start["robot"],
             start.get("holding"),
-            [drawer for drawer, state in drawers.items() if state == "open"],
+            start.get("drawers", {}),
             PLACES,
             DRAWERS,
         )

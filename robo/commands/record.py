@@ -138,8 +138,7 @@ class Record:
     @property
     def _teaches(self) -> bool:
         """Whether an option is given that only the kitchen's expert has."""
-        options = (self.hold_out, self.after, self.astray, self.held_back, self.half_open)
-        return any(options)
+        return any((self.hold_out, self.after, self.astray, self.held_back, self.half_open))
 
     def _experts(self, console: "Console") -> int:
         from robo.errors import UserError

@@ -18,6 +18,7 @@ from envs.kitchen.env import KitchenEnv
 from envs.kitchen.experts import Expert, make_expert
 from envs.kitchen.layout import distance
 from planners.skills import Skill, Verb, obstacle
+from planners.world import World
 from robo.kitchen_world import EXPERT_NAMES, skill_target, world_of_state
 from robo.recording.device import Command, EpisodeStart, Event, Phase, Tick
 from robo.recording.kitchen import SkillRule, kitchen_of, skills_of
@@ -171,10 +172,8 @@ class ExpertDevice:
         """Let the leader begin the next skill."""
         from robo.rollouts.actors import Assignment
 
-        state, skill = self._env.kitchen_state, self._left[0]
-        world = world_of_state(state, self._place, handled=self._handled)
-        self._thing, self._place = skill_target(world, skill)
-        self._rule = SkillRule(skill, state)
+        skill = self._left[0]
+        self._aim(self._world(), skill)
         leader.begin(self._env, Assignment(skill.label, skill.label, seed))
 
     def _lead(self, leader: "Actor", tick: Tick) -> NDArray[np.float32] | None:
@@ -196,23 +195,29 @@ class ExpertDevice:
         return None
 
     def _begin_skill(self, skill: Skill) -> None:
-        state = self._env.kitchen_state
-        world = world_of_state(state, self._place, handled=self._handled)
+        world = self._world()
         self.failure = obstacle(world, skill, distance)
         if self.failure is not None:
             return
-        thing, place = skill_target(world, skill)
-        self._place, self._thing = place, thing
+        self._aim(world, skill)
         self._expert = make_expert(
             self._env.scene,
             EXPERT_NAMES[skill.verb],
-            thing,
-            place,
+            self._thing,
+            self._place,
             searching=True,
             aside=float(self._rng.uniform(-MOST_ASIDE, MOST_ASIDE)),
         )
-        self._rule = SkillRule(skill, state)
         self._steps = self._waited = 0
+
+    def _world(self) -> World:
+        """What the planner would see."""
+        return world_of_state(self._env.kitchen_state, self._place, handled=self._handled)
+
+    def _aim(self, world: World, skill: Skill) -> None:
+        """Set the skill's target and rule."""
+        self._thing, self._place = skill_target(world, skill)
+        self._rule = SkillRule(skill, self._env.kitchen_state)
 
     def _is_over(self) -> bool:
         """Whether the expert has finished and objects are at rest, or time is up."""

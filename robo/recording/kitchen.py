@@ -5,7 +5,7 @@ apple, bring it to you". A family is a verb alone, such as "pick up": each start
 place, and the full label is then the task. Chains may have families: "find, pick up, bring".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -170,19 +170,18 @@ class KitchenTask:
         skills: list[Skill] = []
         for step in self.chain:
             if not skills:
-                skill = first
+                choices = [first]
             elif step.argument is not None:
-                skill = Skill(step.verb, step.argument)
+                choices = [Skill(step.verb, step.argument)]
             else:
-                choices = [skill for skill in _family(step.verb) if self._suits(skill, world)]
+                choices = _family(step.verb)
+            choices = [skill for skill in choices if self._suits(skill, world)]
+            if step.argument is None and skills:
                 choices = [skill for skill in choices if not _is_there(world, skill)]
-                if not choices:
-                    return ()
-                skill = choices[int(rng.integers(len(choices)))]
-            if not self._suits(skill, world):
+            if not choices:
                 return ()
-            world = apply_skill(world, skill, distance)
-            skills.append(skill)
+            skills.append(choices[int(rng.integers(len(choices)))])
+            world = apply_skill(world, skills[-1], distance)
         return tuple(skills)
 
     def _suits(self, skill: Skill, world: World) -> bool:
@@ -252,7 +251,7 @@ def _argument(verb: Verb, start: StartState, thing: int | None, place: str | Non
     return "" if verb is Verb.BRING else place or ""
 
 
-def _family(verb: Verb) -> Sequence[Skill]:
+def _family(verb: Verb) -> list[Skill]:
     return [skill for skill in all_skills(OBJECTS, PLACES, DRAWERS) if skill.verb is verb]
 
 

@@ -21,4 +21,6 @@ def kitchen(
     holding: str | None = None,
     open_drawers: Sequence[str] = (),
 ) -> World:
-    return start_world(objects, robot, holding, open_drawers, PLACES, DRAWERS)
+    return start_world(
+        objects, robot, holding, dict.fromkeys(open_drawers, "open"), PLACES, DRAWERS
+    )

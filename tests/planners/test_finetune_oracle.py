@@ -17,7 +17,9 @@ def kitchen(
     holding: str | None = None,
     open_drawers: tuple[str, ...] = (),
 ) -> World:
-    return start_world(objects, robot, holding, open_drawers, PLACES, DRAWERS)
+    return start_world(
+        objects, robot, holding, dict.fromkeys(open_drawers, "open"), PLACES, DRAWERS
+    )
 
 
 def solve(world: World, *errands: Errand) -> list[str]:
