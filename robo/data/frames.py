@@ -4,6 +4,7 @@ Small images (up to 160 x 160 pixels after scaling) are decoded once, a whole vi
 plain arrays on disk that all processes map into memory; larger ones are decoded on demand.
 """
 
+import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -141,14 +142,16 @@ class FrameStore:
                 file.write(image.tobytes())
 
     def _name(self, film: int) -> str:
-        """A video's name in the cache, which changes if the file does."""
+        """A video's name in the cache: copies share it, as merged datasets have them."""
         path = self._path(film)
         try:
-            state = path.stat()
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             raise DatasetFormatError(f"there is no file {path}") from None
-        size, length = self.size, self._lengths[film]
-        return f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {size} {length}"
+        except OSError as error:
+            raise DatasetFormatError(f"{path} cannot be read: {error}") from error
+        return f"{content} {self.size} {self._lengths[film]}"
 
     def _picture(self, index: int) -> np.ndarray:
         assert self._pictures is not None

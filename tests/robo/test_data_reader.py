@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robo.data import frame_cache
+from robo.data.assembling import merge_sets
 from robo.data.errors import DatasetError, DatasetFormatError, DatasetWriteError
 from robo.data.features import ACTION, STATE
 from robo.data.frame_cache import default_cache
@@ -188,6 +189,21 @@ def test_a_changed_film_is_not_read_from_the_cache(root: Path, tmp_path: Path) -
     next(own.glob("videos/*/*/*.mp4")).write_bytes(mp4_of_packets(packets, demo.FPS))
     after = FrameStore(Dataset(own), demo.CAMERA, None, tmp_path / "cache").images(np.arange(4))
     assert np.abs(after.astype(int) - before).mean() > 20
+
+
+def test_merged_datasets_share_the_decoded_videos_of_their_parts(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    parts = [Dataset(demo.record(tmp_path / name, [k])) for name, k in (("a", 4), ("b", 6))]
+    merge_sets(parts, tmp_path / "all")
+
+    def images(dataset: Dataset) -> np.ndarray:
+        return FrameStore(dataset, demo.CAMERA, None, cache).images(np.arange(len(dataset)))
+
+    seen = np.concatenate([images(part) for part in parts])
+    decoded = set((cache / "frames").iterdir())
+    assert len(decoded) == 2
+    assert np.array_equal(images(Dataset(tmp_path / "all")), seen)
+    assert set((cache / "frames").iterdir()) == decoded
 
 
 def test_a_damaged_cache_is_made_anew_and_a_refused_one_is_said(tmp_path: Path) -> None:
