@@ -1,5 +1,7 @@
 """`robo data`: look at, check, repair, join and split datasets of demonstrations."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -109,7 +111,7 @@ class DataMerge:
 
 @dataclass(frozen=True)
 class DataSplit:
-    """Make new datasets from a dataset's episodes: chosen ones, successes, or random shares."""
+    """Make new datasets from a dataset's episodes: chosen ones, or random shares."""
 
     dataset: Folder
     """The dataset's folder."""
@@ -126,6 +128,9 @@ class DataSplit:
     successes: Flag = False
     """Only episodes marked as successes."""
 
+    without: tuple[str, ...] = ()
+    """Only episodes whose task contains none of these words, such as `find "put down"`."""
+
     seed: int = 0
     """Random seed of the parts."""
 
@@ -136,8 +141,9 @@ class DataSplit:
         from robo.data.errors import DatasetError
         from robo.errors import UserError, user_errors
 
-        if bool(self.into) + bool(self.episodes) + self.successes != 1:
-            raise UserError("say one of --into, --episodes and --successes")
+        choices = (self.into, self.episodes, self.successes, self.without)
+        if sum(map(bool, choices)) != 1:
+            raise UserError("say one of --into, --episodes, --successes and --without")
         check_seed(self.seed)
         with user_errors(DatasetError):
             dataset = _open(self.dataset)
@@ -152,6 +158,8 @@ class DataSplit:
             chosen = _numbers(self.episodes, len(dataset.episodes))
             if self.successes:
                 chosen = [e.index for e in dataset.episodes if e.info.success]
+            if self.without:
+                chosen = [e.index for e in dataset.episodes if not _mention(e.tasks, self.without)]
             assemble([(dataset, chosen)], self.out)
         return _say_made(self.out)
 
@@ -238,6 +246,16 @@ def _shares(parts: tuple[str, ...]) -> dict[str, float]:
         if not name or "/" in name or name.startswith("."):
             raise UserError(f'--into takes parts such as train=0.9, not "{part}"')
     return shares
+
+
+def _mention(tasks: Iterable[str], words: Iterable[str]) -> bool:
+    """Whether any of the words, or of the phrases, is in one of the tasks."""
+    said = [_padded(task) for task in tasks]
+    return any(_padded(word) in task for word in words for task in said)
+
+
+def _padded(text: str) -> str:
+    return " ".join(["", *re.findall(r"\w+", text.lower()), ""])
 
 
 def _numbers(text: str, count: int) -> list[int]:

@@ -93,6 +93,17 @@ def test_split_and_merge(root: Path, tmp_path: Path) -> None:
     assert len(Dataset(tmp_path / "good").episodes) == 4
 
 
+def test_split_leaves_out_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = Path(__file__).parent / "kitchen-small"
+    assert DataSplit(own, tmp_path / "few", without=("Find", "put down", "pi")).execute() == 0
+    left = [task for episode in Dataset(tmp_path / "few").episodes for task in episode.tasks]
+    every = [task for episode in Dataset(own).episodes for task in episode.tasks]
+    assert len(every) == 7
+    assert left == [task for task in every if task.split()[0] not in ("find", "put")]
+    with pytest.raises(UserError, match="no episode was chosen"):
+        DataSplit(own, tmp_path / "none", without=("the", "bring")).execute()
+
+
 def test_stats_are_written_when_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
