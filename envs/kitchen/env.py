@@ -30,6 +30,7 @@ from envs.kitchen.furniture import OVERVIEW_CAMERA
 from envs.kitchen.randomization import TERMS, Randomizer, Samples
 from envs.kitchen.rules import SUCCESS_RULE_VERSION
 from envs.kitchen.scene import Scene, build_scene
+from envs.kitchen.sight import head_sees
 from envs.kitchen.start import DEFAULT_START, StartState
 from envs.kitchen.state import KitchenState, read_state
 from envs.registration import KITCHEN_ID
@@ -120,6 +121,10 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
     def kitchen_state(self) -> KitchenState:
         """The current true state; for experts, rules and feedback, not for policies."""
         return self._state
+
+    def head_sees(self, instance: int) -> bool:
+        """Whether the head camera sees an object now; for experts."""
+        return head_sees(self._scene, self._data, instance)
 
     @property
     def data(self) -> mujoco.MjData:

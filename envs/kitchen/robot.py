@@ -37,12 +37,6 @@ BASE_BODY: Final[str] = "robot/base"
 GRIPPER_SITE: Final[str] = "robot/gripper"
 GRIPPER_ACTUATOR: Final[str] = "robot/gripper"
 HEAD_CAMERA: Final[str] = "head"
-HEAD_POSITION: Final[tuple[float, float, float]] = (0.04, -0.30, 1.66)
-"""Where the head camera is (base frame, m)."""
-HEAD_PITCH, HEAD_YAW = 1.02, 0.50
-"""It looks this far down, and to the left (rad)."""
-HEAD_FIELD_OF_VIEW: Final[float] = 48.0
-"""Across and down its square image (degrees)."""
 WRIST_CAMERA: Final[str] = "wrist"
 
 VELOCITY_LIMITS: Final[tuple[float, ...]] = (2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61)
@@ -194,10 +188,7 @@ def add_robot(spec: mujoco.MjSpec) -> None:
     base.inertia = (2.0, 2.0, 3.0)
     _add_base_shell(base)
     base.add_camera(
-        name=HEAD_CAMERA,
-        pos=HEAD_POSITION,
-        quat=_looking_down(HEAD_PITCH, HEAD_YAW),
-        fovy=HEAD_FIELD_OF_VIEW,
+        name=HEAD_CAMERA, pos=(0.04, -0.30, 1.66), quat=_looking_down(1.02, 0.50), fovy=48.0
     )
     _add_arm(base, ARM_MOUNT)
     _add_actuators(spec)
@@ -219,26 +210,6 @@ def _camera_quaternion(looking: np.ndarray, right: np.ndarray) -> tuple[float, .
     quaternion = np.zeros(4)
     mujoco.mju_mat2Quat(quaternion, rotation.ravel())
     return tuple(quaternion)
-
-
-def head_sees(base: np.ndarray, point: np.ndarray, share: float = 1.0) -> bool:
-    """Whether a point (world frame, m) is in the head camera's image, unless something hides it.
-
-    Args:
-        base: The base's x, y (m), yaw (rad), world frame [3].
-        point: [3].
-        share: Of the image's side, around its middle.
-    """
-    (x, y, z), yaw = point - (base[0], base[1], 0.0), base[2]
-    offset = np.array([x * np.cos(yaw) + y * np.sin(yaw), y * np.cos(yaw) - x * np.sin(yaw), z])
-    offset -= HEAD_POSITION
-    level = np.array([np.cos(HEAD_YAW), np.sin(HEAD_YAW), 0.0])
-    down = np.array([0.0, 0.0, -1.0])
-    ahead = np.cos(HEAD_PITCH) * level + np.sin(HEAD_PITCH) * down
-    below = np.cos(HEAD_PITCH) * down - np.sin(HEAD_PITCH) * level
-    right = np.array([np.sin(HEAD_YAW), -np.cos(HEAD_YAW), 0.0])
-    reach = share * np.tan(np.radians(HEAD_FIELD_OF_VIEW) / 2) * (offset @ ahead)
-    return bool(abs(offset @ right) <= reach and abs(offset @ below) <= reach)
 
 
 def _looking_down(pitch: float, yaw: float) -> tuple[float, ...]:

@@ -205,7 +205,7 @@ class ExpertDevice:
             EXPERT_NAMES[skill.verb],
             self._thing,
             self._place,
-            searching=True,
+            sees=self._env.head_sees,
             aside=float(self._rng.uniform(-MOST_ASIDE, MOST_ASIDE)),
         )
         self._steps = self._waited = 0

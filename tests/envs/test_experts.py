@@ -6,12 +6,14 @@ import mujoco
 import numpy as np
 import pytest
 
-from envs.kitchen import layout, rules
+from envs.kitchen import layout, robot, rules
 from envs.kitchen.env import KitchenEnv
 from envs.kitchen.experts import SKILLS, Expert, make_expert
 from envs.kitchen.experts.navigation import MARGIN, route
+from envs.kitchen.experts.skills import where_to_stand
 from envs.kitchen.start import StartState
 from envs.kitchen.vocabulary import DRAWERS, OBJECTS, PLACES
+from envs.rendering import CameraRenderer
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def lay(
 
 def test_a_search_goes_round_until_the_thing_is_in_front(env: KitchenEnv) -> None:
     begin(env, StartState("close counter", None, (("tea", "table"), ("tea", "trash"))))
-    expert = make_expert(env.scene, "find", 0, None, searching=True)
+    expert = make_expert(env.scene, "find", 0, None, sees=env.head_sees)
     visited = []
     while not expert.finished:
         env.step(expert.act(env.kitchen_state))
@@ -64,9 +66,42 @@ def test_a_search_goes_round_until_the_thing_is_in_front(env: KitchenEnv) -> Non
     assert visited == ["close counter", "user", "trash"]
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_a_search_stops_where_the_thing_is_in_the_image(env: KitchenEnv, place: str) -> None:
+    """Wherever it lies; then the robot drives in front of it."""
+    renderer = CameraRenderer(96, 96)
+    surface = layout.SURFACES[place]
+    open_drawers = dict.fromkeys(DRAWERS, "open")
+    for spot in surface.spots(0.1)[[0, -1]] if place not in DRAWERS else [None]:
+        begin(env, StartState("user", None, (("apple", place),), open_drawers))
+        if spot is not None:
+            lay(env, (*spot, surface.height + 0.04), (0.0, 0.0, 1.0), 0.0)
+        seen = []
+
+        def sees(instance: int, seen: list[bool] = seen) -> bool:
+            geoms = renderer.geoms(env.scene.model, env.data, robot.HEAD_CAMERA)
+            drawn = env.scene.geom_instance[geoms[geoms >= 0]] == instance
+            seen.append(env.head_sees(instance))
+            assert drawn.any() or not seen[-1]
+            assert not (drawn.sum() > 30 and not seen[-1])
+            return seen[-1]
+
+        expert = make_expert(env.scene, "find", 0, None, sees=sees)
+        while not expert.finished:
+            env.step(expert.act(env.kitchen_state))
+        assert expert.failure is None
+        assert seen[-1]
+        assert not any(seen[:-1])
+        state = env.kitchen_state
+        assert rules.robot_at(state, place)
+        x, y, _ = where_to_stand(state, state.objects[0].place or "", state.objects[0].position)
+        assert np.hypot(*(state.base[:2] - (x, y))) < 0.06
+    renderer.close()
+
+
 def test_a_search_without_end_is_given_up(env: KitchenEnv) -> None:
     begin(env, StartState("user", None, (("tea", "top drawer"),)))
-    expert = make_expert(env.scene, "find", 0, None, searching=True)
+    expert = make_expert(env.scene, "find", 0, None, sees=env.head_sees)
     while not expert.finished:
         env.step(expert.act(env.kitchen_state))
     assert expert.failure == "not in view"

@@ -63,7 +63,7 @@ def make_expert(
     object_id: int | None,
     place: str | None,
     *,
-    searching: bool = False,
+    sees: Callable[[int], bool] | None = None,
     aside: float | None = None,
 ) -> Expert:
     """An expert for one skill.
@@ -74,8 +74,8 @@ def make_expert(
         object_id: instance id for "find", "pick_up" and "put_down".
         place: place for "go_to", drawer for "open" and "close", and for "put_down" the place where
             the robot stands (None: whichever that is).
-        searching: whether "find" looks at one place after another, as if it did not know where the
-            object is; demonstrations do.
+        sees: whether the robot sees an object, by id. Then "find" looks at one place after another
+            until it does; demonstrations do. None: it knows where the object is.
         aside: how far to the side of an object "pick_up" stands, see there; demonstrations vary it.
 
     Raises:
@@ -90,7 +90,9 @@ def make_expert(
     thing, where = object_id if object_id is not None else -1, place or ""
     scripts: Mapping[str, Callable[[Pilot], Motion]] = MappingProxyType(
         {
-            "find": lambda pilot: (skills.search if searching else skills.find)(pilot, thing),
+            "find": lambda pilot: (
+                skills.search(pilot, thing, sees) if sees else skills.find(pilot, thing)
+            ),
             "go_to": lambda pilot: skills.go_to(pilot, where),
             "pick_up": lambda pilot: skills.pick_up(pilot, thing, aside),
             "put_down": lambda pilot: skills.put_down(pilot, thing, place),

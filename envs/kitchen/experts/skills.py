@@ -3,7 +3,9 @@
 Each script is a generator on a `Pilot`; it may read the true state, but acts only through actions.
 """
 
+from collections.abc import Callable, Mapping
 from math import atan2, hypot, pi, remainder
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -32,21 +34,21 @@ DRAG: Final[float] = 0.06
 LEAN: Final[float] = 0.45
 """How far the hand leans away from a wall while dragging (rad)."""
 
-ROUND: Final[tuple[str, ...]] = (
-    "table", "far counter", "top drawer", "close counter", "user", "trash",
-)  # fmt: skip
-"""Stations in clockwise order; both drawers share one."""
-
 LOOK: Final[int] = 2
 """Steps for which the robot stands still while it looks for an object."""
 
-IN_VIEW: Final[float] = 0.9
-"""An object is in view within this share of the head camera's image: randomised cameras look up to
-a few degrees elsewhere."""
-
-NARROW: Final[float] = 0.3
-"""Places with less than this to either side of their station (m) are seen whole from there; others
-are looked at from two spots, and the cabinet from in front of each drawer."""
+SPOTS: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(
+    {
+        "table": (-0.5, 0.1),
+        "far counter": (-0.65, -0.2, 0.3),
+        "top drawer": (-0.5, 0.0),
+        "close counter": (-0.65, -0.2, 0.3),
+        "user": (-0.3, 0.0),
+        "trash": (0.0,),
+    }
+)
+"""From where the head camera sees all of a place, past the arm: so far to the right of its station
+(m). Clockwise round the room; both drawers share a station."""
 
 ASIDE: Final[float] = 0.12
 """How far to the left or right of the arm an object on an open surface is still reached (m)."""
@@ -65,54 +67,38 @@ def find(pilot: Pilot, instance: int) -> Motion:
     yield from stand(pilot, thing.place, thing.position)
 
 
-def search(pilot: Pilot, instance: int) -> Motion:
-    """Tour the kitchen until the head camera sees an object of the same name, and face it.
+def search(pilot: Pilot, instance: int, sees: Callable[[int], bool]) -> Motion:
+    """Tour the kitchen until the robot sees an object of the same name, and face it.
 
     Where to go next follows from where the robot stands and whether it sees the object, so that a
     policy can learn it from images; `find` knows where the object is.
+
+    Args:
+        pilot: Of the robot.
+        instance: An object of that name.
+        sees: Whether the robot sees an object now.
     """
-    name = pilot.state.objects[instance].name
-    yield from pilot.wait(LOOK)
-    here = rules.robot_places(pilot.state)
-    begin = next((i for i, place in enumerate(ROUND) if place in here), 0)
-    spots = [spot for place in (*ROUND[begin:], *ROUND[:begin]) for spot in _overlooking(place)]
-    for spot in (None, *spots):
+    alike = [t.id for t in pilot.state.objects if t.name == pilot.state.objects[instance].name]
+    here, places = rules.robot_places(pilot.state), tuple(SPOTS)
+    begin = next((i for i, place in enumerate(places) if place in here), 0)
+    tour = [spot for place in (*places[begin:], *places[:begin]) for spot in _overlooking(place)]
+    for spot in (None, *tour):
         if spot is not None:
             yield from pilot.drive(*spot)
-            yield from pilot.wait(LOOK)
-        state = pilot.state
-        here = rules.robot_places(state)
-        for thing in state.objects:
-            if thing.name == name and thing.place in here and _sees(state, thing.id):
+        yield from pilot.wait(LOOK)
+        here = rules.robot_places(pilot.state)
+        for thing in (pilot.state.objects[i] for i in alike):
+            if thing.place in here and rules.visible(pilot.state, thing.id) and sees(thing.id):
                 yield from stand(pilot, thing.place, thing.position)
                 return
     raise GiveUpError("not in view")
 
 
-def _sees(state: KitchenState, instance: int) -> bool:
-    """Whether an object is in the head camera's image and not in a closed drawer or the hand."""
-    in_image = robot.head_sees(state.base, state.objects[instance].position, IN_VIEW)
-    return in_image and rules.visible(state, instance)
-
-
 def _overlooking(place: str) -> list[tuple[float, float, float]]:
     """Poses of the base from which all of a place is seen, clockwise (x, y, yaw; world frame)."""
-    station, half = layout.STATIONS[place], _half_width(place)
-    if place in DRAWERS:
-        sides = (-half, half)
-    else:
-        sides = (-half / 2, half / 2) if half > NARROW else (0.0,)
-    right = np.array([np.sin(station.yaw), -np.cos(station.yaw)])
-    spots = [np.array([station.x, station.y]) + side * right for side in sides]
-    return [(float(x), float(y), station.yaw) for x, y in spots]
-
-
-def _half_width(place: str) -> float:
-    """Half the width over which the robot works at a place (m)."""
-    if place in DRAWERS:
-        return 0.25
-    ahead = np.array(layout.STATIONS[place].heading)
-    return float(np.abs(ahead[::-1]) @ layout.SURFACES[place].usable.half)
+    station = layout.STATIONS[place]
+    x, y = station.heading
+    return [(station.x + side * y, station.y - side * x, station.yaw) for side in SPOTS[place]]
 
 
 def go_to(pilot: Pilot, place: str) -> Motion:
@@ -219,7 +205,8 @@ def where_to_stand(
     `aside` (m) to the left of there."""
     station = layout.STATIONS[place]
     ahead = np.array(station.heading)
-    half = _half_width(place)
+    usable = layout.SURFACES[place].usable
+    half = 0.25 if place in DRAWERS else float(np.abs(ahead[::-1]) @ usable.half)
     side = np.array([-ahead[1], ahead[0]])
     origin = np.array([station.x, station.y])
     across = float((point[:2] - origin) @ side) + aside
