@@ -7,6 +7,8 @@
 #   950 chains that it begins, 360 half-open drawers; a second training    35 and 52 minutes of one core
 #   1,040 chains of experts, 260 that it begins; a third training          20 and 75 minutes of one core
 #   its tables                        25 minutes on two cores
+#
+# What ships was recorded before commit 74e357c; since then "find" is demonstrated otherwise, see README.md.
 set -e
 
 record() {   # set, seed, skill, episodes, options
