@@ -124,7 +124,7 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
 
     def head_sees(self, instance: int) -> bool:
         """Whether the head camera sees an object now; for experts."""
-        return head_sees(self._scene, self._data, instance)
+        return head_sees(self.scene, self._data, instance)
 
     @property
     def data(self) -> mujoco.MjData:
