@@ -93,7 +93,7 @@ def test_split_and_merge(root: Path, tmp_path: Path) -> None:
     assert len(Dataset(tmp_path / "good").episodes) == 4
 
 
-def test_split_leaves_out_tasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_split_leaves_out_tasks(tmp_path: Path) -> None:
     own = Path(__file__).parent / "kitchen-small"
     assert DataSplit(own, tmp_path / "few", without=("Find", "put down", "pi")).execute() == 0
     left = [task for episode in Dataset(tmp_path / "few").episodes for task in episode.tasks]

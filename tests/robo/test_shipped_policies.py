@@ -35,10 +35,11 @@ def test_it_still_does_its_task(
 WORDS = [
     ("open the top drawer", "close the top drawer"),
     ("pick up the apple", "pick up the sponge"),
+    ("pick up the apple", "put down the apple"),
     ("find the apple", "find the sponge"),
     ("go to the table", "go to the trash"),
 ]
-"""Pairs that differ in one word."""
+"""Pairs that differ in a word."""
 
 
 def test_what_is_said_changes_what_rt1_does() -> None:
