@@ -33,7 +33,7 @@ SKILL_SECONDS = 60.0
 SETTLE_SECONDS = 2.0
 """Longest wait after a skill for objects to come to rest (simulated)."""
 
-LEAD_SECONDS = 8.0
+LEAD_SECONDS = 15.0
 """A leader acts for at most this long per skill (simulated)."""
 
 MOST_ASIDE = 0.1
@@ -138,8 +138,11 @@ class ExpertDevice:
             self.failure = "it is done already"
         if self._expert is not None and self._is_over():
             self._judge()
-        if self.failure is None and self._expert is None and self._left:
-            self._begin_skill(self._left[0])
+        if self.failure is None and self._expert is None:
+            if self._left:
+                self._begin_skill(self._left[0])
+            elif tick.status.success is False:
+                self.failure = "the rule says no"
         if self.failure is not None:
             kept = self.keep_failures and tick.status.frames
             return Command(event=Event.KEEP if kept else Event.SKIP, note=self.note)

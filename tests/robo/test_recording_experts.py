@@ -559,6 +559,26 @@ def test_what_was_done_before_it_strayed_is_not_recorded(tmp_path: Path) -> None
     recorder.close()
 
 
+class Strict(KitchenTask):
+    """A task that nobody ever does."""
+
+    def judge(self, env: Any, info: Any) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("keep_failures", [False, True])
+def test_the_rule_has_the_last_word(keep_failures: bool, tmp_path: Path) -> None:
+    made = make_environment(KITCHEN, image_size=0)
+    start = StartState("user", None, (("tea", "table"),))
+    recorder = Recorder(made.env, tmp_path / "set", Strict("go to the trash", start=start))
+    device = ExpertDevice(keep_failures=keep_failures)
+    episode = Session(recorder, device, wanted=1).record(0)
+    recorder.close()
+    assert device.failure == "the rule says no"
+    assert (episode is not None) == keep_failures
+    assert episode is None or not episode.info.success
+
+
 def test_what_is_done_already_needs_no_correction(tmp_path: Path) -> None:
     made = make_environment(KITCHEN, image_size=0)
     there = StartState("trash", None, (("tea", "table"),))
