@@ -30,7 +30,7 @@ from envs.kitchen.furniture import OVERVIEW_CAMERA
 from envs.kitchen.randomization import TERMS, Randomizer, Samples
 from envs.kitchen.rules import SUCCESS_RULE_VERSION
 from envs.kitchen.scene import Scene, build_scene
-from envs.kitchen.sight import head_sees
+from envs.kitchen.sight import camera_sees
 from envs.kitchen.start import DEFAULT_START, StartState
 from envs.kitchen.state import KitchenState, read_state
 from envs.registration import KITCHEN_ID
@@ -122,9 +122,9 @@ class KitchenEnv(gymnasium.Env[ObservationDict, NDArray[np.float32]]):
         """The current true state; for experts, rules and feedback, not for policies."""
         return self._state
 
-    def head_sees(self, instance: int) -> bool:
-        """Whether the head camera sees an object now; for experts."""
-        return head_sees(self.scene, self._data, instance)
+    def sees(self, camera: str, instance: int) -> bool:
+        """Whether one of the robot's cameras sees an object now; for experts."""
+        return camera_sees(self.scene, self._data, camera, instance)
 
     @property
     def data(self) -> mujoco.MjData:

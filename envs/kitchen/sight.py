@@ -1,4 +1,4 @@
-"""What the head camera sees, by casting rays; for the experts, which would otherwise know too much.
+"""What the cameras see, by casting rays; for the experts, which would otherwise know too much.
 
 A demonstration in which the robot stops at a thing that is behind its arm or beyond its image's
 edge teaches a policy, which has nothing but images, to stop anywhere.
@@ -9,7 +9,6 @@ from typing import Final
 import mujoco
 import numpy as np
 
-from envs.kitchen import robot
 from envs.kitchen.scene import Scene
 
 DRAWN: Final = np.array([1, 1, 1, 0, 0, 0], np.uint8)
@@ -22,10 +21,10 @@ ENOUGH: Final = 2
 """Rays that must reach an object for it to be seen."""
 
 
-def head_sees(scene: Scene, data: mujoco.MjData, instance: int) -> bool:
-    """Whether enough of an object is in the head camera's image and nothing hides it."""
+def camera_sees(scene: Scene, data: mujoco.MjData, name: str, instance: int) -> bool:
+    """Whether enough of an object is in a camera's image and nothing hides it."""
     model = scene.model
-    camera = model.camera(robot.HEAD_CAMERA).id
+    camera = model.camera(name).id
     eye, axes = data.cam_xpos[camera], data.cam_xmat[camera].reshape(3, 3)
     reach = np.tan(np.radians(model.cam_fovy[camera]) / 2)
     body = scene.object_bodies[instance]
@@ -43,4 +42,4 @@ def head_sees(scene: Scene, data: mujoco.MjData, instance: int) -> bool:
     return bool(reached >= ENOUGH)
 
 
-__all__ = ["head_sees"]
+__all__ = ["camera_sees"]

@@ -208,7 +208,7 @@ class ExpertDevice:
             EXPERT_NAMES[skill.verb],
             self._thing,
             self._place,
-            sees=self._env.head_sees,
+            sees=self._env.sees,
             aside=float(self._rng.uniform(-MOST_ASIDE, MOST_ASIDE)),
         )
         self._steps = self._waited = 0

@@ -54,7 +54,7 @@ def lay(
 
 def test_a_search_goes_round_until_the_thing_is_in_front(env: KitchenEnv) -> None:
     begin(env, StartState("close counter", None, (("tea", "table"), ("tea", "trash"))))
-    expert = make_expert(env.scene, "find", 0, None, sees=env.head_sees)
+    expert = make_expert(env.scene, "find", 0, None, sees=env.sees)
     visited = []
     while not expert.finished:
         env.step(expert.act(env.kitchen_state))
@@ -78,10 +78,10 @@ def test_a_search_stops_where_the_thing_is_in_the_image(env: KitchenEnv, place: 
             lay(env, (*spot, surface.height + 0.04), (0.0, 0.0, 1.0), 0.0)
         seen = []
 
-        def sees(instance: int, seen: list[bool] = seen) -> bool:
-            geoms = renderer.geoms(env.scene.model, env.data, robot.HEAD_CAMERA)
+        def sees(camera: str, instance: int, seen: list[bool] = seen) -> bool:
+            geoms = renderer.geoms(env.scene.model, env.data, camera)
             drawn = env.scene.geom_instance[geoms[geoms >= 0]] == instance
-            seen.append(env.head_sees(instance))
+            seen.append(env.sees(camera, instance))
             assert drawn.any() or not seen[-1]
             assert not (drawn.sum() > 30 and not seen[-1])
             return seen[-1]
@@ -101,11 +101,50 @@ def test_a_search_stops_where_the_thing_is_in_the_image(env: KitchenEnv, place: 
 
 def test_a_search_without_end_is_given_up(env: KitchenEnv) -> None:
     begin(env, StartState("user", None, (("tea", "top drawer"),)))
-    expert = make_expert(env.scene, "find", 0, None, sees=env.head_sees)
+    expert = make_expert(env.scene, "find", 0, None, sees=env.sees)
     while not expert.finished:
         env.step(expert.act(env.kitchen_state))
     assert expert.failure == "not in view"
     assert rules.robot_at(env.kitchen_state, "close counter")
+
+
+@pytest.mark.parametrize("place", ["close counter", "far counter", "table"])
+def test_what_no_camera_sees_is_looked_for_before_it_is_picked_up(
+    env: KitchenEnv, place: str
+) -> None:
+    """At the ends of large places; what is seen is reached for at once."""
+    cameras = (robot.HEAD_CAMERA, robot.WRIST_CAMERA)
+    spots = layout.SURFACES[place].spots(0.1)
+    cases = set()
+    for spot in spots[[0, -3, -2, -1]]:
+        begin(env, StartState(place, None, (("apple", place),)))
+        lay(env, (*spot, layout.SURFACES[place].height + 0.04), (0.0, 0.0, 1.0), 0.0)
+        hidden = not any(env.sees(camera, 0) for camera in cameras)
+        cases.add(hidden)
+        begun = env.kitchen_state.base[:2].copy()
+        asked: list[tuple[str, bool, float]] = []
+
+        def sees(
+            camera: str,
+            instance: int,
+            asked: list[tuple[str, bool, float]] = asked,
+            begun: np.ndarray = begun,
+        ) -> bool:
+            moved = float(np.hypot(*(env.kitchen_state.base[:2] - begun)))
+            asked.append((camera, env.sees(camera, instance), moved))
+            return asked[-1][1]
+
+        expert = make_expert(env.scene, "pick_up", 0, None, sees=sees)
+        while not expert.finished:
+            env.step(expert.act(env.kitchen_state))
+        assert expert.failure is None
+        assert env.kitchen_state.holding == 0
+        asked_of, seen, moved = zip(*asked, strict=True)
+        assert set(asked_of) <= set(cameras)
+        assert seen[-1]
+        assert not any(seen[:-1])
+        assert (moved[-1] > 0.1) == hidden
+    assert cases == {False, True}
 
 
 @pytest.mark.parametrize("name", OBJECTS)

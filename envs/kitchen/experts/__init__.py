@@ -63,7 +63,7 @@ def make_expert(
     object_id: int | None,
     place: str | None,
     *,
-    sees: Callable[[int], bool] | None = None,
+    sees: skills.Sees | None = None,
     aside: float | None = None,
 ) -> Expert:
     """An expert for one skill.
@@ -74,8 +74,9 @@ def make_expert(
         object_id: instance id for "find", "pick_up" and "put_down".
         place: place for "go_to", drawer for "open" and "close", and for "put_down" the place where
             the robot stands (None: whichever that is).
-        sees: whether the robot sees an object, by id. Then "find" looks at one place after another
-            until it does; demonstrations do. None: it knows where the object is.
+        sees: whether a camera, by name, sees an object, by id. Then "find" looks at one place after
+            another until one does, and "pick_up" along its place; demonstrations do. None: they
+            know where the object is.
         aside: how far to the side of an object "pick_up" stands, see there; demonstrations vary it.
 
     Raises:
@@ -94,7 +95,7 @@ def make_expert(
                 skills.search(pilot, thing, sees) if sees else skills.find(pilot, thing)
             ),
             "go_to": lambda pilot: skills.go_to(pilot, where),
-            "pick_up": lambda pilot: skills.pick_up(pilot, thing, aside),
+            "pick_up": lambda pilot: skills.pick_up(pilot, thing, aside, sees),
             "put_down": lambda pilot: skills.put_down(pilot, thing, place),
             "bring": skills.bring,
             "open": lambda pilot: drawers.pull_open(pilot, where),

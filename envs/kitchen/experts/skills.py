@@ -53,6 +53,9 @@ SPOTS: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(
 ASIDE: Final[float] = 0.12
 """How far to the left or right of the arm an object on an open surface is still reached (m)."""
 
+Sees = Callable[[str, int], bool]
+"""Whether one of the robot's cameras, by name, sees an object, by id, now."""
+
 TRIES: Final[int] = 4
 """Maximum number of grasp attempts before the expert gives up."""
 
@@ -67,7 +70,7 @@ def find(pilot: Pilot, instance: int) -> Motion:
     yield from stand(pilot, thing.place, thing.position)
 
 
-def search(pilot: Pilot, instance: int, sees: Callable[[int], bool]) -> Motion:
+def search(pilot: Pilot, instance: int, sees: Sees) -> Motion:
     """Tour the kitchen until the robot sees an object of the same name, and face it.
 
     Where to go next follows from where the robot stands and whether it sees the object, so that a
@@ -88,7 +91,9 @@ def search(pilot: Pilot, instance: int, sees: Callable[[int], bool]) -> Motion:
         yield from pilot.wait(LOOK)
         here = rules.robot_places(pilot.state)
         for thing in (pilot.state.objects[i] for i in alike):
-            if thing.place in here and rules.visible(pilot.state, thing.id) and sees(thing.id):
+            if thing.place not in here or not rules.visible(pilot.state, thing.id):
+                continue
+            if sees(robot.HEAD_CAMERA, thing.id):
                 yield from stand(pilot, thing.place, thing.position)
                 return
     raise GiveUpError("not in view")
@@ -107,7 +112,9 @@ def go_to(pilot: Pilot, place: str) -> Motion:
     yield from pilot.drive(station.x, station.y, station.yaw)
 
 
-def pick_up(pilot: Pilot, instance: int, aside: float | None = None) -> Motion:
+def pick_up(
+    pilot: Pilot, instance: int, aside: float | None = None, sees: Sees | None = None
+) -> Motion:
     """Grasp an object at the robot's place and tuck the arm.
 
     Args:
@@ -117,6 +124,9 @@ def pick_up(pilot: Pilot, instance: int, aside: float | None = None) -> Motion:
             if it is within reach; None: stand straight in front of it. A policy that has only seen
             objects straight ahead never learns to look where they are, and reaches past them when
             the base has stopped slightly off.
+        sees: what the robot sees. An object that no camera does is first looked for along the
+            place, so that a policy can tell from images where to stand (in a drawer the hand sees
+            it on its way); None: not needed.
     """
     state = pilot.state
     if state.holding is not None:
@@ -126,6 +136,8 @@ def pick_up(pilot: Pilot, instance: int, aside: float | None = None) -> Motion:
     place = state.objects[instance].place
     if place is None or not rules.robot_at(state, place):
         raise GiveUpError("out of reach")
+    if sees is not None and place not in DRAWERS:
+        yield from _look_for(pilot, place, instance, sees)
     tried: list[Grasp] = []
     for _ in range(TRIES):
         place = pilot.state.objects[instance].place
@@ -151,6 +163,16 @@ def pick_up(pilot: Pilot, instance: int, aside: float | None = None) -> Motion:
                 return
         yield from pilot.grip(1.0)
     raise GiveUpError("not in the gripper")
+
+
+def _look_for(pilot: Pilot, place: str, instance: int, sees: Sees) -> Motion:
+    """Go along a place until a camera sees an object there, or none is left to look from."""
+    for spot in (None, *_overlooking(place)):
+        if spot is not None:
+            yield from pilot.drive(*spot)
+            yield from pilot.wait(LOOK)
+        if any(sees(camera, instance) for camera in (robot.HEAD_CAMERA, robot.WRIST_CAMERA)):
+            return
 
 
 def put_down(pilot: Pilot, instance: int, place: str | None) -> Motion:
