@@ -1,6 +1,6 @@
 """The walker that comes with the project does what is promised of it, as robo eval walk measures.
 
-With a margin for fewer and shorter episodes; robo eval walk itself has 16 of 20 s.
+In fewer and shorter episodes; robo eval walk itself has 16 of 20 s.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ from robo.walking.actor import WalkActor, load_walker
 from robo.walking.evaluation.episodes import ALWAYS, Effort, Tally, make_batch, moments
 
 COPIES = 8
+SECONDS = 8.0
 COMMANDS = {
     "forwards": (1.0, 0.0, 0.0),
     "backwards": (-0.5, 0.0, 0.0),
@@ -28,10 +29,10 @@ COMMANDS = {
 
 def test_it_walks_where_it_is_told():
     walker, told = load_walker(), np.repeat(list(COMMANDS.values()), COPIES, axis=0)
-    with make_batch(walker, len(told), Effort(seconds=4.0, copies=COPIES)) as batch:
+    with make_batch(walker, len(told), Effort(seconds=SECONDS, copies=COPIES)) as batch:
         batch.hold_commands(told)
         tally = Tally(batch.copies)
-        for moment in moments(batch, WalkActor(walker, batch.copies), 4.0):
+        for moment in moments(batch, WalkActor(walker, batch.copies), SECONDS):
             tally.add(moment)
     assert tally.survived.all()
     means = tally.velocity.reshape(len(COMMANDS), COPIES, 3).mean(axis=1)
