@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FAMILIES = ("find", "go to", "pick up", "put down", "bring it to you", "open", "close")
 ALL = "all"
-_TEACHING = "--hold-out, --after, --astray, --held-back and --half-open"
+_TEACHING = "--hold-out, --after, --interrupted, --astray, --held-back and --half-open"
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,11 @@ class Record:
     training data."""
 
     after: Optional[str] = None
-    """Corrections: this policy (short name or folder) acts first, for up to 8 seconds per skill;
+    """Corrections: this policy (short name or folder) acts first, for up to 15 seconds per skill;
     then the expert takes over, and only that is recorded."""
+
+    interrupted: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """With --after: before that, the policy is told something else and interrupted."""
 
     astray: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Corrections without a policy: hand or base is led astray at a random moment, and the expert's
@@ -116,6 +119,8 @@ class Record:
             raise UserError(f"{_TEACHING} are for the expert; leave them out")
         if self.after and self.astray:
             raise UserError("--after and --astray are two kinds of corrections; leave one out")
+        if self.interrupted and not self.after:
+            raise UserError("--interrupted is about a policy that acts first; name it with --after")
         if self.realtime:
             from robo.recording.realtime import take_realtime_priority
 
@@ -138,7 +143,8 @@ class Record:
     @property
     def _teaches(self) -> bool:
         """Whether an option is given that only the kitchen's expert has."""
-        return any((self.hold_out, self.after, self.astray, self.held_back, self.half_open))
+        corrects = self.after or self.interrupted or self.astray
+        return any((self.hold_out, corrects, self.held_back, self.half_open))
 
     def _experts(self, console: "Console") -> int:
         from robo.errors import UserError
@@ -176,6 +182,7 @@ class Record:
             self.astray,
             self.held_back,
             self.half_open,
+            self.interrupted,
         )
         with progress_bar("episodes", total=self.episodes * len(tasks)) as advance:
             report = record_experts(

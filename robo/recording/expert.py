@@ -17,7 +17,8 @@ from envs.kitchen.control import ARM
 from envs.kitchen.env import KitchenEnv
 from envs.kitchen.experts import Expert, make_expert
 from envs.kitchen.layout import distance
-from planners.skills import Skill, Verb, obstacle
+from envs.kitchen.vocabulary import DRAWERS, OBJECTS, PLACES
+from planners.skills import DONE, Skill, Verb, all_skills, obstacle
 from planners.world import World
 from robo.kitchen_world import EXPERT_NAMES, skill_target, world_of_state
 from robo.recording.device import Command, EpisodeStart, Event, Phase, Tick
@@ -71,6 +72,8 @@ class ExpertDevice:
         leader: A policy that acts first, skill by skill, for a random time; the expert takes over
             from there, and only that is recorded: corrections of the policy (as in DAgger, Ross et
             al. 2011, with the expert taking over as in HG-DAgger, Kelly et al. 2019).
+        interrupted: Whether the leader is first told to do something else that can be done, and
+            interrupted: the episode begins wherever that has led, as after a skill that failed.
 
     Attributes:
         failure: Why the last episode failed, in a few words; None if it succeeded.
@@ -88,11 +91,13 @@ class ExpertDevice:
         note: str = "",
         astray: bool = False,
         leader: "Actor | None" = None,
+        interrupted: bool = False,
     ) -> None:
         self.noise = noise
         self._held_back = held_back
         self._astray = astray
         self._leader = leader
+        self._interrupted = interrupted
         self.keep_failures = keep_failures
         self.note = note
         self.failure: str | None = None
@@ -112,7 +117,7 @@ class ExpertDevice:
         self._place: str | None = None
         self._handled: frozenset[int] = frozenset()
         self._expert: Expert | None = None
-        self._lead_steps = self._spell = 0
+        self._lead_steps = self._other_steps = self._spell = 0
         self._leading = self._leader is not None
         self._stray: _Stray | None = None
         if self._astray:
@@ -121,9 +126,13 @@ class ExpertDevice:
         if not self._left:
             self.failure = f'"{start.task}" is no skill'
         elif self._leader is not None:
-            most = int(LEAD_SECONDS * self._env.control_hz) * len(self._left)
-            self._lead_steps = int(self._rng.integers(most))
-            self._instruct(self._leader, start.seed)
+            most = int(LEAD_SECONDS * self._env.control_hz)
+            self._lead_steps = int(self._rng.integers(most * len(self._left)))
+            if self._interrupted:
+                self._other_steps = int(self._rng.integers(most))
+                self._distract(self._leader, start.seed)
+            else:
+                self._instruct(self._leader, start.seed)
 
     def act(self, tick: Tick) -> Command:
         """See `Device`."""
@@ -179,8 +188,31 @@ class ExpertDevice:
         self._aim(self._world(), skill)
         leader.begin(self._env, Assignment(skill.label, skill.label, seed))
 
+    def _distract(self, leader: "Actor", seed: int) -> None:
+        """Let the leader begin another skill that can be done now."""
+        from robo.rollouts.actors import Assignment
+
+        world = self._world()
+        others = [
+            skill
+            for skill in all_skills(OBJECTS, PLACES, DRAWERS)
+            if skill not in (self._left[0], DONE) and obstacle(world, skill, distance) is None
+        ]
+        verbs = sorted({skill.verb for skill in others})
+        verb = verbs[int(self._rng.integers(len(verbs)))]
+        others = [skill for skill in others if skill.verb is verb]
+        label = others[int(self._rng.integers(len(others)))].label
+        leader.begin(self._env, Assignment(label, label, seed))
+
     def _lead(self, leader: "Actor", tick: Tick) -> NDArray[np.float32] | None:
         """The leader's next action; None when the expert takes over."""
+        if self._interrupted and self._other_steps >= 0:
+            self._other_steps -= 1
+            action = leader.act(tick.observation)
+            if self._other_steps >= 0 and not leader.finished and np.isfinite(action).all():
+                return action
+            self._other_steps = -1
+            self._instruct(leader, int(self._rng.integers(SEEDS)))
         while self._lead_steps:
             self._lead_steps -= 1
             action = leader.act(tick.observation)

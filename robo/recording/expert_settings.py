@@ -30,6 +30,7 @@ class ExpertSettings:
         astray: See `ExpertDevice`.
         held_back: See `ExpertDevice`.
         half_open: Whether drawers to be opened or closed begin half open.
+        interrupted: See `ExpertDevice`.
     """
 
     environment: str
@@ -44,6 +45,7 @@ class ExpertSettings:
     astray: bool = False
     held_back: bool = False
     half_open: bool = False
+    interrupted: bool = False
 
     def task(self, text: str) -> Task:
         """The task of these words, with its random starts.
@@ -82,6 +84,7 @@ def make_device(settings: ExpertSettings) -> ExpertDevice | AlohaExpertDevice:
         astray=settings.astray,
         held_back=settings.held_back,
         leader=leader,
+        interrupted=settings.interrupted,
     )
 
 

@@ -344,6 +344,7 @@ def test_a_task_that_always_fails_is_given_up() -> None:
         ({"task": "go to", "seed": -1}, "--seed is -1"),
         ({"task": "go to", "after": "nope"}, "nope"),
         ({"task": "go to", "after": "rt1", "astray": True}, "two kinds of corrections"),
+        ({"task": "go to", "interrupted": True}, "name it with --after"),
     ],
 )
 def test_mistakes_are_refused(tmp_path: Path, options: dict, saying: str) -> None:
@@ -500,6 +501,36 @@ def test_a_policy_leads_from_skill_to_skill(tmp_path: Path) -> None:
     for words, labels in shown:
         # A skill that the policy was in is finished by the expert, those before are not recorded.
         assert len(labels) in (3 - words.count(";"), 4 - words.count(";"))
+
+
+def test_an_interrupted_policy_is_corrected_from_where_that_led(tmp_path: Path) -> None:
+    made = make_environment(KITCHEN, image_size=0)
+    chain = ["go to the table", "pick up the tea", "bring it to you"]
+    start = StartState("user", None, (("tea", "table"),))
+    task = KitchenTask(", ".join(chain), seed=6, start=start)
+    recorder = Recorder(made.env, tmp_path / "set", task, arguments=made.arguments)
+    told, leads = set(), []
+    for draw in range(6):
+        policy = Guide()
+        policy.words = ""
+        device = ExpertDevice(leader=policy, interrupted=True)
+        episode = Session(recorder, device, wanted=6).record(draw)
+        _, other, *own = policy.words.split("; ")
+        told.add(other)
+        assert own == chain[: len(own)]
+        if episode is None:
+            assert device.failure == "it is done already"
+            continue
+        assert episode.info.success
+        leads.append(len(Origin.of(episode.info).lead))
+        replay = replay_episode(made.env, tmp_path / "set", episode, task)
+        assert replay.worst == 0
+        assert replay.success
+    recorder.close()
+    assert len(told) >= 3
+    assert chain[0] not in told
+    assert leads
+    assert min(leads) > 0
 
 
 def test_a_hand_that_was_led_astray_is_recorded_on_its_way_back(tmp_path: Path) -> None:
