@@ -43,7 +43,8 @@ CUBE = "rollout --env robo/AlohaTransferCube-v1 --episodes 200 --seed 0 --worker
 ALL_SPLITS = (
     "rollout --env robo/Kitchen-v1 --split all --episodes 100 --seed 0 --max-seconds 30 --workers 1"
 )
-TEACHER = "{out}/student-0/run/teacher"
+TEACHER = "{out}/teacher-alone/run"
+"""As many steps of reinforcement as a student has."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ TABLES: Mapping[str, tuple[Variant, ...]] = {
             Variant(f"student-{seed}", f"walk --seed {seed}", ("eval walk", "sim2sim"))
             for seed in range(3)
         ),
-        Variant("teacher-alone", "", ("eval walk",), "student-0/run/teacher"),
+        Variant("teacher-alone", "walk --stage teacher", ("eval walk",)),
         Variant(
             "no-imitation",
             "walk --stage student --imitation 0",
