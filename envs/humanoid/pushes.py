@@ -34,9 +34,7 @@ class Pushes:
         self.last = np.zeros((copies, 2))
         self.left = np.zeros(copies)
 
-    def draw(
-        self, speed: Floats, counter: NDArray[np.int64], every: tuple[float, float] = EVERY
-    ) -> Floats:
+    def draw(self, speed: Floats, counter: NDArray[np.int64], every: tuple[float, float]) -> Floats:
         """Advance time and push the copies that are due.
 
         Args:
@@ -57,9 +55,7 @@ class Pushes:
             self._wait(due, drawn[:, 1], every)
         return self.last
 
-    def begin(
-        self, rows: NDArray[np.int64], share: Floats, every: tuple[float, float] = EVERY
-    ) -> None:
+    def begin(self, rows: NDArray[np.int64], share: Floats, every: tuple[float, float]) -> None:
         """Begin episodes: numbers in [0, 1), `share` [k], set the time of the first push."""
         self.last[rows] = 0.0
         self._wait(rows, share, every)

@@ -101,14 +101,43 @@ def where_windows_end(dataset: Dataset, within: str) -> Within:
     return "skill" if within == "skill" else "episode"
 
 
-def split_episodes(episodes: int, share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Training and validation episodes, drawn from the seed.
+def originals(dataset: Dataset) -> list[int]:
+    """For each episode, the first with the same states and actions: itself unless it repeats one.
 
-    A single episode is for training; of several, each part gets at least one unless the share is 0.
+    Datasets merged more than once, to weigh them more, have repeats.
     """
-    held = min(max(1, round(share * episodes)), episodes - 1) if share else 0
-    order = numpy_generator(seed, "split").permutation(episodes).tolist()
-    return sorted(order[held:]), sorted(order[:held])
+    columns = [dataset.column(key) for key in (STATE, ACTION) if key in dataset.features]
+    seen: dict[bytes, int] = {}
+    firsts = []
+    for number, episode in enumerate(dataset.episodes):
+        content = hashlib.sha256()
+        for column in columns:
+            content.update(column[episode.start : episode.stop].tobytes())
+        firsts.append(seen.setdefault(content.digest(), number))
+    return firsts
+
+
+def split_episodes(
+    originals: Sequence[int], share: float, seed: int
+) -> tuple[list[int], list[int]]:
+    """Training and validation episodes, drawn from the seed; repeats are where their original is.
+
+    Without repeats, a single episode is for training; of several, each part gets at least one
+    unless the share is 0.
+
+    Args:
+        originals: See `originals`.
+        share: Share of the distinct episodes for validation.
+        seed: Random seed.
+    """
+    distinct = sorted(set(originals))
+    count = min(max(1, round(share * len(distinct))), len(distinct) - 1) if share else 0
+    order = numpy_generator(seed, "split").permutation(len(distinct))
+    held = {distinct[place] for place in order[:count]}
+    parts: tuple[list[int], list[int]] = ([], [])
+    for number, original in enumerate(originals):
+        parts[original in held].append(number)
+    return parts
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,9 @@ def prepare(
     if folder.before:
         config.check_resumes(folder.before["config"])
         folder.check_same(name, described, policy.config.to_json())
-    training, held = data.split_episodes(len(dataset.episodes), config.validation, config.seed)
+    with user_errors(DatasetError):
+        firsts = data.originals(dataset)
+    training, held = data.split_episodes(firsts, config.validation, config.seed)
     batches = Batches(
         data.windows_of(dataset, policy, within, training),
         config.batch_size,

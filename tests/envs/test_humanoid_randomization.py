@@ -11,7 +11,7 @@ import pytest
 
 from envs.humanoid import observations
 from envs.humanoid.batch import WalkBatch
-from envs.humanoid.pushes import Pushes
+from envs.humanoid.pushes import EVERY, Pushes
 from envs.humanoid.randomization import TERMS, Randomizer
 from envs.humanoid.robots import g1, robot_config
 from envs.humanoid.streams import Streams
@@ -290,9 +290,9 @@ def test_old_observations_are_old_and_offsets_are_seen():
 def test_pushes_come_every_five_to_ten_seconds_with_their_speed():
     speed = batch("pushes", copies=1).randomizer.parameters.push_speed
     pushes, times = Pushes(Streams(1, 1), 1, 1.0 / 50.0), []
-    pushes.begin(np.array([0]), np.array([0.5]))
+    pushes.begin(np.array([0]), np.array([0.5]), EVERY)
     for step in range(1200):
-        pushed = pushes.draw(speed, np.array([step]))
+        pushed = pushes.draw(speed, np.array([step]), EVERY)
         if pushed.any():
             times.append(step / 50.0)
             assert np.linalg.norm(pushed[0]) == pytest.approx(speed[0])

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from policies.base import Batch
+from robo.data.assembling import merge_sets
 from robo.data.lerobot_reader import Dataset
 from robo.data.windows import WindowReader
 from robo.instructions import instruction_features
 from robo.training.augmentation import Augmentation, brightened
 from robo.training.batches import Batches, Instructions
-from robo.training.data import fingerprint, split_episodes, words_of
+from robo.training.data import fingerprint, originals, split_episodes, words_of
 from robo.training.moving_average import MovingAverage
 from robo.training.policy_options import parsed_options
 from robo.training.processes import Processes
@@ -78,11 +79,26 @@ def test_no_average_is_the_policy_itself() -> None:
 
 @given(st.integers(1, 200), st.floats(0, 0.99), st.integers(0, 5))
 def test_every_episode_is_on_one_side_of_the_split(count: int, share: float, seed: int) -> None:
-    training, held = split_episodes(count, share, seed)
+    training, held = split_episodes(range(count), share, seed)
     assert sorted(training + held) == list(range(count))
     assert training
     assert bool(held) == (share > 0 and count > 1)
-    assert split_episodes(count, share, seed) == (training, held)
+    assert split_episodes(range(count), share, seed) == (training, held)
+
+
+def test_a_repeated_episode_is_never_validated_on_what_was_learnt(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    merge_sets([dataset, dataset], tmp_path / "twice")
+    twice, count = Dataset(tmp_path / "twice"), len(dataset.episodes)
+    assert originals(dataset) == list(range(count))
+    assert originals(twice) == [*range(count), *range(count)]
+    for seed in range(5):
+        training, held = split_episodes(originals(twice), 0.4, seed)
+        assert {number % count for number in training}.isdisjoint(n % count for n in held)
+        once = split_episodes(originals(dataset), 0.4, seed)
+        assert [n for n in held if n < count] == once[1]
+        assert len(held) == 2 * len(once[1])
 
 
 def windows(dataset: Dataset) -> WindowReader:
