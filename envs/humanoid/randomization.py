@@ -254,6 +254,30 @@ TRAINING: Final[Mapping[str, Term]] = MappingProxyType(
 """The terms as drawn in training; measurements use the table."""
 
 
+def fixed_terms(
+    names: Iterable[str], **values: float | None
+) -> tuple[tuple[str, ...], dict[str, Term]]:
+    """Randomisation in which some terms always draw the same.
+
+    Args:
+        names: Enabled terms.
+        values: Fixed value by name of a term; None leaves it as it is.
+
+    Returns:
+        Names and table for `WalkBatch`, in either simulator.
+    """
+    terms = dict(TERMS)
+    chosen = list(names)
+    for name, value in values.items():
+        if value is None:
+            continue
+        distribution = replace(terms[name].distribution, low=value, high=value)
+        terms[name] = replace(terms[name], distribution=distribution)
+        if name not in chosen:
+            chosen.append(name)
+    return tuple(chosen), terms
+
+
 class Randomizer:
     """Randomises the copies of a batch that begin an episode.
 
@@ -346,4 +370,5 @@ __all__ = [
     "Parts",
     "Randomizer",
     "Term",
+    "fixed_terms",
 ]

@@ -11,9 +11,10 @@ import tyro
 class Sim2sim:
     """Run a walker's weights in a second simulator: the gate before a robot.
 
-    Checks the contract between policy and robot link by link, then walks in PyBullet, and in MuJoCo
-    with other time steps and solver settings. Exits with 0 if it passes, else with 1. Writes
-    results.jsonl, summary.json and sim2sim.mp4; run the same command again to continue.
+    Checks the contract between policy and robot link by link, then walks in PyBullet, nominal as
+    well as randomised and pushed, and in MuJoCo with other time steps and solver settings. Exits
+    with 0 if it passes, else with 1. Writes results.jsonl, summary.json and sim2sim.mp4; run the
+    same command again to continue.
     """
 
     policy: str = "walk"
@@ -96,7 +97,8 @@ class Sim2sim:
             )
         console.print(walks)
         said = (
-            "achieved velocities (m/s, rad/s); apart: largest difference from MuJoCo as trained",
+            "achieved velocities (m/s, rad/s); apart: largest difference from MuJoCo as trained, "
+            "of randomised robots from randomised ones in MuJoCo",
             summary["verdict"],
             f"written to {self.out / 'summary.json'}",
         )

@@ -2,7 +2,8 @@
 
 First the contract between policy and robot is checked link by link (`envs.humanoid.pybullet`); then
 the walker walks in every simulator under the same commands. It passes if every link holds and if in
-PyBullet enough robots stay upright and velocities match MuJoCo's.
+PyBullet enough robots stay upright, nominal as well as randomised and pushed ones, and velocities
+match MuJoCo's.
 
 The folder: results.jsonl (a line per part, kept), summary.json, sim2sim.mp4.
 """
@@ -23,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from envs.humanoid.batch import ACTION_LIMIT, WalkBatch
+from envs.humanoid.randomization import TERMS, fixed_terms
 from envs.rendering import RenderingUnavailableError
 from policies.walker.transformer import TransformerStudent
 from robo.errors import UserError, user_errors
@@ -31,6 +33,7 @@ from robo.rollouts.folder import SUMMARY, Result, RunFolder
 from robo.statistics import Rate
 from robo.walking.actor import WalkActor, Walker, load_walker
 from robo.walking.evaluation.episodes import ALWAYS, Effort, Tally, Tick, moments
+from robo.walking.evaluation.hardships import RANDOM_PUSH, push_every
 from robo.walking.evaluation.run import weights_hash
 from robo.walking.evaluation.tracking import TARGETS, summarise, vectors
 from robo.walking.film import WalkFilm
@@ -39,13 +42,15 @@ COMMANDS: Final = TARGETS
 """Commanded axes and values, each in as many episodes."""
 
 SURVIVAL: Final = 0.95
-"""Share that must stay upright in PyBullet."""
+"""Share that must stay upright in PyBullet, of nominal and of randomised robots."""
 TRACKING: Final = 0.1
 """Largest allowed difference of a mean velocity from MuJoCo's (m/s, rad/s)."""
 
 CONTRACT: Final = "contract"
 REFERENCE: Final = "MuJoCo as trained"
 SECOND: Final = "PyBullet"
+RANDOMISED: Final = "MuJoCo, all randomised"
+SECOND_RANDOMISED: Final = "PyBullet, all randomised"
 VIDEO: Final = "sim2sim.mp4"
 
 _FILM_SECONDS: Final = 6.0
@@ -71,6 +76,8 @@ class Simulator:
         solver: MuJoCo's constraint solver, "Newton" or "CG".
         iterations: Largest number of solver iterations; None: as in training.
         elliptic: Whether friction cones are elliptic, not pyramidal.
+        second: Whether it is PyBullet.
+        randomised: Whether every term of randomisation is drawn, with pushes of `RANDOM_PUSH`.
     """
 
     name: str
@@ -78,11 +85,15 @@ class Simulator:
     solver: str = "Newton"
     iterations: int | None = None
     elliptic: bool = False
+    second: bool = False
+    randomised: bool = False
 
 
 SIMULATORS: Final = (
     Simulator(REFERENCE),
-    Simulator(SECOND),
+    Simulator(SECOND, second=True),
+    Simulator(RANDOMISED, randomised=True),
+    Simulator(SECOND_RANDOMISED, second=True, randomised=True),
     Simulator("MuJoCo at 200 Hz", 200.0),
     Simulator("MuJoCo at 500 Hz", 500.0),
     Simulator("MuJoCo at 1000 Hz", 1000.0),
@@ -147,7 +158,7 @@ def run_gate(
             **_origin(settings, effort, walker),
             **judge(results),
             "links": results[CONTRACT]["links"],
-            "simulators": [_brief(results[s.name], results[REFERENCE]) for s in SIMULATORS],
+            "simulators": [_brief(results[s.name], results[_reference(s)]) for s in SIMULATORS],
             "video": _film(walker, effort, out / VIDEO) if video else None,
         }
         write_json(out / SUMMARY, summary)
@@ -170,12 +181,13 @@ def judge(results: Mapping[str, Result]) -> dict[str, Any]:
     """Whether the gate is passed, and why not in one sentence.
 
     Args:
-        results: Those of `CONTRACT`, `REFERENCE` and `SECOND` by their names.
+        results: Those of `CONTRACT`, `REFERENCE`, `SECOND` and `SECOND_RANDOMISED` by their names.
     """
     contract = results[CONTRACT]
     broken = [link["name"] for link in contract["links"] if not link["holds"]]
     second = results[SECOND]
     rate, (name, apart) = _survival(second["rows"]), _apart(second, results[REFERENCE])
+    hard = _survival(results[SECOND_RANDOMISED]["rows"])
     why = None
     if broken:
         why = f"the contract is broken at: {', '.join(broken)}"
@@ -183,6 +195,11 @@ def judge(results: Mapping[str, Result]) -> dict[str, Any]:
         why = (
             f"in PyBullet {rate.successes} of {rate.trials} robots stay upright, which is less "
             f"than {SURVIVAL:.0%}"
+        )
+    elif hard.value < SURVIVAL:
+        why = (
+            f"in PyBullet {hard.successes} of {hard.trials} randomised and pushed robots stay "
+            f"upright, which is less than {SURVIVAL:.0%}"
         )
     elif apart is None:
         why = f"told {name}, no robot walks for long enough to compare the simulators"
@@ -195,7 +212,8 @@ def judge(results: Mapping[str, Result]) -> dict[str, Any]:
     unchecked = f" ({contract['unchecked']})" if contract.get("unchecked") else ""
     verdict = (
         f"passed: {checked} links of the contract were checked and hold{unchecked}, in PyBullet "
-        f"{rate} stay upright, and tracking stays within {apart:.2f} of MuJoCo's"
+        f"{rate} stay upright, randomised and pushed {hard}, and tracking stays within "
+        f"{apart:.2f} of MuJoCo's"
         if passed
         else f"not passed: {why}"
     )
@@ -301,19 +319,37 @@ def _walk(simulator: Simulator, walker: Walker, effort: Effort, tick: Tick) -> R
 
 
 def _batch(simulator: Simulator, walker: Walker, copies: int, effort: Effort) -> WalkBatch:
-    """Robots on flat ground, the same starts and noise in every simulator."""
+    """Robots on flat ground, the same starts, noise, bodies and pushes in every simulator."""
     settings: dict[str, Any] = {
-        "randomization": ALWAYS,
         "physics_hz": simulator.physics_hz or walker.physics_hz,
         "seconds": 1e6,
         "auto_reset": False,
+        "push_every": push_every(effort.seconds),
     }
+    names: tuple[str, ...] = tuple(TERMS) if simulator.randomised else ALWAYS
+    pushes = RANDOM_PUSH if simulator.randomised else None
     with user_errors(ValueError, ModuleNotFoundError):
-        if simulator.name == SECOND:
+        if simulator.second:
             from envs.humanoid.pybullet.walker import PyBulletWalker
 
-            return PyBulletWalker(walker.robot, effort.seed, copies=copies, **settings)
-        batch = WalkBatch(walker.robot, copies, effort.seed, threads=effort.threads, **settings)
+            return PyBulletWalker(
+                walker.robot,
+                effort.seed,
+                copies=copies,
+                pushes=pushes,
+                randomization=names,
+                **settings,
+            )
+        names, terms = fixed_terms(names, pushes=pushes)
+        batch = WalkBatch(
+            walker.robot,
+            copies,
+            effort.seed,
+            randomization=names,
+            terms=terms,
+            threads=effort.threads,
+            **settings,
+        )
     for model in batch.models:
         model.opt.solver = getattr(mujoco.mjtSolver, f"mjSOL_{simulator.solver.upper()}")
         if simulator.iterations is not None:
@@ -321,6 +357,11 @@ def _batch(simulator: Simulator, walker: Walker, copies: int, effort: Effort) ->
         if simulator.elliptic:
             model.opt.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     return batch
+
+
+def _reference(simulator: Simulator) -> str:
+    """Name of the simulator with whose velocities this one's are compared."""
+    return RANDOMISED if simulator.randomised else REFERENCE
 
 
 def _survival(rows: Sequence[Mapping[str, Any]]) -> Rate:

@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose, assert_array_equal
 
 from envs.humanoid import observations
 from envs.humanoid.physics import walk_model
@@ -17,6 +18,7 @@ from envs.humanoid.pybullet import contract
 from envs.humanoid.pybullet.body import PyBulletBody
 from envs.humanoid.pybullet.contract import Link, check_contract
 from envs.humanoid.pybullet.walker import PyBulletWalker
+from envs.humanoid.randomization import TERMS
 from envs.humanoid.robots import g1
 from policies.walker.mlp import MLPActor, MLPActorConfig
 from policies.walker.transformer import TransformerStudent, TransformerStudentConfig, TrunkConfig
@@ -27,6 +29,7 @@ from robo.statistics import Rate
 from robo.walking import sim2sim
 from robo.walking.actor import load_walker
 from robo.walking.evaluation.episodes import Effort
+from robo.walking.evaluation.hardships import RANDOM_PUSH
 
 ROBOT = g1(12)
 SIZE = observations.size(ROBOT)
@@ -72,17 +75,18 @@ def walked(upright: int, **achieved: float | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("holds", "upright", "velocity", "why"),
+    ("holds", "upright", "randomised", "velocity", "why"),
     [
-        (True, 19, 0.41, None),
-        (True, 19, 0.39, "differs from MuJoCo's by 0.11"),
-        (True, 18, 0.5, "18 of 20 robots stay upright"),
-        (True, 20, None, "no robot walks for long enough"),
-        (False, 20, 0.5, "broken at: action → torque"),
+        (True, 19, 19, 0.41, None),
+        (True, 19, 19, 0.39, "differs from MuJoCo's by 0.11"),
+        (True, 18, 20, 0.5, "18 of 20 robots stay upright"),
+        (True, 20, 18, 0.5, "18 of 20 randomised and pushed robots stay upright"),
+        (True, 20, 20, None, "no robot walks for long enough"),
+        (False, 20, 20, 0.5, "broken at: action → torque"),
     ],
 )
 def test_the_gate_says_why_it_is_not_passed(
-    holds: bool, upright: int, velocity: float | None, why: str | None
+    holds: bool, upright: int, randomised: int, velocity: float | None, why: str | None
 ) -> None:
     links = [{"name": "robot", "holds": True}, {"name": "action → torque", "holds": holds}]
     judged = sim2sim.judge(
@@ -90,6 +94,7 @@ def test_the_gate_says_why_it_is_not_passed(
             sim2sim.CONTRACT: {"links": links},
             sim2sim.REFERENCE: walked(20, vx=0.5),
             sim2sim.SECOND: walked(upright, vx=velocity),
+            sim2sim.SECOND_RANDOMISED: walked(randomised, vx=0.5),
         }
     )
     assert judged["passed"] is (why is None)
@@ -124,6 +129,7 @@ def judged(result: dict[str, Any]) -> str:
         sim2sim.CONTRACT: result,
         sim2sim.REFERENCE: walked(20, vx=0.5),
         sim2sim.SECOND: walked(20, vx=0.5),
+        sim2sim.SECOND_RANDOMISED: walked(20, vx=0.5),
     }
     return str(sim2sim.judge(results)["verdict"])
 
@@ -221,7 +227,7 @@ def test_a_difference_that_is_no_number_is_null_in_json(
 ) -> None:
     links = [Link("robot → second simulator", difference, 0.0, "mass differs")]
     monkeypatch.setattr(contract, "check_contract", lambda *_, **__: links)
-    monkeypatch.setattr(sim2sim, "SIMULATORS", sim2sim.SIMULATORS[:2])
+    monkeypatch.setattr(sim2sim, "SIMULATORS", sim2sim.SIMULATORS[:4])
     policy, out = save(mlp(), tmp_path / "walker"), tmp_path / "out"
     for _ in range(2):  # The second time from the folder.
         summary = sim2sim.run_gate(policy, out, BLINK, video=False)
@@ -245,7 +251,7 @@ def test_simulators_differ_in_what_their_names_say(tmp_path: Path) -> None:
             steps[name] = option.timestep
             solvers[name], cones[name] = option.solver, option.cone
             iterations[name] = option.iterations
-            assert isinstance(batch, PyBulletWalker) == (name == sim2sim.SECOND)
+            assert isinstance(batch, PyBulletWalker) == simulator.second
     assert steps[sim2sim.REFERENCE] == steps[sim2sim.SECOND] == 0.01
     assert steps["MuJoCo at 1000 Hz"] == 0.001
     assert solvers["500 Hz, CG solver"] == mujoco.mjtSolver.mjSOL_CG
@@ -255,11 +261,35 @@ def test_simulators_differ_in_what_their_names_say(tmp_path: Path) -> None:
     assert cones[sim2sim.REFERENCE] == mujoco.mjtCone.mjCONE_PYRAMIDAL
 
 
+def test_both_simulators_have_the_same_randomised_robots_and_pushes(tmp_path: Path) -> None:
+    walker, effort = load_walker(save(mlp(), tmp_path)), Effort(seconds=1.0, copies=1)
+    pair = [s for s in sim2sim.SIMULATORS if s.randomised]
+    assert [s.second for s in pair] == [False, True]
+    draws, pushes = [], []
+    for simulator in pair:
+        with sim2sim._batch(simulator, walker, 4, effort) as batch:
+            batch.reset()
+            draws.append(batch.randomizer.draws)
+            pushed = []
+            for _ in range(50):
+                batch.step(np.zeros((4, 12)))
+                pushed.append(batch.state()["push"].copy())
+            pushes.append(np.array(pushed))
+    assert set(draws[0]) == set(draws[1]) == set(TERMS)
+    for name in TERMS:
+        assert_array_equal(draws[0][name], draws[1][name])
+    assert np.ptp(draws[0]["friction"]) > 0.0
+    assert_array_equal(pushes[0], pushes[1])
+    speed = np.linalg.norm(pushes[0], axis=-1)
+    assert (np.count_nonzero(speed, axis=0) >= 1).all()
+    assert_allclose(speed[speed > 0.0], RANDOM_PUSH)
+
+
 def test_the_gate_walks_everywhere_and_keeps_what_it_did(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy, out = save(mlp(), tmp_path / "walker"), tmp_path / "out"
-    monkeypatch.setattr(sim2sim, "SIMULATORS", sim2sim.SIMULATORS[:3])
+    monkeypatch.setattr(sim2sim, "SIMULATORS", sim2sim.SIMULATORS[:5])
     summary = sim2sim.run_gate(policy, out, BLINK, video=False)
     assert summary == json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert [s["simulator"] for s in summary["simulators"]] == [s.name for s in sim2sim.SIMULATORS]

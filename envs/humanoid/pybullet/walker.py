@@ -4,13 +4,11 @@ Commands, actions, delays, observations, rewards and falls are handled by the ba
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from envs.humanoid.batch import WalkBatch
-from envs.humanoid.domain import Term
 from envs.humanoid.pybullet.rollout import PyBulletRollout
-from envs.humanoid.randomization import TERMS
+from envs.humanoid.randomization import fixed_terms
 from envs.humanoid.robots import RobotConfig
 
 
@@ -29,6 +27,7 @@ class PyBulletWalker(WalkBatch):
         copies: Number of copies; each costs as much as the first.
         friction: Between soles and ground; None: the model's, or the randomisation's.
         payload: On the torso (kg), likewise.
+        pushes: Speed of every push (m/s), likewise.
         randomization: Names of terms, as in `WalkBatch`.
         settings: Other arguments of `WalkBatch`: `terrain`, `control_hz`, `seconds`, `ranges`, ...
     """
@@ -41,10 +40,11 @@ class PyBulletWalker(WalkBatch):
         copies: int = 1,
         friction: float | None = None,
         payload: float | None = None,
+        pushes: float | None = None,
         randomization: Iterable[str] = (),
         **settings: Any,
     ) -> None:
-        names, terms = fixed_terms(randomization, friction=friction, payload=payload)
+        names, terms = fixed_terms(randomization, friction=friction, payload=payload, pushes=pushes)
         super().__init__(
             robot,
             copies,
@@ -54,27 +54,3 @@ class PyBulletWalker(WalkBatch):
             engine=PyBulletRollout(),
             **settings,
         )
-
-
-def fixed_terms(
-    names: Iterable[str], **values: float | None
-) -> tuple[tuple[str, ...], dict[str, Term]]:
-    """Randomisation in which some terms always draw the same.
-
-    Args:
-        names: Enabled terms.
-        values: Fixed value by name of a term; None leaves it as it is.
-
-    Returns:
-        Names and table for `WalkBatch`, in either simulator.
-    """
-    terms = dict(TERMS)
-    chosen = list(names)
-    for name, value in values.items():
-        if value is None:
-            continue
-        distribution = replace(terms[name].distribution, low=value, high=value)
-        terms[name] = replace(terms[name], distribution=distribution)
-        if name not in chosen:
-            chosen.append(name)
-    return tuple(chosen), terms

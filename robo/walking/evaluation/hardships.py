@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.humanoid.pushes import EVERY
 from envs.humanoid.randomization import TERMS
 from envs.humanoid.state import heading
 from envs.humanoid.terrain import FLAT, RISE, ROUGHNESS, STEEPNESS
@@ -34,6 +35,8 @@ SHORT: Final = 10.0
 
 RANDOM_PUSH: Final = 1.0
 """Speed of the pushes under full randomisation (m/s)."""
+PUSHED_OFTEN: Final = 20.0
+"""Episodes shorter than this (s) are pushed sooner, so that each has one to three pushes."""
 RANDOM_MULTIPLE: Final = 16
 """Episodes under full randomisation, per `Effort.copies`."""
 FRICTIONS: Final = (0.3, 0.4, 0.6, 0.9, 1.25)
@@ -138,16 +141,23 @@ AXES: Final = (
 )
 
 
-def survive(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
-    """Walk under random commands with everything randomised and pushes of 1 m/s every 5 to 10 s.
+def push_every(seconds: float) -> tuple[float, float]:
+    """Time from one push to the next (s), at least and at most, in episodes of some length."""
+    sooner = min(1.0, seconds / PUSHED_OFTEN)
+    return EVERY[0] * sooner, EVERY[1] * sooner
 
-    The ground is that of the training.
+
+def survive(walker: Walker, effort: Effort, tick: Tick) -> dict[str, Any]:
+    """Walk under random commands with everything randomised and pushes of 1 m/s.
+
+    They come every 5 to 10 s, see `push_every`. The ground is that of the training.
     """
     copies = RANDOM_MULTIPLE * effort.copies
     terrain = walker.metadata.get("config", {}).get("terrain", FLAT)
     terms = tuple(name for name in TERMS if name != "pushes")
     given = {"pushes": np.full(copies, RANDOM_PUSH)}
     with make_batch(walker, copies, effort, terms=terms, given=given, terrain=terrain) as batch:
+        batch.push_every = push_every(effort.seconds)
         tally = Tally(copies)
         for moment in moments(batch, WalkActor(walker, copies), effort.seconds, tick):
             tally.add(moment)
